@@ -1,0 +1,24 @@
+//! The words of Headend as types: ids, names, inventory, jobs, leases, outcomes, paths.
+//!
+//! Everything else stands on this crate and it stands on nothing: no clock, no I/O, no async. A value of these types
+//! is already valid; parsing happens once, in the constructors here. (`serde` is an optional feature for the journal,
+//! see `engine/design/0002-serde-behind-a-feature.md`; wire types live in `headend-wire`.)
+//!
+//! Meet [`job::JobSpec`] first: it is what a client hands in. It becomes runs ([`run::RunId`]); a run gets a
+//! [`lease::Lease`] on slots and DUTs, is driven by a rack, and ends in exactly one [`run::Outcome`].
+
+pub mod ids;
+pub mod inventory;
+pub mod job;
+pub mod lease;
+pub mod path;
+pub mod run;
+pub mod time;
+
+pub use ids::{BadName, DutId, JobId, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, UserName};
+pub use inventory::{DutFields, Inventory};
+pub use job::{JobSpec, JobStatus, Mode, Priority, Target, TargetIx, TestIx, TestSpec};
+pub use lease::{Epoch, Lease, LeaseTerms, LeasedTarget};
+pub use path::{BadPath, TreePath};
+pub use run::{Outcome, RunState, TestResult};
+pub use time::{Span, Timestamp};

@@ -1,0 +1,276 @@
+//! All that the farm wants done. Whoever carries these out has made the event durable first.
+
+use headend_model::{JobId, JobStatus, Lease, Outcome, PolicyName, RackId, RackName, RunId, SlotId, TargetIx, TestIx, Timestamp, UserName};
+
+use crate::event::Placement;
+
+/// Something to do or to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Action {
+    /// The answer to a submit: the job is in. Also given, with the first handle, to a retry under the same key.
+    Accepted {
+        /// The handle.
+        job: JobId,
+        /// What the submitter should know.
+        warnings: Vec<Warning>,
+        /// A retry: nothing new was stored.
+        repeated: bool,
+    },
+    /// The answer to a submit: nothing was stored.
+    Refused(Refusal),
+    /// The answer to a kill: where the job stands now. `None`: there is no such open job.
+    KillNoted {
+        /// Which job.
+        job: JobId,
+        /// Its status, still open while a process of it may run.
+        status: Option<JobStatus>,
+    },
+    /// The answer to an enrolment.
+    RackEnrolled {
+        /// The id.
+        rack: RackId,
+        /// The name.
+        name: RackName,
+    },
+
+    /// To a rack: start this run under this lease.
+    Start {
+        /// The right to do so.
+        lease: Lease,
+        /// Which test of the job.
+        test: TestIx,
+        /// Why this one here and now.
+        why: StartReason,
+    },
+    /// To a rack: stop this run and report its end.
+    Stop {
+        /// Which rack.
+        rack: RackId,
+        /// Which run.
+        run: RunId,
+        /// Which try.
+        attempt: u32,
+    },
+    /// To a policy plugin: what next on these free targets? Answered by `Proposed` or `PolicyFailed` before `deadline`.
+    Ask(Ask),
+
+    /// For the record: a run has come to its end. Each run of a job appears exactly once.
+    RunEnded(RunRecord),
+    /// For the record: a job has a new status.
+    JobChanged {
+        /// Which.
+        job: JobId,
+        /// What it is now.
+        status: JobStatus,
+        /// When its first run was leased.
+        started: Option<Timestamp>,
+        /// When it became final.
+        ended: Option<Timestamp>,
+        /// Who stopped it.
+        stopped_by: Option<UserName>,
+    },
+    /// For the record: part of a policy's answer was turned down.
+    ProposalRefused {
+        /// Whose.
+        policy: PolicyName,
+        /// The job it spoke for.
+        job: JobId,
+        /// What it wanted.
+        placement: Placement,
+        /// Why not.
+        reason: PlacementFault,
+    },
+    /// For the record: a policy failed (once more).
+    PolicyStruck {
+        /// Which.
+        policy: PolicyName,
+        /// Failures in a row so far.
+        strikes: u32,
+        /// The last one, for people.
+        reason: String,
+        /// It is not asked any more until it is loaded again.
+        quarantined: bool,
+    },
+    /// For the record: a rack came, went, drained, or its gate moved.
+    RackChanged {
+        /// Which.
+        rack: RackId,
+    },
+    /// For the record: a slot was put into or taken out of quarantine.
+    SlotQuarantined {
+        /// Which.
+        slot: SlotId,
+        /// In or out.
+        on: bool,
+    },
+}
+
+/// A question to a coverage policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Ask {
+    /// Number of the question; the answer names it.
+    pub ask: u64,
+    /// Whom to ask.
+    pub policy: PolicyName,
+    /// For which job,
+    pub job: JobId,
+    /// and which group of its tests (tests of one mode form a group).
+    pub group: u32,
+    /// Free targets of the job, none of them driven by anybody.
+    pub free: Vec<TargetIx>,
+    /// What happened in this group since the last question.
+    pub changes: Vec<PlanChange>,
+    /// When the core goes on without an answer.
+    pub deadline: Timestamp,
+}
+
+/// What a policy instance is told of its own plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum PlanChange {
+    /// A test was leased on a target.
+    Started(Placement),
+    /// It has ended there.
+    Ended {
+        /// What ended where.
+        placement: Placement,
+        /// The document's return status.
+        code: u16,
+    },
+    /// A target is out for good (no DUT, no rack).
+    TargetLost(TargetIx),
+}
+
+/// Everything about a run that is kept after its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RunRecord {
+    /// Which run
+    pub run: RunId,
+    /// of which job
+    pub job: JobId,
+    /// and test.
+    pub test: TestIx,
+    /// What it held; `None`: never executed, shown as `[['NULL','NULL','NULL']]`.
+    pub lease: Option<Lease>,
+    /// When it was leased.
+    pub leased: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How.
+    pub outcome: Outcome,
+    /// Why it was started there and then.
+    pub why: Option<StartReason>,
+}
+
+/// Why a start was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct StartReason {
+    /// The rule or plugin that chose the test.
+    pub chosen_by: ChosenBy,
+    /// What made this job the one: its rank among those that wanted the slot.
+    pub queue: String,
+    /// What made this test the one, in one sentence.
+    pub test: String,
+}
+
+/// Who chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum ChosenBy {
+    /// A rule of the core: `dut-coverage`, `test-coverage` or `single-process`.
+    BuiltIn(String),
+    /// A plugin.
+    Plugin(PolicyName),
+    /// The core's rule, in place of a plugin that failed this round.
+    Fallback {
+        /// The plugin.
+        policy: PolicyName,
+        /// What it did.
+        reason: String,
+    },
+}
+
+/// A warning at submission: accepted, but the submitter should know (document 4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Warning {
+    /// The script is not in its area: the test will not run (document 4.8).
+    ScriptMissing(TestIx),
+    /// More slots needed than targets given: the surplus is reported as incomplete.
+    Surplus {
+        /// Which test.
+        test: TestIx,
+        /// Asked for.
+        needed: u32,
+        /// Given.
+        given: u32,
+    },
+    /// Another user has work on this target; this job may have to wait.
+    Busy {
+        /// Which target.
+        target: TargetIx,
+        /// Whose work.
+        holder: UserName,
+    },
+    /// No DUT at this target now.
+    NoDut(TargetIx),
+    /// The target's rack has no daemon now.
+    NoDaemon(TargetIx),
+    /// A single-process test over several racks: it cannot start (status 7).
+    SeveralRacks(TestIx),
+}
+
+/// Why nothing was stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[allow(missing_docs, reason = "each message says it")]
+pub enum Refusal {
+    #[error("the job has no tests; give at least one")]
+    NoTests,
+    #[error("the job has no slots and no DUTs; give at least one")]
+    NoTargets,
+    #[error("target {} is given twice; name each slot or DUT once", .0.0)]
+    DuplicateTarget(TargetIx),
+    #[error("slot of target {} is not declared by any rack", .0.0)]
+    UnknownSlot(TargetIx),
+    #[error("DUT of target {} is not in the system", .0.0)]
+    UnknownDut(TargetIx),
+    #[error("test {} needs 0 slots; ask for at least 1", .0.0)]
+    ZeroSlots(TestIx),
+    #[error("the job would have {runs} runs; at most {most} are taken, split it")]
+    TooManyRuns { runs: u64, most: u32 },
+    #[error("this key was used for another request, which became job {job}; use a new key")]
+    KeyReused { job: JobId },
+    #[error("there were warnings, and the job was to fail on warnings")]
+    Warnings(Vec<Warning>),
+}
+
+/// Why a placement of a policy was turned down.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[allow(missing_docs, reason = "each message says it")]
+pub enum PlacementFault {
+    #[error("the job has no such test in this group")]
+    UnknownTest,
+    #[error("the target was not offered")]
+    NotOffered,
+    #[error("the target was given twice in one answer")]
+    TargetTwice,
+    #[error("the test has run or runs on this target already")]
+    AlreadyThere,
+    #[error("the test has no run left")]
+    NothingLeft,
+    #[error("the target is not free any more")]
+    NoLongerFree,
+}
+
+impl PlacementFault {
+    /// A fault that a sound policy cannot commit: counts as a strike. (A target may honestly be gone by the time.)
+    pub const fn is_lie(&self) -> bool {
+        !matches!(self, Self::NoLongerFree)
+    }
+}

@@ -1,0 +1,177 @@
+//! All that can happen to the farm, one enum. The journal keeps these and nothing else.
+
+use std::collections::BTreeSet;
+
+use headend_model::{DutId, Epoch, JobId, JobSpec, Outcome, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx, UserName};
+
+use crate::config::FarmConfig;
+
+/// Something that happened. Facts only: whoever sends it has already checked its form at the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Event {
+    /// The server process has started. Every live lease gets a fresh full term: the wall clock may have moved meanwhile.
+    ServerStarted {
+        /// Settings from now on.
+        config: FarmConfig,
+    },
+    /// Time has passed; sent at [`crate::Farm::next_deadline`].
+    Tick,
+
+    /// A client hands in a job.
+    Submit(Box<Submission>),
+    /// A client stops a job.
+    Kill {
+        /// Which.
+        job: JobId,
+        /// Who asked; kept for the record.
+        by: UserName,
+    },
+
+    /// A rack gets its place in the farm. Enrolling a known name again gives the same id.
+    EnrolRack {
+        /// Its name.
+        name: RackName,
+    },
+    /// A rack's daemon has started, has cleaned up after its former life, and is ready.
+    RackReady(RackReady),
+    /// A rack is alive: renews the leases of what it holds.
+    Heartbeat(Heartbeat),
+    /// A rack takes no new runs (`true`) or takes them again.
+    Drain {
+        /// Which rack.
+        rack: RackId,
+        /// On or off.
+        on: bool,
+    },
+    /// A DUT was put into a slot, or on the shelf.
+    PlaceDut {
+        /// The device.
+        dut: DutId,
+        /// Where it is now.
+        slot: Option<SlotId>,
+    },
+    /// An operator has looked: nothing drives this slot, it may be used again.
+    ClearQuarantine {
+        /// Which slot.
+        slot: SlotId,
+    },
+
+    /// The rack has written the epochs to its journal and started the run.
+    RunStarted {
+        /// The rack that says so.
+        rack: RackId,
+        /// The run and which try of it.
+        claim: Claim,
+    },
+    /// The run has ended on the rack; nothing of it drives the device any more.
+    RunEnded {
+        /// The rack that says so.
+        rack: RackId,
+        /// The run and which try of it.
+        claim: Claim,
+        /// How.
+        outcome: Outcome,
+        /// A process of it could not be killed: its slots go into quarantine.
+        unkillable: bool,
+    },
+
+    /// A policy plugin may be asked from now on.
+    PolicyLoaded {
+        /// Its name, as jobs name it.
+        policy: PolicyName,
+    },
+    /// A policy plugin was disabled or removed; its jobs fall back to the built-in rule.
+    PolicyRemoved {
+        /// Its name.
+        policy: PolicyName,
+    },
+    /// A policy answers an [`crate::Action::Ask`].
+    Proposed {
+        /// Number of the question.
+        ask: u64,
+        /// What it would start. What no longer holds is refused in parts.
+        placements: Vec<Placement>,
+    },
+    /// A policy trapped, overran or could not be asked.
+    PolicyFailed {
+        /// Number of the question.
+        ask: u64,
+        /// What happened, for people.
+        reason: String,
+    },
+}
+
+/// A job on its way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Submission {
+    /// The job.
+    pub spec: JobSpec,
+    /// Tests whose script is not in the area they name: a warning, and their runs end incomplete (document 4.8).
+    pub missing_scripts: BTreeSet<TestIx>,
+    /// With any warning nothing is stored (document 4.4).
+    pub fail_on_warning: bool,
+    /// Same key and same digest: same handle.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A client's own name for one submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct IdempotencyKey {
+    /// The owner's key; keys of different owners never meet.
+    pub key: String,
+    /// Hash of the whole request, to tell a retry from another request under the same key.
+    pub digest: u64,
+}
+
+/// A run as its rack knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Claim {
+    /// Which run.
+    pub run: RunId,
+    /// Which try.
+    pub attempt: u32,
+    /// Epoch of its first slot; a late report from a former lease carries an older one.
+    pub epoch: Epoch,
+}
+
+/// A rack's first word after a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RackReady {
+    /// Which rack.
+    pub rack: RackId,
+    /// Random per process of the daemon: what an older process says is ignored from now on.
+    pub incarnation: u64,
+    /// Its slots, with the highest epoch its journal has seen on each (0: none).
+    pub slots: Vec<(SlotNo, Epoch)>,
+    /// Highest epoch that its journal has seen per DUT.
+    pub dut_epochs: Vec<(DutId, Epoch)>,
+}
+
+/// A rack's sign of life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Heartbeat {
+    /// Which rack.
+    pub rack: RackId,
+    /// Which life of its daemon.
+    pub incarnation: u64,
+    /// CPU use over the last seconds, 0 to 100.
+    pub cpu_percent: u8,
+    /// What it holds: received and not yet reported as ended.
+    pub holds: Vec<Claim>,
+}
+
+/// A policy's wish: this test on this target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Placement {
+    /// Which test of the job.
+    pub test: TestIx,
+    /// On which target of the job.
+    pub target: TargetIx,
+}

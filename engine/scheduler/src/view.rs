@@ -1,0 +1,242 @@
+//! What the farm shows of itself: plain data for the API, the page and the CLI.
+
+use headend_model::{DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx, Timestamp, UserName};
+
+use crate::action::{PlanChange, StartReason};
+
+/// An open job (or one that became final since the last snapshot).
+#[derive(Clone, Debug)]
+pub struct JobView<'a> {
+    /// The handle.
+    pub job: JobId,
+    /// As accepted.
+    pub spec: &'a JobSpec,
+    /// Its first run; test `t` has the runs that follow those of the tests before it, `slots_needed` each
+    /// (one for a single-process test).
+    pub first_run: RunId,
+    /// Status now.
+    pub status: JobStatus,
+    /// A user has asked to stop it, and something of it may still run.
+    pub stop_requested: Option<&'a UserName>,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// When its first run was leased.
+    pub started: Option<Timestamp>,
+    /// When it became final.
+    pub ended: Option<Timestamp>,
+    /// Runs not leased yet.
+    pub queued: u32,
+    /// Runs under a lease, in run order.
+    pub running: Vec<RunningView<'a>>,
+}
+
+/// A run under a lease.
+#[derive(Clone, Debug)]
+pub struct RunningView<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// Which test.
+    pub test: TestIx,
+    /// When it was leased.
+    pub leased: Timestamp,
+    /// The rack has said that it started.
+    pub confirmed: bool,
+    /// The rack has not been heard of for three heartbeats.
+    pub stalled: bool,
+    /// A stop is on its way.
+    pub stopping: bool,
+    /// Why it was started.
+    pub why: &'a StartReason,
+}
+
+/// A rack.
+#[derive(Clone, Debug)]
+pub struct RackView<'a> {
+    /// Its id.
+    pub rack: RackId,
+    /// Its name.
+    pub name: &'a RackName,
+    /// Its daemon was heard of within three heartbeats.
+    pub online: bool,
+    /// The last word from it.
+    pub last_seen: Option<Timestamp>,
+    /// Takes no new runs.
+    pub draining: bool,
+    /// CPU use at the last heartbeat.
+    pub cpu_percent: u8,
+    /// The CPU gate is closed since, and is looked at again at.
+    pub gate_closed: Option<(Timestamp, Timestamp)>,
+    /// Its slots.
+    pub slots: Vec<SlotView>,
+}
+
+/// A slot.
+#[derive(Clone, Debug)]
+pub struct SlotView {
+    /// Its id.
+    pub slot: SlotId,
+    /// Its number in the rack.
+    pub no: SlotNo,
+    /// The DUT in it.
+    pub dut: Option<DutId>,
+    /// Epoch of its last lease.
+    pub epoch: Epoch,
+    /// What it is doing.
+    pub state: SlotState,
+}
+
+/// What a slot is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlotState {
+    /// Nothing.
+    Free,
+    /// Under a lease.
+    Leased {
+        /// By this run,
+        run: RunId,
+        /// of this job.
+        job: JobId,
+    },
+    /// Held for a single-process test until the given time at most.
+    Held {
+        /// The job.
+        job: JobId,
+        /// The end of the hold.
+        until: Timestamp,
+    },
+    /// Offered to a policy, which is thinking.
+    Offered {
+        /// For this job.
+        job: JobId,
+    },
+    /// Lost with its rack; free at the given time at the latest.
+    Cooling {
+        /// When.
+        until: Timestamp,
+    },
+    /// Out of use until an operator says otherwise.
+    Quarantined,
+}
+
+/// Why a waiting run of a job does not run now, per test: the reason that binds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which test.
+    pub test: TestIx,
+    /// How many of its runs wait.
+    pub runs: u32,
+    /// Per target that could still take one: what stands in the way there.
+    pub at: Vec<(TargetIx, WaitReason)>,
+}
+
+/// What stands in the way of a run at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The rack is away since (or was never there).
+    NoRack {
+        /// Which, if the target's slot is known.
+        rack: Option<RackId>,
+        /// When it ends incomplete.
+        gives_up: Timestamp,
+    },
+    /// No DUT in the slot, or the DUT is on the shelf.
+    NoDut {
+        /// When it ends incomplete.
+        gives_up: Timestamp,
+    },
+    /// The slot is leased.
+    SlotHeld {
+        /// By this run
+        run: RunId,
+        /// of this job.
+        job: JobId,
+    },
+    /// The DUT is leased elsewhere (it was moved while its test runs).
+    DutHeld {
+        /// By this run
+        run: RunId,
+        /// of this job.
+        job: JobId,
+    },
+    /// Another job comes first here.
+    Behind {
+        /// Which.
+        job: JobId,
+    },
+    /// Held for a single-process test.
+    GangHold {
+        /// Of this job.
+        job: JobId,
+        /// Until.
+        until: Timestamp,
+    },
+    /// A single-process test waits until all its slots are free at once.
+    GangWaits {
+        /// Free now.
+        free: u32,
+        /// Needed.
+        needed: u32,
+    },
+    /// The rack's CPU is too busy (document 6.2).
+    CpuGate {
+        /// Which rack.
+        rack: RackId,
+        /// How busy.
+        cpu_percent: u8,
+        /// Since.
+        since: Timestamp,
+        /// Next look.
+        next_try: Timestamp,
+    },
+    /// The rack takes no new runs.
+    Draining {
+        /// Which rack.
+        rack: RackId,
+    },
+    /// The slot was lost with its rack and cools down.
+    Cooling {
+        /// Until.
+        until: Timestamp,
+    },
+    /// The slot is in quarantine.
+    Quarantined,
+    /// The policy is being asked.
+    PolicyThinks {
+        /// Which.
+        policy: PolicyName,
+    },
+    /// The coverage rule gives the target to another test of the job first.
+    CoverageOrder {
+        /// Which.
+        first: TestIx,
+    },
+    /// The policy had nothing for this target in the last round.
+    PolicyDeferred {
+        /// Which.
+        policy: PolicyName,
+    },
+    /// It will be started within moments.
+    AboutToStart,
+}
+
+/// All that a coverage policy instance is built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanView {
+    /// Tests of the group in list order: index and number of runs.
+    pub tests: Vec<(TestIx, u32)>,
+    /// Targets of the job.
+    pub targets: Vec<TargetView>,
+    /// What has happened so far, oldest first.
+    pub past: Vec<PlanChange>,
+}
+
+/// A target as a policy sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetView {
+    /// Position in the job.
+    pub target: TargetIx,
+    /// Rack and slot number now, unless it is nowhere.
+    pub place: Option<(RackName, SlotNo)>,
+    /// The DUT there now.
+    pub dut: Option<DutId>,
+}

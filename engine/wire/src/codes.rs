@@ -1,0 +1,81 @@
+//! Every numbered code that users meet: 0 OK, negative warnings, positive errors (document 4.3), each with the stable
+//! name that REST uses, its text, and what helps. One table for every surface.
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The number in `[code, text, ...]`.
+    pub number: i32,
+    /// The stable name in problem documents and `--json` output.
+    pub name: &'static str,
+    /// HTTP status of the problem; 200 for warnings.
+    pub status: u16,
+    /// Short text.
+    pub text: &'static str,
+    /// What helps.
+    pub remedy: &'static str,
+}
+
+macro_rules! codes {
+    ($($konst:ident = $number:literal, $status:literal, $name:literal, $text:literal, $remedy:literal;)*) => {
+        $(#[doc = $text] pub const $konst: Code = Code { number: $number, name: $name, status: $status, text: $text, remedy: $remedy };)*
+        /// All rows.
+        pub const ALL: &[Code] = &[$($konst),*];
+    };
+}
+
+codes! {
+    OK = 0, 200, "ok", "OK", "";
+    WARN_SCRIPT_MISSING = -1, 200, "script_missing", "Script not found in that area", "upload it, or correct the public flag; the test will not run";
+    WARN_SURPLUS = -2, 200, "surplus_slots", "More slots needed than given", "give more slots or DUTs; the surplus is reported as incomplete";
+    WARN_BUSY = -3, 200, "slot_busy", "Another user has work on this slot or DUT", "wait, or choose another";
+    WARN_NO_DUT = -4, 200, "no_dut", "No DUT in the slot", "place a DUT there; the test waits for a while and then ends incomplete";
+    WARN_NO_DAEMON = -5, 200, "no_daemon", "No daemon on the rack", "start `headend rack` there; the test waits for a while and then ends incomplete";
+    WARN_SEVERAL_RACKS = -6, 200, "several_racks", "A single-process test cannot span racks", "give slots of one rack";
+    BAD_REQUEST = 1, 400, "bad_request", "The request cannot be read", "see the detail";
+    INVALID = 2, 422, "invalid", "A field is not valid", "see the fields";
+    UNAUTHENTICATED = 3, 401, "unauthenticated", "No valid token", "log in, or set HEADEND_TOKEN";
+    FORBIDDEN = 4, 403, "forbidden", "Not allowed for this token", "ask an administrator";
+    NOT_FOUND = 5, 404, "not_found", "Not found", "check the name or id";
+    CONFLICT = 6, 409, "conflict", "In conflict with what is there", "see the detail";
+    TOO_LARGE = 7, 413, "too_large", "Too large", "send less at once";
+    STORAGE_FULL = 8, 507, "storage_full", "The server's disk is full", "free space; nothing acknowledged is lost";
+    UNAVAILABLE = 9, 503, "unavailable", "The server cannot answer now", "try again in a moment";
+    INTERNAL = 10, 500, "internal", "A fault of the server", "see the server's log";
+    WRONG_HOST = 11, 421, "wrong_host", "Host or Origin is not on the allow-list", "use the server's own name, or add it to --allow-host";
+    VERSION = 12, 426, "version", "Versions do not fit", "use the same release on both sides";
+    UNKNOWN_SLOT = 20, 422, "unknown_slot", "No such slot", "see `headend racks`";
+    UNKNOWN_DUT = 21, 422, "unknown_dut", "No such DUT", "see `headend duts`";
+    UNKNOWN_RACK = 22, 422, "unknown_rack", "No such rack", "see `headend racks`";
+    UNKNOWN_POLICY = 23, 422, "unknown_policy", "No such policy", "see `headend plugin list`";
+    UNKNOWN_MODE = 24, 422, "unknown_mode", "No such mode", "use 0, 1, 2 or the name of a policy";
+    NO_TESTS = 25, 422, "no_tests", "The job has no tests", "give at least one";
+    NO_TARGETS = 26, 422, "no_targets", "The job has no slots and no DUTs", "give at least one";
+    DUPLICATE_TARGET = 27, 422, "duplicate_target", "A slot or DUT is given twice", "name each once";
+    BAD_SLOTS_NEEDED = 28, 422, "bad_slots_needed", "Number of slots needed is out of range", "use 1 to 100000";
+    BAD_PATH = 29, 422, "bad_path", "The path is not allowed", "see the detail";
+    TOO_MANY_RUNS = 30, 422, "too_many_runs", "The job has too many runs", "split it";
+    KEY_REUSED = 31, 409, "key_reused", "The idempotency key was used for another request", "use a new key";
+    FAILED_ON_WARNING = 32, 422, "failed_on_warning", "There were warnings, and the job was to fail on warnings", "see the warnings";
+    BAD_ARGUMENTS = 33, 422, "bad_arguments", "The arguments cannot be split", "close the quotes";
+    JOB_FINAL = 34, 200, "job_final", "The job has already ended", "nothing to do";
+    BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
+    UNKNOWN_PLUGIN = 41, 404, "unknown_plugin", "No such plugin", "see `headend plugin list`";
+}
+
+/// The row of a name.
+pub fn by_name(name: &str) -> Option<&'static Code> {
+    ALL.iter().find(|code| code.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique() {
+        for (i, a) in ALL.iter().enumerate() {
+            assert!(ALL[i + 1..].iter().all(|b| a.number != b.number && a.name != b.name), "{a:?} stands twice");
+        }
+    }
+}

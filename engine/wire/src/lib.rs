@@ -1,0 +1,21 @@
+//! What crosses a process boundary, and nothing else: versioned, strict, converted at once to model types.
+//!
+//! * [`api`]: REST under `/api/v1`, between clients and the server.
+//! * [`rack`]: the exchange between a rack and the server.
+//! * [`session`]: between a rack's supervisor and a running script's process (guest or Python).
+//! * [`zygote`]: between a rack's supervisor and a warm Python interpreter.
+//! * [`codes`]: every numbered code that users meet, with its text and remedy.
+//!
+//! Types of requests refuse unknown fields; types of answers may gain fields.
+
+pub mod api;
+pub mod codes;
+pub mod problem;
+pub mod rack;
+pub mod session;
+pub mod zygote;
+
+pub use problem::Problem;
+
+/// Version of the rack exchange and of the session protocol. Both sides say theirs; a mismatch is refused by name.
+pub const PROTOCOL: u32 = 1;

@@ -1,0 +1,170 @@
+//! Between a rack and the server. The rack dials out; plain HTTP.
+//!
+//! * `POST /api/v1/racks/enrol` with [`Enrol`] and the one-use token as bearer gives [`Enrolled`] with the rack's own token.
+//! * `POST /api/v1/racks/exchange` with [`Exchange`] gives [`Orders`]. Everything goes through this one call: the first
+//!   one of a life carries `ready`; one that carries `beat` is a heartbeat; `ends` and `logs` are reports in batches; with
+//!   `wait_ms` it is a long poll that is answered as soon as there is something to start or stop. A rack keeps two
+//!   in flight: the heartbeat/report one, and the waiting one.
+//! * `GET /api/v1/blobs/{hash}` and `GET /api/v1/snapshots/{id}` fetch files.
+//!
+//! The state is level-triggered: the rack says what it holds, the server answers with what it should hold besides and
+//! what it should stop. A lost or doubled message changes nothing.
+
+use headend_model::{JobId, Lease, LeaseTerms, Priority, RackId, RunId, Timestamp};
+use headend_scheduler::event::Claim;
+use headend_scheduler::fence::EndReport;
+use serde::{Deserialize, Serialize};
+
+/// Asks to become a rack of this server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// [`crate::PROTOCOL`].
+    pub protocol: u32,
+    /// The name it wants.
+    pub name: String,
+}
+
+/// Answer to [`Enrol`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// Its id.
+    pub rack: RackId,
+    /// Its token for everything else; shown once.
+    pub token: String,
+}
+
+/// One message of a rack. `rack` follows from the token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// [`crate::PROTOCOL`].
+    pub protocol: u32,
+    /// Random per process of the daemon.
+    pub incarnation: u64,
+    /// First exchange of a life, after clean-up.
+    pub ready: Option<Ready>,
+    /// A sign of life: renews the leases of what it names.
+    pub beat: Option<Beat>,
+    /// Runs that have started since the last acknowledged report.
+    pub started: Vec<Claim>,
+    /// Offers that were not taken, with the reason.
+    pub declined: Vec<Declined>,
+    /// Ends not acknowledged yet, oldest first, at most 1,000.
+    pub ends: Vec<EndReport>,
+    /// News of running scripts, for whoever watches. May be lost.
+    pub notes: Vec<Note>,
+    /// What the rack holds: the answer leaves these out of `start`.
+    pub holds: Vec<Claim>,
+    /// Wait this long for orders when there are none, in milliseconds (at most 30,000).
+    pub wait_ms: u64,
+}
+
+/// What a rack is, at the start of its life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// Version of the binary.
+    pub version: String,
+    /// Its slots, by number.
+    pub slots: Vec<ReadySlot>,
+    /// Highest epoch seen per DUT.
+    pub dut_epochs: Vec<(u64, u64)>,
+    /// Base address under which its logs can be had, if it serves them itself.
+    pub logs: Option<String>,
+}
+
+/// A slot of a rack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadySlot {
+    /// Its number, from 1.
+    pub no: u16,
+    /// Highest epoch seen on it.
+    pub epoch: u64,
+    /// The driver behind it, such as `virtual`.
+    pub driver: String,
+    /// Name of the DUT that the driver brings along (virtual boxes do): made and placed at the first sight.
+    pub builtin_dut: Option<String>,
+}
+
+/// A sign of life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beat {
+    /// CPU use over the last seconds, 0 to 100.
+    pub cpu_percent: u8,
+}
+
+/// An offer that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declined {
+    /// Which.
+    pub claim: Claim,
+    /// Why: an epoch seen before, no room, journal not writable.
+    pub reason: String,
+}
+
+/// News of a running script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Which run.
+    pub run: RunId,
+    /// When, on the rack's wall clock.
+    pub at: Timestamp,
+    /// One line: a log line, a step, a region.
+    pub text: String,
+}
+
+/// Answer to an [`Exchange`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Orders {
+    /// Ends up to and with this are durable.
+    pub acknowledged: Option<u64>,
+    /// The heartbeat counted: leases of what it named were renewed. `false`: the server knows another incarnation or
+    /// wants `ready` first.
+    pub renewed: bool,
+    /// Send `ready` (again): the server does not know this life.
+    pub say_ready: bool,
+    /// Start these.
+    pub start: Vec<StartOrder>,
+    /// Stop these.
+    pub stop: Vec<RunId>,
+    /// Terms of leases, at the first exchange and after a change.
+    pub terms: Option<LeaseTerms>,
+    /// Your id.
+    pub rack: Option<RackId>,
+    /// Numbers of your slots in leases: (slot id, slot number), with the first exchange.
+    pub slots: Vec<(u32, u16)>,
+    /// End by yourself when nothing runs any more.
+    pub drain: bool,
+}
+
+/// Start a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// The right to do so.
+    pub lease: Lease,
+    /// The job's priority, for the log.
+    pub priority: Priority,
+    /// Script path inside its area.
+    pub script: String,
+    /// In the public area?
+    pub public: bool,
+    /// Arguments, split.
+    pub args: Vec<String>,
+    /// Stop it after this long, in milliseconds.
+    pub time_limit_ms: u64,
+    /// Snapshot of the public area: hash of its tree.
+    pub public_tree: String,
+    /// Snapshot of the owner's private area, for private scripts.
+    pub private_tree: Option<String>,
+    /// The handle.
+    pub job: JobId,
+    /// Its name, for the log.
+    pub job_name: String,
+    /// The owner, for the log.
+    pub owner: String,
+}

@@ -1,0 +1,314 @@
+//! The session ABI on the wire: one JSON object per line, over a Unix stream socket.
+//!
+//! A Python script connects to the socket named in its environment and says [`ToHost::Hello`]; a guest process has the
+//! socket as file descriptor 3, says [`ToHost::Ready`], and gets one [`ToScript::Run`] after the other. From then on both
+//! send [`ToHost::Call`] and wait for [`ToScript::Reply`]; one call at a time per session. The calls are the same for
+//! Rhai, WASM and Python: three spellings of one list (DESIGN: session).
+//!
+//! A line is at most [`MAX_LINE_BYTES`] long. Slots in calls are the *script's* numbers (document 3.2): the host maps
+//! them to leased slots in the order in which they are reserved, and answers with the script's numbers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest line on a session socket, in bytes.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Environment variable with the path of the session socket, for Python.
+pub const ENV_SOCKET: &str = "HEADEND_SESSION";
+/// Environment variable with the token of the run, for Python.
+pub const ENV_TOKEN: &str = "HEADEND_SESSION_TOKEN";
+
+/// From the script's side to the rack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToHost {
+    /// First word of a process that connected by itself. Answered by [`ToScript::Welcome`].
+    Hello {
+        /// [`crate::PROTOCOL`].
+        protocol: u32,
+        /// Token of the run.
+        token: String,
+    },
+    /// A guest process is up and warm, and wants its next run.
+    Ready {
+        /// [`crate::PROTOCOL`].
+        protocol: u32,
+    },
+    /// A call.
+    Call {
+        /// Number of the call, given back in the reply.
+        id: u64,
+        /// What is wanted.
+        #[serde(flatten)]
+        call: Call,
+    },
+    /// A guest's run has ended; the process may be used again if it was clean.
+    Ended {
+        /// How the script ended, apart from its result.
+        how: ScriptEnd,
+    },
+}
+
+/// From the rack to the script's side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToScript {
+    /// Answer to `Hello`.
+    Welcome(SessionInfo),
+    /// For a guest: run this script.
+    Run {
+        /// What the session is about.
+        info: SessionInfo,
+        /// What may be used up.
+        limits: GuestLimits,
+    },
+    /// Answer to a call.
+    Reply {
+        /// Number of the call.
+        id: u64,
+        /// The answer.
+        #[serde(flatten)]
+        reply: Reply,
+    },
+}
+
+/// What a session is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionInfo {
+    /// The job's handle.
+    pub job: u64,
+    /// The run.
+    pub run: u64,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// Script file, absolute.
+    pub script: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The public area, absolute: `STORMTEST_PUBLIC`. `None` when nobody schedules (document 4.9).
+    pub public: Option<String>,
+    /// Where results, logs and captures of this run go, absolute.
+    pub out: String,
+    /// Name of the rack, as `allocations` gives it.
+    pub rack: String,
+    /// Port shown beside it.
+    pub port: u16,
+    /// The leased slots' real numbers, in order.
+    pub slots: Vec<u16>,
+    /// A rack runs this (as opposed to `headend run` and `python script.py`).
+    pub under_daemon: bool,
+}
+
+/// What a guest may use up before it is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestLimits {
+    /// Script operations (Rhai) or fuel (WASM); 0: none allowed.
+    pub operations: u64,
+    /// Memory of the script, in bytes.
+    pub memory_bytes: u64,
+    /// Size of a Rhai source, in bytes (parsing is not covered by other limits).
+    pub source_bytes: u64,
+    /// CPU time without a host call, in milliseconds.
+    pub cpu_ms: u64,
+    /// Bytes of log lines kept; more are counted and dropped.
+    pub log_bytes: u64,
+}
+
+impl Default for GuestLimits {
+    /// 2·10⁹ operations, 64 MiB, 64 KiB of source, 10 s without a call, 4 MiB of log.
+    fn default() -> Self {
+        Self {
+            operations: 2_000_000_000,
+            memory_bytes: 64 << 20,
+            source_bytes: 64 << 10,
+            cpu_ms: 10_000,
+            log_bytes: 4 << 20,
+        }
+    }
+}
+
+/// How a script ended, apart from the result that it may have reported before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "end", content = "text")]
+pub enum ScriptEnd {
+    /// It came to its end.
+    Finished,
+    /// It broke: a trap, an uncaught error, with source line where known.
+    Crashed(String),
+    /// A limit stopped it; the text names which.
+    Limit(String),
+    /// It could not be started: not found, not a script, does not compile.
+    CannotStart(String),
+}
+
+/// The session's calls. `slot`: the script's number; `None`: every slot that the session has reserved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "call", content = "args", deny_unknown_fields)]
+pub enum Call {
+    /// `ConnectToServer`: the server is ignored under a rack (document 3.1). Answer: `true`; a second connect: `false`.
+    Connect {
+        /// Ignored under a rack.
+        server: String,
+        /// Shown in the log.
+        description: String,
+    },
+    /// `ReleaseServerConnection`: frees all slots. Answer: `true`.
+    Disconnect {},
+    /// `ReserveSlot`: the next leased slot under the script's number. Answer: `true`, or `false` when the number is
+    /// held already or no leased slot is left.
+    ReserveSlot {
+        /// The script's number.
+        slot: u32,
+        /// IR key set, serial parameters and the like, kept for the log.
+        #[serde(default)]
+        params: BTreeMap<String, serde_json::Value>,
+    },
+    /// `FreeSlot`. Answer: `true` if it was held.
+    FreeSlot {
+        /// The script's number.
+        slot: u32,
+    },
+    /// `GetPhysicalAllocations`. Answer: [`Allocations`].
+    Allocations {},
+    /// `PressButton`. Answer: list of [`SlotAnswer`]`<bool>`.
+    Press {
+        /// Key name of the remote control.
+        key: String,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// Mains power (`PowerOnSTB`, `PowerOffSTB`). Answer: list of [`SlotAnswer`]`<bool>`.
+    Power {
+        /// On or off.
+        on: bool,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// `WaitSec`. Answer: `null`. Under virtual time it costs nothing.
+    Wait {
+        /// How long, in milliseconds.
+        ms: u64,
+    },
+    /// `CaptureImageEx`: a PNG (or JPEG by extension) of the screen in the run's output folder. Answer: list of
+    /// [`SlotAnswer`]`<`[`Captured`]`>`.
+    Capture {
+        /// Part of the screen `[x, y, width, height]` in pixels; `None`: all of it.
+        rect: Option<[u32; 4]>,
+        /// File name wanted; an existing one is never overwritten, a number is added. `None`: one is made.
+        name: Option<String>,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// A line in the run's log.
+    Log {
+        /// How it is shown.
+        level: LogLevel,
+        /// The line.
+        text: String,
+    },
+    /// What the script printed (guests; Python's output is taken from its pipe).
+    Console {
+        /// The text.
+        text: String,
+    },
+    /// `BeginLogRegion`.
+    BeginRegion {
+        /// Its title.
+        name: String,
+    },
+    /// `EndLogRegion`: ends the innermost open region of that name and what is open inside it.
+    EndRegion {
+        /// Its title.
+        name: String,
+        /// One of `pass fail warn serial observe console verbose entry`.
+        style: Option<String>,
+        /// Shown after the title.
+        comment: Option<String>,
+    },
+    /// `BeginTestStep`.
+    BeginStep {
+        /// Its name; may repeat and nest.
+        name: String,
+    },
+    /// `EndTestStep`.
+    EndStep {
+        /// Its name.
+        name: String,
+        /// A `TM` code.
+        result: i64,
+        /// What to say with it.
+        comment: Option<String>,
+    },
+    /// `ReturnTestResult`: the first one counts. Answer: `true`, or `false` for a later one.
+    Result {
+        /// A `TM` code: 111, 110, 101 or 100. Others are refused with error `bad_result`.
+        code: i64,
+        /// What to say with it.
+        comment: Option<String>,
+    },
+}
+
+/// How a log line is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "plain names")]
+pub enum LogLevel {
+    Error,
+    Warning,
+    #[default]
+    Info,
+    Verbose,
+}
+
+/// Answer of one slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotAnswer<T> {
+    /// The script's number.
+    pub slot: u32,
+    /// What came of it there.
+    pub value: T,
+}
+
+/// Answer to [`Call::Allocations`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// `host:port`.
+    pub server: String,
+    /// The leased slots' real numbers, in order.
+    pub slots: Vec<u16>,
+}
+
+/// A captured picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// Absolute path of the file.
+    pub path: String,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+}
+
+/// Answer to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// As the call says.
+    Ok(serde_json::Value),
+    /// The call was refused or failed. The session goes on.
+    Error(CallError),
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct CallError {
+    /// Stable: `not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`.
+    pub code: String,
+    /// For people, with a remedy.
+    pub message: String,
+}
