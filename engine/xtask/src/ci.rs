@@ -1,0 +1,61 @@
+//! `cargo xtask ci`: everything that a change must pass, in the order in which a fault is found cheapest.
+
+use std::path::Path;
+
+use crate::shell::{self, Context, Result, Shell};
+use crate::{arrow, guests, testing};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The tests have been run already.
+    #[arg(long)]
+    skip_tests: bool,
+    #[command(flatten)]
+    test: testing::Args,
+}
+
+/// Runs all checks; stops at the first that fails.
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    shell::step("format", || shell::run(&mut shell.cargo(["fmt", "--all", "--check"])))?;
+    shell::step("arrow between crates", || arrow::check(shell))?;
+    shell::step("lints", || lints(shell))?;
+    shell::step("format and lints of guests", || guest_lints(shell))?;
+    if args.skip_tests {
+        guests::run(shell)?;
+    } else {
+        testing::run(shell, &args.test)?;
+    }
+    shell::step("documentation", || {
+        let mut doc = shell.cargo(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    shell::step("licences and sources of dependencies", || deny(shell))?;
+    eprintln!("\nall checks passed");
+    Ok(())
+}
+
+fn lints(shell: &Shell) -> Result<()> {
+    let features = ["--features", "headend-scheduler/serde"];
+    let mut clippy = shell.cargo(["clippy", "--workspace", "--all-targets"]);
+    shell::run(clippy.args(features).args(["--", "-D", "warnings"]))
+}
+
+/// Guests build for WebAssembly only, but the compiler can check them for any target.
+fn guest_lints(shell: &Shell) -> Result<()> {
+    for manifest in guests::workspaces(shell)? {
+        let name = manifest.parent().and_then(Path::file_name).context("a workspace without a name")?;
+        let target_dir = shell.path("target/guest-build/lints").join(name);
+        shell::run(shell.cargo(["fmt", "--all", "--check", "--manifest-path"]).arg(&manifest))?;
+        let mut clippy = shell.cargo(["clippy", "--all-targets", "--manifest-path"]);
+        shell::run(clippy.arg(&manifest).arg("--target-dir").arg(target_dir).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+fn deny(shell: &Shell) -> Result<()> {
+    if !shell::answers(&mut shell.cargo(["deny", "--version"])) {
+        eprintln!("cargo-deny is not installed, so this was not checked; `cargo install cargo-deny --locked` gets it");
+        return Ok(());
+    }
+    shell::run(&mut shell.cargo(["deny", "check", "bans", "licenses", "sources"]))
+}

@@ -1,0 +1,115 @@
+//! `cargo xtask setup`: what building and testing need, what is here, what gets installed and why.
+
+use std::path::Path;
+
+use crate::pythons::{self, Python};
+use crate::shell::{self, Context, Failure, Result, Shell};
+use crate::toolchain::{self, Toolchain};
+
+/// The test runner that CI uses. A fixed version, since newer ones may need a newer compiler.
+const NEXTEST: &str = "0.9.143";
+const OLDEST_RUST: (u32, u32) = (1, 95);
+
+/// What the tests run with.
+pub(crate) struct Tools {
+    /// nextest is here; else the tests run under `cargo test`.
+    pub(crate) nextest: bool,
+    /// At least one Python 3.
+    pub(crate) pythons: Vec<Python>,
+}
+
+/// Looks for everything, installs what is missing, and says so.
+pub(crate) fn run(shell: &Shell) -> Result<Tools> {
+    shell::step("set-up", || {
+        check_rust(shell)?;
+        check_cc(shell)?;
+        get_wasm(shell)?;
+        let nextest = get_nextest(shell);
+        let pythons = get_pythons(shell)?;
+        Ok(Tools { nextest, pythons })
+    })
+}
+
+fn here(what: &str, detail: &str) {
+    eprintln!("  {what:<12} {detail}");
+}
+
+fn check_rust(shell: &Shell) -> Result<()> {
+    let said = shell::read(shell.program("rustc").arg("--version"))?;
+    let version = said.split_whitespace().nth(1).context("`rustc --version` gave no version")?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST_RUST {
+        return Err(Failure::new(format!("Rust {version} is too old; install 1.95 or newer")));
+    }
+    here("rust", version);
+    Ok(())
+}
+
+/// SQLite and BLAKE3 bring C code.
+fn check_cc(shell: &Shell) -> Result<()> {
+    if toolchain::on_path("cc").is_none() {
+        apt(shell, "gcc libc6-dev", "SQLite is compiled from its C source")?;
+    }
+    here("cc", "here");
+    Ok(())
+}
+
+fn get_wasm(shell: &Shell) -> Result<()> {
+    if !toolchain::own_has_target(shell) && !toolchain::debian_is_here() && Toolchain::pick(shell).is_err() {
+        apt(shell, "rustc-web cargo-web rust-web-src lld", "plugins and WASM tests are built for WebAssembly")?;
+    }
+    let picked = Toolchain::pick(shell)?;
+    here("wasm", if picked == Toolchain::Own { "target of the Rust tool chain" } else { "Debian's rustc-web" });
+    Ok(())
+}
+
+fn get_nextest(shell: &Shell) -> bool {
+    let is_here = || shell::answers(&mut shell.cargo(["nextest", "--version"]));
+    if !is_here() {
+        eprintln!(
+            "installing cargo-nextest {NEXTEST}: it runs each test in a process of its own and stops those that hang"
+        );
+        let install = shell::run(&mut shell.cargo(["install", "cargo-nextest", "--locked", "--version", NEXTEST]));
+        if let Err(failure) = install {
+            eprintln!("{failure}\nthe tests will run under `cargo test` instead");
+        }
+    }
+    let nextest = is_here();
+    here("nextest", if nextest { "here" } else { "missing, not needed: `cargo test` does it" });
+    nextest
+}
+
+fn get_pythons(shell: &Shell) -> Result<Vec<Python>> {
+    let has_3 = |found: &[Python]| found.iter().any(|python| python.version.0 == 3);
+    let mut found = pythons::find(shell);
+    if !has_3(&found) {
+        apt(shell, "python3", "Python scripts and their tests need an interpreter")?;
+        found = pythons::find(shell);
+    }
+    if !has_3(&found) {
+        return Err(Failure::new("no Python 3.6 or newer is here; install python3"));
+    }
+    for python in &found {
+        here("python", &format!("{}.{} at {}", python.version.0, python.version.1, python.path.display()));
+    }
+    if !found.iter().any(|python| python.version.0 == 2) {
+        here("python", "no 2.7: its tests are left out");
+    }
+    Ok(found)
+}
+
+/// Debian packages, only as root on Debian; anybody else is told what is missing.
+fn apt(shell: &Shell, packages: &str, why: &str) -> Result<()> {
+    let root = shell::read(shell.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !root || !Path::new("/etc/debian_version").exists() || toolchain::on_path("apt-get").is_none() {
+        return Err(Failure::new(format!(
+            "{packages} is missing ({why}); install it with your system's package manager"
+        )));
+    }
+    eprintln!("installing {packages}: {why}");
+    let mut update = shell.program("apt-get");
+    shell::run(update.args(["update", "-q"]))?;
+    let mut install = shell.program("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-q", "-y", "--no-install-recommends"]);
+    shell::run(install.args(packages.split(' ')))
+}
