@@ -1,1 +1,26 @@
-//! stub
+//! Keeps what must not be lost: the scheduler's journal, its snapshots, and the rows that pages and CLI read.
+//!
+//! ```text
+//!  Store::append ──► bounded queue ──► writer task ──► one transaction for all that waits ──► all acknowledged
+//!  Store::jobs, runs_of, feed_after … ──► reader connections (they see only what is committed)
+//! ```
+//!
+//! Meet [`Store`] first, then [`Entry`] and [`Projection`]. An entry and its rows are in one transaction; nobody is told
+//! "stored" before the disk has it (SQLite, WAL, `synchronous=FULL`). A full disk refuses the request and leaves
+//! nothing of it behind; a failing disk stops the store for good.
+//!
+//! Absent on purpose: decisions, clocks (times are arguments), and the farm's own types beyond its events: a
+//! snapshot is opaque bytes here.
+
+mod error;
+mod options;
+mod rows;
+mod store;
+
+pub use error::StoreError;
+pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
+pub use rows::{
+    AreaHead, AreaId, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
+    Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+};
+pub use store::{Store, Ticket};
