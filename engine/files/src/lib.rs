@@ -1,1 +1,24 @@
-//! stub
+//! Files of test authors: blobs by hash, trees of them, and working copies on racks.
+//!
+//! ```text
+//!  upload ──► BlobStore (ab/cdef…) ──► Tree (path → hash, size) ──► its hash is the snapshot that a run is given
+//!                                                                     │
+//!  rack: WorkingCopies ◄── fetch what is missing, verify each hash ◄──┘   <copy>/public/…, <copy>/private/…
+//! ```
+//!
+//! Meet [`BlobStore`] and [`Tree`] first (server), then [`WorkingCopies`] (rack). Which tree is the head of an area is
+//! the store's knowledge, not ours. Names arrive as `headend_model::TreePath`, already checked.
+//!
+//! Absent on purpose: users, rights, HTTP.
+
+mod blobs;
+mod copies;
+mod error;
+mod hash;
+mod tree;
+
+pub use blobs::{Blob, BlobOptions, BlobStore, Claim, MAX_BLOB_BYTES, Swept};
+pub use copies::{Access, BlobStream, Fetch, SnapshotId, WorkingCopies, WorkingCopy};
+pub use error::FilesError;
+pub use hash::BlobHash;
+pub use tree::{Change, FileEntry, Listed, MAX_FILES, Tree, TreeDiff};

@@ -1,0 +1,428 @@
+//! Blobs on a local disk, each named by the hash of its bytes.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::BufMut;
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::error::FilesError;
+use crate::hash::BlobHash;
+
+/// Largest blob unless [`BlobOptions::limit`] says otherwise: 4 GiB.
+pub const MAX_BLOB_BYTES: u64 = 4 << 30;
+
+/// How a store of blobs behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobOptions {
+    /// Flush each blob to the disk before it counts as stored. A cache that can fetch again may leave this off.
+    pub durable: bool,
+    /// Largest blob, in bytes.
+    pub limit: u64,
+}
+
+impl Default for BlobOptions {
+    fn default() -> Self {
+        Self { durable: true, limit: MAX_BLOB_BYTES }
+    }
+}
+
+/// What an uploader says about bytes before they come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Their hash.
+    pub hash: Option<BlobHash>,
+    /// How many.
+    pub size: Option<u64>,
+}
+
+/// A blob that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Hash of its bytes.
+    pub hash: BlobHash,
+    /// How many.
+    pub size: u64,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Blobs that stay.
+    pub kept: u64,
+    /// Blobs removed,
+    pub removed: u64,
+    /// and their bytes.
+    pub bytes: u64,
+}
+
+/// Blobs in a folder: `ab/cdef…`, private to this user. Cheap to clone. One process at a time may use a folder.
+#[derive(Clone, Debug)]
+pub struct BlobStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    options: BlobOptions,
+    /// Held for writing only around the removal of one blob.
+    sweeping: RwLock<()>,
+}
+
+const TEMPORARY: &str = "tmp";
+/// What is read before it is handed to the disk; most scripts fit in one.
+const CHUNK: usize = 256 << 10;
+
+impl BlobStore {
+    /// Opens a folder, makes it if there is none, and removes what broken-off uploads left behind.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub fn open(root: impl Into<PathBuf>, options: BlobOptions) -> Result<Self, FilesError> {
+        let root = root.into();
+        let temporary = root.join(TEMPORARY);
+        private_folder(&root)?;
+        // The folder has one user, so whatever is in here belongs to an upload that nobody sends any more.
+        if temporary.exists() {
+            std::fs::remove_dir_all(&temporary).map_err(FilesError::io("clear", &temporary))?;
+        }
+        private_folder(&temporary)?;
+        Ok(Self { inner: Arc::new(Inner { root, options, sweeping: RwLock::new(()) }) })
+    }
+
+    /// Stores what a stream brings: whole and checked, or not at all. A blob that is there already is kept as it is.
+    ///
+    /// # Errors
+    /// [`FilesError::CutOff`], [`FilesError::WrongHash`], [`FilesError::WrongSize`], [`FilesError::TooLarge`],
+    /// [`FilesError::Full`], [`FilesError::Io`]; nothing is kept then, nor when the future is dropped.
+    pub async fn put(&self, claim: Claim, mut stream: impl AsyncRead + Unpin) -> Result<Blob, FilesError> {
+        let mut spool = Spool::new(self.inner.clone(), claim);
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let ended = fill(&mut stream, &mut chunk)
+                .await
+                .map_err(|source| FilesError::CutOff { received: spool.size, source: Arc::new(source) })?;
+            spool.admit(chunk.len() as u64)?;
+            if ended {
+                return blocking(move || spool.finish(&chunk)).await;
+            }
+            spool = blocking(move || spool.write(&chunk).map(|()| spool)).await?;
+        }
+    }
+
+    /// Stores bytes that are at hand.
+    ///
+    /// # Errors
+    /// As [`BlobStore::put`].
+    pub async fn put_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Blob, FilesError> {
+        self.put(Claim::default(), bytes.as_ref()).await
+    }
+
+    /// Whether a blob is there, by name; its bytes are not read.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub async fn has(&self, hash: BlobHash) -> Result<bool, FilesError> {
+        Ok(self.missing([hash]).await?.is_empty())
+    }
+
+    /// Which of these are not there. The others count as just used: a sweep with some grace spares them.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub async fn missing(&self, hashes: impl IntoIterator<Item = BlobHash>) -> Result<Vec<BlobHash>, FilesError> {
+        let (inner, hashes) = (self.inner.clone(), hashes.into_iter().collect::<Vec<_>>());
+        blocking(move || {
+            let _no_sweep = inner.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+            let mut missing = Vec::new();
+            for hash in hashes {
+                if !inner.touch(hash)? {
+                    missing.push(hash);
+                }
+            }
+            Ok(missing)
+        })
+        .await
+    }
+
+    /// All bytes of a blob, checked against its hash.
+    ///
+    /// # Errors
+    /// [`FilesError::NoBlob`], [`FilesError::DamagedBlob`], [`FilesError::Io`].
+    pub async fn read(&self, hash: BlobHash) -> Result<Vec<u8>, FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || inner.read(hash)).await
+    }
+
+    /// A blob as an open file, at its start, for streaming. Its bytes are not checked; whoever receives them does.
+    ///
+    /// # Errors
+    /// [`FilesError::NoBlob`], [`FilesError::Io`].
+    pub async fn stream(&self, hash: BlobHash) -> Result<(tokio::fs::File, u64), FilesError> {
+        let inner = self.inner.clone();
+        let (file, size) = blocking(move || inner.open(hash)).await?;
+        Ok((tokio::fs::File::from_std(file), size))
+    }
+
+    /// Reads a blob and checks its bytes, whatever its size.
+    ///
+    /// # Errors
+    /// [`FilesError::NoBlob`], [`FilesError::DamagedBlob`], [`FilesError::Io`].
+    pub async fn verify(&self, hash: BlobHash) -> Result<Blob, FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || inner.verify(hash)).await
+    }
+
+    /// Takes a blob away, for a damaged one that can be fetched again. Gone already: no error.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub async fn remove(&self, hash: BlobHash) -> Result<(), FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || inner.remove(hash)).await
+    }
+
+    /// Removes blobs that are not in `keep` and were neither stored nor asked for within `grace`.
+    ///
+    /// `keep` is everything reachable: all blobs of all live trees, and those trees themselves. The grace covers
+    /// uploads whose revision is not committed yet; an hour is plenty.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`]; what was removed until then stays removed.
+    pub async fn sweep(&self, keep: BTreeSet<BlobHash>, grace: Duration) -> Result<Swept, FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || sweep(&inner, &keep, grace)).await
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    /// Where a blob's bytes lie, whether or not they are there.
+    pub(crate) fn path_of(&self, hash: BlobHash) -> PathBuf {
+        self.inner.path_of(hash)
+    }
+}
+
+impl Inner {
+    fn path_of(&self, hash: BlobHash) -> PathBuf {
+        let name = hash.to_string();
+        self.root.join(&name[..2]).join(&name[2..])
+    }
+
+    fn open(&self, hash: BlobHash) -> Result<(File, u64), FilesError> {
+        let path = self.path_of(hash);
+        let file = File::open(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => FilesError::NoBlob { hash },
+            _ => FilesError::io("open", &path)(e),
+        })?;
+        let size = file.metadata().map_err(FilesError::io("look at", &path))?.len();
+        Ok((file, size))
+    }
+
+    fn read(&self, hash: BlobHash) -> Result<Vec<u8>, FilesError> {
+        let (mut file, size) = self.open(hash)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(FilesError::io("read", self.path_of(hash)))?;
+        match BlobHash::of(&bytes) {
+            found if found == hash => Ok(bytes),
+            found => Err(FilesError::DamagedBlob { hash, found }),
+        }
+    }
+
+    fn verify(&self, hash: BlobHash) -> Result<Blob, FilesError> {
+        let (file, size) = self.open(hash)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file).map_err(FilesError::io("read", self.path_of(hash)))?;
+        match BlobHash::from(hasher.finalize()) {
+            found if found == hash => Ok(Blob { hash, size }),
+            found => Err(FilesError::DamagedBlob { hash, found }),
+        }
+    }
+
+    fn remove(&self, hash: BlobHash) -> Result<(), FilesError> {
+        let path = self.path_of(hash);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(FilesError::io("remove", path)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the blob is there; if so it counts as used now.
+    fn touch(&self, hash: BlobHash) -> Result<bool, FilesError> {
+        let path = self.path_of(hash);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(FilesError::io("open", path)(e)),
+        };
+        file.set_modified(SystemTime::now()).map_err(FilesError::io("touch", path))?;
+        Ok(true)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), FilesError> {
+        if !self.options.durable {
+            return Ok(());
+        }
+        File::open(folder).and_then(|f| f.sync_all()).map_err(FilesError::io("flush", folder))
+    }
+}
+
+/// Bytes on their way to the disk. Dropped before its end, it leaves nothing.
+struct Spool {
+    inner: Arc<Inner>,
+    claim: Claim,
+    hasher: blake3::Hasher,
+    size: u64,
+    file: Option<NamedTempFile>,
+}
+
+impl Spool {
+    fn new(inner: Arc<Inner>, claim: Claim) -> Self {
+        Self { inner, claim, hasher: blake3::Hasher::new(), size: 0, file: None }
+    }
+
+    /// Counts bytes that came, and refuses what is more than announced or allowed before it takes any room.
+    fn admit(&mut self, more: u64) -> Result<(), FilesError> {
+        self.size += more;
+        if let Some(claimed) = self.claim.size.filter(|claimed| self.size > *claimed) {
+            return Err(FilesError::WrongSize { claimed, found: self.size });
+        }
+        match self.inner.options.limit {
+            limit if self.size > limit => Err(FilesError::TooLarge { limit }),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> Result<(), FilesError> {
+        self.hasher.update(chunk);
+        let folder = self.inner.root.join(TEMPORARY);
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let made = tempfile::Builder::new().prefix("").tempfile_in(&folder);
+                none.insert(made.map_err(FilesError::io("make a file in", &folder))?)
+            }
+        };
+        file.as_file_mut().write_all(chunk).map_err(FilesError::io("write to", &folder))
+    }
+
+    fn finish(mut self, last: &[u8]) -> Result<Blob, FilesError> {
+        if let Some(claimed) = self.claim.size.filter(|claimed| self.size != *claimed) {
+            return Err(FilesError::WrongSize { claimed, found: self.size });
+        }
+        let hash = BlobHash::from(self.hasher.clone().update(last).finalize());
+        if let Some(claimed) = self.claim.hash.filter(|claimed| *claimed != hash) {
+            return Err(FilesError::WrongHash { claimed, found: hash });
+        }
+        let blob = Blob { hash, size: self.size };
+        let inner = self.inner.clone();
+        let _no_sweep = inner.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+        if inner.touch(hash)? && inner.verify(hash).is_ok() {
+            return Ok(blob);
+        }
+        self.write(last)?;
+        self.keep(hash)?;
+        Ok(blob)
+    }
+
+    /// File first, name second, folder third: a name never stands for bytes that are not on the disk.
+    fn keep(self, hash: BlobHash) -> Result<(), FilesError> {
+        let path = self.inner.path_of(hash);
+        let Some(file) = self.file else { return Err(FilesError::NoBlob { hash }) };
+        if self.inner.options.durable {
+            file.as_file().sync_all().map_err(FilesError::io("flush", file.path()))?;
+        }
+        let shard = path.parent().unwrap_or(&self.inner.root);
+        if !shard.exists() {
+            private_folder(shard)?;
+            self.inner.sync_folder(&self.inner.root)?;
+        }
+        file.persist(&path).map_err(|e| FilesError::io("rename a file to", &path)(e.error))?;
+        self.inner.sync_folder(shard)
+    }
+}
+
+fn sweep(inner: &Inner, keep: &BTreeSet<BlobHash>, grace: Duration) -> Result<Swept, FilesError> {
+    let mut swept = Swept::default();
+    for shard in entries(&inner.root)? {
+        if !shard.path().is_dir() || shard.file_name() == TEMPORARY {
+            continue;
+        }
+        for file in entries(&shard.path())? {
+            let name = [shard.file_name(), file.file_name()].map(|part| part.to_string_lossy().into_owned()).concat();
+            // What is not named like a blob is not ours to remove.
+            let Ok(hash) = name.parse::<BlobHash>() else { continue };
+            if keep.contains(&hash) {
+                swept.kept += 1;
+                continue;
+            }
+            match remove_if_old(inner, hash, grace)? {
+                None => swept.kept += 1,
+                Some(bytes) => {
+                    swept.removed += 1;
+                    swept.bytes += bytes;
+                }
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// Looks again under the lock: an uploader may have been told a moment ago that this blob need not be sent.
+fn remove_if_old(inner: &Inner, hash: BlobHash, grace: Duration) -> Result<Option<u64>, FilesError> {
+    let _alone = inner.sweeping.write().unwrap_or_else(PoisonError::into_inner);
+    let path = inner.path_of(hash);
+    let about = std::fs::symlink_metadata(&path).map_err(FilesError::io("look at", &path))?;
+    let used = about.modified().map_err(FilesError::io("look at", &path))?;
+    // A time in the future (the clock was set back) counts as just used.
+    if SystemTime::now().duration_since(used).unwrap_or_default() < grace {
+        return Ok(None);
+    }
+    std::fs::remove_file(&path).map_err(FilesError::io("remove", &path))?;
+    Ok(Some(about.len()))
+}
+
+fn entries(folder: &Path) -> Result<Vec<std::fs::DirEntry>, FilesError> {
+    std::fs::read_dir(folder).and_then(Iterator::collect).map_err(FilesError::io("list", folder))
+}
+
+/// Makes a folder that only this user can enter.
+pub(crate) fn private_folder(path: &Path) -> Result<(), FilesError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(FilesError::io("make folder", path))
+}
+
+/// Reads until the chunk is full; `true` at the end of the stream.
+async fn fill(stream: &mut (impl AsyncRead + Unpin), chunk: &mut Vec<u8>) -> std::io::Result<bool> {
+    while chunk.len() < CHUNK {
+        if stream.read_buf(&mut chunk.limit(CHUNK - chunk.len())).await? == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Runs disk work where it may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, FilesError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(gone) => Err(FilesError::Io {
+            doing: "finish the work on",
+            path: PathBuf::from("files"),
+            source: Arc::new(std::io::Error::other(gone)),
+        }),
+    }
+}
