@@ -1,6 +1,9 @@
 //! All that the farm wants done. Whoever carries these out has made the event durable first.
 
-use headend_model::{JobId, JobStatus, Lease, Outcome, PolicyName, RackId, RackName, RunId, SlotId, TargetIx, TestIx, Timestamp, UserName};
+use headend_model::{
+    JobId, JobStatus, Lease, Outcome, PolicyName, RackId, RackName, RunId, SlotId, TargetIx, TestIx, Timestamp,
+    UserName,
+};
 
 use crate::event::Placement;
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::{DutId, Epoch, JobId, JobSpec, Outcome, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx, UserName};
+use headend_model::{
+    DutId, Epoch, JobId, JobSpec, Outcome, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx,
+    UserName,
+};
 
 use crate::config::FarmConfig;
 

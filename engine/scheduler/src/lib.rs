@@ -15,6 +15,8 @@ pub mod config;
 pub mod event;
 pub mod farm;
 pub mod fence;
+#[cfg(feature = "mutants")]
+pub mod mutant;
 pub mod policy;
 pub mod view;
 

@@ -1,6 +1,9 @@
 //! What the farm shows of itself: plain data for the API, the page and the CLI.
 
-use headend_model::{DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx, Timestamp, UserName};
+use headend_model::{
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx,
+    TestIx, Timestamp, UserName,
+};
 
 use crate::action::{PlanChange, StartReason};
 

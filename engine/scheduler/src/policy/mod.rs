@@ -3,6 +3,10 @@
 //! Native policies answer from the core's own books ([`PlanBooks`]) and are the fallback; plugins are asked by
 //! [`crate::Action::Ask`] and answer by [`crate::Event::Proposed`]. Both kinds see the same plan and the same changes.
 
+mod native;
+
+pub use native::{DutCoverage, PriorityFifo, TestCoverage, native};
+
 use headend_model::{JobId, Priority, TargetIx, TestIx, Timestamp, UserName};
 
 /// The state of one group of a job's tests, as a coverage policy may read it. All questions are cheap: O(log n).

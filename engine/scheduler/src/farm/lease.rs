@@ -1,0 +1,211 @@
+//! Leases: granted with raised epochs, renewed by heartbeats, ended by reports or by time.
+
+use headend_model::run::Incomplete;
+use headend_model::{JobId, Lease, LeasedTarget, Outcome, RackId, RunId, SlotId, TargetIx, TestIx};
+
+use super::Farm;
+use super::state::{Held, LostLease, Timer};
+use crate::action::{Action, PlanChange, RunRecord, StartReason};
+use crate::event::{Claim, Placement};
+
+/// So many leases that ran out without word are remembered.
+const MOST_LOST: usize = 1_024;
+
+impl Farm {
+    /// Grants a lease on slots that were all found usable, and asks the rack to start.
+    pub(super) fn grant(&mut self, job: JobId, test: TestIx, on: &[(TargetIx, SlotId)], why: StartReason) {
+        let leased: Vec<LeasedTarget> = on.iter().filter_map(|(_, slot)| self.raise_epochs(*slot)).collect();
+        let rack = leased.first().and_then(|target| self.inventory.rack_of(target.slot));
+        let targets: Vec<TargetIx> = on.iter().map(|(target, _)| *target).collect();
+        let (Some(rack), Some((run, group))) = (rack, self.take_run(job, test, &targets)) else { return };
+        let until = self.now + self.config.lease.length;
+        let lease = Lease { job, run, attempt: 1, rack, targets: leased, until };
+        self.occupy(&lease);
+        let incarnation = self.racks.get(&rack).and_then(|rack| rack.incarnation);
+        self.arm(until, Timer::Lease(run));
+        self.emit(Action::Start { lease: lease.clone(), test, why: why.clone() });
+        let held =
+            Held { lease, test, group, targets, leased: self.now, confirmed: false, stopping: false, incarnation, why };
+        self.leases.insert(run, held);
+        self.round.touched.insert(job);
+        self.unqueue_if_done(job);
+    }
+
+    fn raise_epochs(&mut self, slot: SlotId) -> Option<LeasedTarget> {
+        let dut = self.inventory.dut_in(slot)?;
+        let slot_book = self.slots.get_mut(&slot)?;
+        let dut_book = self.duts.entry(dut).or_default();
+        slot_book.epoch = slot_book.epoch.next();
+        dut_book.epoch = dut_book.epoch.next();
+        Some(LeasedTarget { slot, slot_epoch: slot_book.epoch, dut, dut_epoch: dut_book.epoch })
+    }
+
+    fn take_run(&mut self, job: JobId, test: TestIx, targets: &[TargetIx]) -> Option<(RunId, u32)> {
+        let now = self.now;
+        let job = self.jobs.get_mut(&job)?;
+        let book = job.tests.get_mut(test.0 as usize)?;
+        let run = RunId(book.first.0 + u64::from(book.started));
+        let number = book.group;
+        book.started += 1;
+        let group = job.groups.get_mut(number as usize)?;
+        group.take(test, 1, Some(targets));
+        group.running += 1;
+        for target in targets {
+            group.note(PlanChange::Started(Placement { test, target: *target }));
+        }
+        job.running.insert(run);
+        job.started.get_or_insert(now);
+        Some((run, number))
+    }
+
+    fn occupy(&mut self, lease: &Lease) {
+        for target in &lease.targets {
+            if let Some(slot) = self.slots.get_mut(&target.slot) {
+                slot.lease = Some(lease.run);
+                slot.offered = None;
+            }
+            self.release_hold(target.slot);
+            self.duts.entry(target.dut).or_default().lease = Some(lease.run);
+        }
+        if let Some(rack) = self.racks.get_mut(&lease.rack) {
+            rack.leases.insert(lease.run);
+            rack.busy += lease.targets.len();
+        }
+    }
+
+    /// The live lease that a report of this rack speaks of, if it still stands (S8).
+    fn claimed(&self, rack: RackId, claim: &Claim) -> Option<&Held> {
+        self.leases.get(&claim.run).filter(|held| held.lease.rack == rack && claim_of(&held.lease) == Some(*claim))
+    }
+
+    pub(super) fn run_started(&mut self, rack: RackId, claim: &Claim) {
+        if self.claimed(rack, claim).is_none() {
+            return;
+        }
+        if let Some(held) = self.leases.get_mut(&claim.run) {
+            held.confirmed = true;
+        }
+    }
+
+    pub(super) fn run_ended(&mut self, rack: RackId, claim: &Claim, outcome: &Outcome, unkillable: bool) {
+        #[cfg(feature = "mutants")]
+        if self.is_mutant(crate::mutant::Mutant::StaleResultAccepted) && self.leases.contains_key(&claim.run) {
+            self.end_run(claim.run, outcome.clone());
+            return;
+        }
+        if self.claimed(rack, claim).is_some() {
+            let places = self.end_run(claim.run, outcome.clone());
+            if unkillable {
+                self.quarantine(&places);
+            }
+        } else if unkillable {
+            self.bad_news(rack, claim);
+        }
+    }
+
+    /// A rack could not kill a run whose lease had run out: nobody else may use its slots, late as it is.
+    fn bad_news(&mut self, rack: RackId, claim: &Claim) {
+        let known = self
+            .lost_leases
+            .iter()
+            .position(|lost| (lost.rack, lost.run, lost.epoch) == (rack, claim.run, claim.epoch));
+        if let Some(lost) = known.and_then(|at| self.lost_leases.remove(at)) {
+            let places: Vec<_> = lost.places.into_iter().collect();
+            self.quarantine(&places);
+        }
+    }
+
+    /// Ends a leased run for good, frees what it held, and says where that was.
+    pub(super) fn end_run(&mut self, run: RunId, outcome: Outcome) -> Vec<(SlotId, headend_model::DutId)> {
+        let Some(held) = self.leases.remove(&run) else { return Vec::new() };
+        self.vacate(&held.lease);
+        self.note_end(&held, outcome.code());
+        let places = held.lease.targets.iter().map(|target| (target.slot, target.dut)).collect();
+        self.count_end(held.lease.job, &outcome);
+        self.emit(Action::RunEnded(RunRecord {
+            run,
+            job: held.lease.job,
+            test: held.test,
+            lease: Some(held.lease),
+            leased: Some(held.leased),
+            ended: self.now,
+            outcome,
+            why: Some(held.why),
+        }));
+        places
+    }
+
+    fn vacate(&mut self, lease: &Lease) {
+        for target in &lease.targets {
+            if let Some(slot) = self.slots.get_mut(&target.slot) {
+                slot.lease = None;
+            }
+            if let Some(dut) = self.duts.get_mut(&target.dut) {
+                dut.lease = None;
+            }
+            self.round.dirty.insert(target.slot);
+            // The DUT may have been moved while it was driven.
+            self.round.dirty.extend(self.inventory.slot_of(target.dut));
+        }
+        if let Some(rack) = self.racks.get_mut(&lease.rack) {
+            rack.leases.remove(&lease.run);
+            rack.busy = rack.busy.saturating_sub(lease.targets.len());
+        }
+    }
+
+    fn note_end(&mut self, held: &Held, code: u16) {
+        let id = held.lease.job;
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.running.remove(&held.lease.run);
+        let Some(group) = job.groups.get_mut(held.group as usize) else { return };
+        group.running = group.running.saturating_sub(1);
+        for target in &held.targets {
+            group.note(PlanChange::Ended { placement: Placement { test: held.test, target: *target }, code });
+        }
+        self.forget_deferral(id, held.group);
+    }
+
+    /// Time has passed: a lease that nobody has renewed ends when its rack has surely stopped the run.
+    pub(super) fn lease_due(&mut self, run: RunId) {
+        let Some(held) = self.leases.get(&run) else { return };
+        let free_at = self.free_at(held);
+        if free_at > self.now {
+            return self.arm(free_at, Timer::Lease(run));
+        }
+        let outcome = if held.stopping { Outcome::Killed } else { Outcome::Incomplete(Incomplete::RackLost) };
+        self.remember_lost(run);
+        self.end_run(run, outcome);
+    }
+
+    fn free_at(&self, held: &Held) -> headend_model::Timestamp {
+        #[cfg(feature = "mutants")]
+        if self.is_mutant(crate::mutant::Mutant::ReuseAtUntil) {
+            return held.lease.until;
+        }
+        self.config.lease.reusable_at(held.lease.until)
+    }
+
+    fn remember_lost(&mut self, run: RunId) {
+        let Some(lease) = self.leases.get(&run).map(|held| &held.lease) else { return };
+        let Some(epoch) = lease.targets.first().map(|target| target.slot_epoch) else { return };
+        let places = lease.targets.iter().map(|target| (target.slot, target.dut)).collect();
+        self.lost_leases.push_back(LostLease { run, rack: lease.rack, epoch, places });
+        if self.lost_leases.len() > MOST_LOST {
+            self.lost_leases.pop_front();
+        }
+    }
+
+    /// A lease lives on for a full term from now. Its timer finds that out when it fires.
+    pub(super) fn renew(&mut self, run: RunId) {
+        let until = self.now + self.config.lease.length;
+        if let Some(held) = self.leases.get_mut(&run) {
+            held.lease.until = held.lease.until.max(until);
+        }
+    }
+}
+
+/// How a rack names this lease.
+pub(super) fn claim_of(lease: &Lease) -> Option<Claim> {
+    let epoch = lease.targets.first()?.slot_epoch;
+    Some(Claim { run: lease.run, attempt: lease.attempt, epoch })
+}

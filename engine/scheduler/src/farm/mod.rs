@@ -1,0 +1,177 @@
+//! The farm: everything the scheduler knows, and `step`.
+//!
+//! A step runs in three parts: the event changes the books (`submit`, `jobs`, `racks`, `lease`, `rounds`, `timers`) and
+//! marks the slots that it touched; `dispatch` looks at those slots again and starts what may start; at last the
+//! touched jobs get their status (`jobs`). Nothing else is looked at, so a step costs what it changes.
+
+mod books;
+mod dispatch;
+mod gang;
+mod invariants;
+mod jobs;
+mod lease;
+mod queues;
+mod racks;
+mod rounds;
+#[cfg(feature = "serde")]
+mod serial;
+mod state;
+mod submit;
+mod timers;
+mod views;
+mod why;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use headend_model::{
+    DutId, Inventory, JobId, Lease, PolicyName, RackId, RunId, SlotId, Target, TestIx, Timestamp, UserName,
+};
+
+use crate::action::{Action, StartReason};
+use crate::config::FarmConfig;
+use crate::event::Event;
+use queues::Queues;
+use state::{
+    AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, Round, Slot, Timer,
+};
+
+/// The state machine.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Farm {
+    config: FarmConfig,
+    inventory: Inventory,
+    /// The latest time seen.
+    now: Timestamp,
+    next: Counters,
+    racks: BTreeMap<RackId, Rack>,
+    slots: BTreeMap<SlotId, Slot>,
+    duts: BTreeMap<DutId, DutBook>,
+    #[cfg_attr(feature = "serde", serde(with = "serial"))]
+    away: BTreeMap<Target, Away>,
+    jobs: BTreeMap<JobId, Job>,
+    queues: Queues,
+    leases: BTreeMap<RunId, Held>,
+    policies: BTreeMap<PolicyName, PolicyBook>,
+    asks: BTreeMap<u64, AskBook>,
+    keys: BTreeMap<UserName, BTreeMap<String, KeyBook>>,
+    /// Keys in the order in which they are forgotten.
+    key_ages: VecDeque<(Timestamp, UserName, String)>,
+    recent: Recent,
+    /// Leases that ran out without word, newest last.
+    lost_leases: VecDeque<LostLease>,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    round: Round,
+    #[cfg(feature = "mutants")]
+    #[cfg_attr(feature = "serde", serde(skip))]
+    mutant: Option<crate::mutant::Mutant>,
+}
+
+/// A broken invariant: our own bug. The writer stops and says so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invariant {id} is broken: {what}")]
+pub struct Violation {
+    /// `S1` to `S13`, `O1` to `O6`.
+    pub id: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+impl Farm {
+    /// An empty farm.
+    pub fn new(config: FarmConfig) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// Takes one event and says what to do. Same state, time and event: same actions.
+    ///
+    /// `now` never decreases between calls; an earlier one counts as the latest seen. Only [`Event::Tick`] makes
+    /// deadlines count: a server that was held up hands in what has arrived meanwhile first.
+    pub fn step(&mut self, now: Timestamp, event: &Event) -> Vec<Action> {
+        self.now = self.now.max(now);
+        self.forget_old();
+        self.handle(event);
+        self.dispatch();
+        self.settle();
+        std::mem::take(&mut self.round).out
+    }
+
+    fn handle(&mut self, event: &Event) {
+        match event {
+            Event::ServerStarted { config } => self.server_started(config),
+            Event::Tick => self.fire_timers(),
+            Event::Submit(submission) => self.submit(submission),
+            Event::Kill { job, by } => self.kill(*job, by),
+            Event::EnrolRack { name } => self.enrol(name),
+            Event::RackReady(ready) => self.rack_ready(ready),
+            Event::Heartbeat(beat) => self.heartbeat(beat),
+            Event::Drain { rack, on } => self.drain(*rack, *on),
+            Event::PlaceDut { dut, slot } => self.place_dut(*dut, *slot),
+            Event::ClearQuarantine { slot } => self.clear_quarantine(*slot),
+            Event::RunStarted { rack, claim } => self.run_started(*rack, claim),
+            Event::RunEnded { rack, claim, outcome, unkillable } => self.run_ended(*rack, claim, outcome, *unkillable),
+            Event::PolicyLoaded { policy } => self.policy_loaded(policy),
+            Event::PolicyRemoved { policy } => self.policy_removed(policy),
+            Event::Proposed { ask, placements } => self.proposed(*ask, placements),
+            Event::PolicyFailed { ask, reason } => self.policy_failed(*ask, reason),
+        }
+    }
+
+    fn emit(&mut self, action: Action) {
+        self.round.out.push(action);
+    }
+
+    fn arm(&mut self, at: Timestamp, timer: Timer) {
+        self.timers.insert((at, timer));
+    }
+
+    /// When the next `Tick` is due, if anything waits for time to pass.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Settings in force.
+    pub fn config(&self) -> &FarmConfig {
+        &self.config
+    }
+
+    /// Racks, slots and DUTs.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The life of a rack's daemon that the farm talks to: what another one says does not count, it must report ready.
+    pub fn incarnation(&self, rack: RackId) -> Option<u64> {
+        self.racks.get(&rack)?.incarnation
+    }
+
+    /// Makes the farm break one of its rules, to show that the tests notice.
+    #[cfg(feature = "mutants")]
+    pub fn mutate(&mut self, mutant: crate::mutant::Mutant) {
+        self.mutant = Some(mutant);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn is_mutant(&self, mutant: crate::mutant::Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+}
+
+/// A lease with what its rack needs to start the run.
+#[derive(Clone, Debug)]
+pub struct Granted<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// Which test of the job.
+    pub test: TestIx,
+    /// The run is to be stopped.
+    pub stopping: bool,
+    /// Why it was started.
+    pub why: &'a StartReason,
+    /// The run.
+    pub run: RunId,
+}

@@ -1,0 +1,254 @@
+//! What the farm remembers, part by part.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use headend_model::run::Incomplete;
+use headend_model::{
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, RackId, RunId, SlotId, SlotNo, TargetIx, TestIx, Timestamp,
+    UserName,
+};
+
+use super::books::{Group, TestBook};
+use super::queues::{Key, QueueId};
+use crate::action::{Action, StartReason, Warning};
+
+/// The next number of each kind. All start at 1 and only rise.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Counters {
+    pub job: u64,
+    pub run: u64,
+    pub ask: u64,
+    pub rack: u32,
+    pub slot: u32,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { job: 1, run: 1, ask: 1, rack: 1, slot: 1 }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Rack {
+    pub incarnation: Option<u64>,
+    pub last_seen: Option<Timestamp>,
+    pub online: bool,
+    pub draining: bool,
+    pub cpu_percent: u8,
+    pub gate: Option<Gate>,
+    pub slots: BTreeMap<SlotNo, SlotId>,
+    pub leases: BTreeSet<RunId>,
+    /// Slots under a lease, to turn gangs down quickly.
+    pub busy: usize,
+}
+
+/// The CPU gate while it is closed.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Gate {
+    pub since: Timestamp,
+    pub next: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Slot {
+    pub rack: RackId,
+    pub epoch: Epoch,
+    pub lease: Option<RunId>,
+    /// Number of the question in which it is offered to a policy.
+    pub offered: Option<u64>,
+    /// The job whose gang test it waits for.
+    pub hold: Option<JobId>,
+    pub quarantined: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct DutBook {
+    pub epoch: Epoch,
+    pub lease: Option<RunId>,
+    /// In quarantine together with this slot.
+    pub quarantined: Option<SlotId>,
+}
+
+/// A target that cannot run anything now, whoever asks.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Away {
+    pub since: Timestamp,
+    pub why: AwayWhy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum AwayWhy {
+    NoDaemon,
+    NoDut,
+}
+
+impl AwayWhy {
+    pub(super) const fn incomplete(self) -> Incomplete {
+        match self {
+            Self::NoDaemon => Incomplete::NoDaemon,
+            Self::NoDut => Incomplete::NoDut,
+        }
+    }
+}
+
+/// A lease and what the farm knows of its run.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Held {
+    pub lease: Lease,
+    pub test: TestIx,
+    pub group: u32,
+    pub targets: Vec<TargetIx>,
+    pub leased: Timestamp,
+    /// The rack has said that it took it.
+    pub confirmed: bool,
+    pub stopping: bool,
+    /// The life of the rack's daemon that it was granted to.
+    pub incarnation: Option<u64>,
+    pub why: StartReason,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Job {
+    pub spec: JobSpec,
+    pub accepted: Timestamp,
+    pub key: Key,
+    pub queue: QueueId,
+    pub first_run: RunId,
+    pub tests: Vec<TestBook>,
+    pub groups: Vec<Group>,
+    /// Targets that are out for this job for good.
+    pub lost: BTreeMap<TargetIx, AwayWhy>,
+    pub status: JobStatus,
+    pub stop: Option<UserName>,
+    pub started: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    pub running: BTreeSet<RunId>,
+    pub tally: Tally,
+    pub gang: GangBook,
+}
+
+impl Job {
+    pub(super) fn queued(&self) -> u32 {
+        self.tests.iter().map(TestBook::left).sum()
+    }
+}
+
+/// How the runs of a job have ended so far, as far as its status depends on it.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Tally {
+    pub total: u32,
+    pub ended: u32,
+    pub no_daemon: u32,
+    pub no_dut: u32,
+    pub several_racks: u32,
+}
+
+/// How a job's single-process tests wait.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct GangBook {
+    /// Rounds in which a slot was free for it and it could not start.
+    pub skips: u32,
+    pub hold: Option<GangHold>,
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct GangHold {
+    pub rack: RackId,
+    pub until: Timestamp,
+    pub slots: BTreeSet<SlotId>,
+}
+
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct PolicyBook {
+    pub loaded: bool,
+    pub strikes: u32,
+    pub quarantined: bool,
+}
+
+impl PolicyBook {
+    pub(super) const fn may_be_asked(&self) -> bool {
+        self.loaded && !self.quarantined
+    }
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct AskBook {
+    pub job: JobId,
+    pub group: u32,
+    pub free: Vec<(TargetIx, SlotId)>,
+}
+
+/// What an idempotency key has led to.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct KeyBook {
+    pub digest: u64,
+    pub job: JobId,
+    pub warnings: Vec<Warning>,
+}
+
+/// A lease that ran out without word from its rack; kept a while in case the rack has bad news.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct LostLease {
+    pub run: RunId,
+    pub rack: RackId,
+    pub epoch: Epoch,
+    pub places: Vec<(SlotId, DutId)>,
+}
+
+/// What may be due. A timer that no longer applies does nothing when it fires, so none is ever searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Timer {
+    /// A lease may have run out.
+    Lease(RunId),
+    /// A rack may have fallen silent.
+    Silent(RackId),
+    /// The CPU gate is looked at again.
+    Gate(RackId),
+    /// A slot has been away for the patience.
+    SlotAway(SlotId),
+    /// A DUT has been away for the patience.
+    DutAway(DutId),
+    /// A job found targets away when it came.
+    Patience(JobId),
+    /// A policy has had its time.
+    Ask(u64),
+    /// The hold of a job's single-process test ends.
+    Hold(JobId),
+}
+
+/// Bookkeeping of one step; empty between steps.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Round {
+    pub out: Vec<Action>,
+    /// Slots to be looked at.
+    pub dirty: BTreeSet<SlotId>,
+    /// Jobs whose status may have changed.
+    pub touched: BTreeSet<JobId>,
+    /// Jobs whose single-process test was passed over in this round.
+    pub passed_over: BTreeSet<JobId>,
+    /// Most slots that jobs of this queue can have at once on this rack now.
+    pub room: BTreeMap<(QueueId, RackId), usize>,
+    /// Groups with an answer in hand.
+    pub answered: BTreeSet<(JobId, u32)>,
+}
+
+/// Jobs that became final, newest last.
+pub(super) type Recent = VecDeque<(JobId, Job)>;

@@ -1,0 +1,135 @@
+//! Why a waiting run does not run now: the reason that binds it, per target.
+
+use headend_model::{JobId, SlotId, Target, TargetIx, TestIx, Timestamp};
+
+use super::Farm;
+use super::books::{Group, Rule, Turn};
+use super::state::{AwayWhy, Job};
+use crate::policy::{CoveragePolicy, DutCoverage, PlanBooks, TestCoverage};
+use crate::view::{WaitReason, Waiting};
+
+/// The test whose waiting is asked about.
+struct Question<'a> {
+    id: JobId,
+    job: &'a Job,
+    group: &'a Group,
+    test: TestIx,
+    at: TargetIx,
+    now: Timestamp,
+}
+
+impl Farm {
+    /// Why the waiting runs of an open job wait.
+    pub fn why(&self, now: Timestamp, job: JobId) -> Vec<Waiting> {
+        let id = job;
+        let Some(job) = self.jobs.get(&id) else { return Vec::new() };
+        let tests = job.tests.iter().enumerate().filter(|(_, book)| book.left() > 0);
+        tests
+            .filter_map(|(at, book)| {
+                let group = job.groups.get(book.group as usize)?;
+                let test = TestIx(at as u32);
+                Some(Waiting { test, runs: book.left(), at: self.why_test(id, job, group, test, now) })
+            })
+            .collect()
+    }
+
+    fn why_test(
+        &self,
+        id: JobId,
+        job: &Job,
+        group: &Group,
+        test: TestIx,
+        now: Timestamp,
+    ) -> Vec<(TargetIx, WaitReason)> {
+        let targets = job.spec.targets.iter().enumerate().map(|(at, target)| (TargetIx(at as u32), *target));
+        let open = targets.filter(|(at, _)| !job.lost.contains_key(at) && !group.was_on(test, *at));
+        open.map(|(at, target)| (at, self.why_at(&Question { id, job, group, test, at, now }, target))).collect()
+    }
+
+    fn why_at(&self, asked: &Question<'_>, target: Target) -> WaitReason {
+        self.why_away(asked, target)
+            .or_else(|| self.slot_at(target).and_then(|slot| self.why_busy(asked, slot)))
+            .or_else(|| self.slot_at(target).and_then(|slot| self.why_rack(asked, slot)))
+            .or_else(|| self.why_order(asked, target))
+            .unwrap_or(WaitReason::AboutToStart)
+    }
+
+    fn why_away(&self, asked: &Question<'_>, target: Target) -> Option<WaitReason> {
+        let away = self.away.get(&target)?;
+        let gives_up = self.gives_up(asked.job, away);
+        Some(match away.why {
+            AwayWhy::NoDaemon => WaitReason::NoRack { rack: self.rack_at(target), gives_up },
+            AwayWhy::NoDut => WaitReason::NoDut { gives_up },
+        })
+    }
+
+    fn why_busy(&self, asked: &Question<'_>, slot: SlotId) -> Option<WaitReason> {
+        let book = self.slots.get(&slot)?;
+        if let Some(held) = book.lease.and_then(|run| self.leases.get(&run)) {
+            let (run, job, until) = (held.lease.run, held.lease.job, held.lease.until);
+            let until = (until <= asked.now).then(|| self.config.lease.reusable_at(until));
+            return Some(until.map_or(WaitReason::SlotHeld { run, job }, |until| WaitReason::Cooling { until }));
+        }
+        let dut = self.inventory.dut_in(slot).and_then(|dut| self.duts.get(&dut));
+        if book.quarantined || dut.is_some_and(|dut| dut.quarantined.is_some()) {
+            return Some(WaitReason::Quarantined);
+        }
+        let elsewhere = dut.and_then(|dut| dut.lease).and_then(|run| self.leases.get(&run));
+        elsewhere.map(|held| WaitReason::DutHeld { run: held.lease.run, job: held.lease.job })
+    }
+
+    fn why_rack(&self, asked: &Question<'_>, slot: SlotId) -> Option<WaitReason> {
+        let book = self.slots.get(&slot)?;
+        let rack = self.racks.get(&book.rack)?;
+        if rack.draining {
+            return Some(WaitReason::Draining { rack: book.rack });
+        }
+        if let Some((job, until)) = self.held_for(slot).filter(|_| !self.is_open_to(slot, asked.job.key)) {
+            return Some(WaitReason::GangHold { job, until });
+        }
+        if let Some(ask) = book.offered.and_then(|ask| self.asks.get(&ask)) {
+            return Some(self.why_offered(asked, ask.job));
+        }
+        let gate = rack.gate?;
+        Some(WaitReason::CpuGate {
+            rack: book.rack,
+            cpu_percent: rack.cpu_percent,
+            since: gate.since,
+            next_try: gate.next,
+        })
+    }
+
+    fn why_offered(&self, asked: &Question<'_>, job: JobId) -> WaitReason {
+        match &asked.group.rule {
+            Rule::Policy(policy) if job == asked.id => WaitReason::PolicyThinks { policy: policy.clone() },
+            Rule::Policy(_) | Rule::DutCoverage | Rule::TestCoverage | Rule::Gang => WaitReason::Behind { job },
+        }
+    }
+
+    /// The slot is free: somebody comes first, or the rule of the group has something else in mind.
+    fn why_order(&self, asked: &Question<'_>, target: Target) -> Option<WaitReason> {
+        let Question { group, test, at, .. } = asked;
+        let first = match &group.rule {
+            Rule::DutCoverage => DutCoverage.choose(*group, *at),
+            Rule::TestCoverage => TestCoverage.choose(*group, *at),
+            Rule::Gang => return Some(self.why_gang(asked, target)),
+            Rule::Policy(policy) if matches!(group.talk.turn, Turn::Asking) => {
+                return Some(WaitReason::PolicyThinks { policy: policy.clone() });
+            }
+            Rule::Policy(policy) if group.talk.deferred.contains(at) => {
+                return Some(WaitReason::PolicyDeferred { policy: policy.clone() });
+            }
+            Rule::Policy(_) => None,
+        };
+        first.filter(|first| first != test).map(|first| WaitReason::CoverageOrder { first })
+    }
+
+    fn why_gang(&self, asked: &Question<'_>, target: Target) -> WaitReason {
+        let rack = self.rack_at(target);
+        let free = self.free_targets(asked.id, |slot| {
+            self.inventory.rack_of(slot) == rack && self.is_usable(slot) && self.is_open_to(slot, asked.job.key)
+        });
+        let needed = asked.job.spec.tests.get(asked.test.0 as usize).map_or(0, |spec| spec.slots_needed);
+        WaitReason::GangWaits { free: free.len() as u32, needed }
+    }
+}

@@ -1,0 +1,20 @@
+//! Deliberately broken variants, to prove that the tests notice. Never in a release: only with the feature `mutants`.
+
+/// What is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// The farm leases again at `until`, without waiting for the kill bound and the margin.
+    ReuseAtUntil,
+    /// The farm takes a report of a former lease as the end of the present one.
+    StaleResultAccepted,
+    /// The farm leases slots only, not DUTs.
+    NoDutLease,
+    /// The farm takes the youngest job of a priority first.
+    Lifo,
+    /// The fence does not stop a run whose lease ran out.
+    NoSelfStop,
+    /// The fence counts a lease from the answer to a heartbeat, not from sending it.
+    DeadlineFromReceipt,
+    /// The fence takes an epoch that it has seen.
+    EpochsNotChecked,
+}
