@@ -1,0 +1,106 @@
+//! The server dies at every bad moment; nothing acknowledged is lost, nothing runs twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use headend_integration::client::{request, slots, test};
+use headend_integration::{Lab, eventually, witness};
+use headend_wire::api::SubmitRequest;
+
+use super::scripts;
+
+/// Where the server is made to die, each at its n-th pass.
+const POINTS: [&str; 10] = [
+    "submit.before_append",
+    "submit.after_commit",
+    "dispatch.before_append",
+    "dispatch.after_commit",
+    "dispatch.after_send",
+    "result.before_append",
+    "result.after_commit",
+    "result.before_ack",
+    "heartbeat.after_commit",
+    "snapshot.before",
+];
+
+/// Kills per point: 100 in all.
+const KILLS_EACH: usize = 10;
+
+fn job(name: &str) -> SubmitRequest {
+    request(name, &slots("rack1", 1..=3), [test("a.rhai"), test("b.rhai")])
+}
+
+#[tokio::test]
+async fn a_hundred_kills_lose_nothing_and_start_nothing_twice() {
+    let mut lab = Lab::start(3).await;
+    lab.client.upload("public", &[("a.rhai", scripts::PASS.as_bytes()), ("b.rhai", scripts::SLOW.as_bytes())]).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let submitter = tokio::spawn(submit_forever(lab.client.clone(), done.clone()));
+    let mut kills = 0;
+    for round in 0..KILLS_EACH {
+        for point in POINTS {
+            kills += usize::from(die_at(&mut lab, point, 1 + round % 4).await);
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    lab.start_server(&[]);
+    let acknowledged = submitter.await.unwrap();
+    assert!(kills >= 90, "only {kills} of the crash points were reached");
+    for (name, job) in &acknowledged {
+        let detail = lab.client.finished(*job).await;
+        assert_eq!(&detail.item.name, name, "handle {job} is another job now");
+        let bad: Vec<_> = detail.run_list.iter().filter(|run| run.result != 111).collect();
+        assert!(bad.is_empty(), "job {job}: {bad:#?}\n{}", lab.logs());
+        assert_eq!(detail.run_list.len(), 6);
+    }
+    witness::judge(&witness::read(&lab.witness()));
+}
+
+/// Starts the server with the bomb armed and waits until it has gone off. A point that is not passed within the time
+/// is defused by a plain kill; `false` then.
+async fn die_at(lab: &mut Lab, point: &str, pass: usize) -> bool {
+    if let Some(server) = lab.server.as_mut() {
+        server.kill();
+    }
+    lab.start_server(&[("HEADEND_CRASH_AT", &format!("{point}:{pass}")), ("HEADEND_SNAPSHOT_EVERY", "20")]);
+    let server = lab.server.as_mut().unwrap();
+    let start = std::time::Instant::now();
+    while server.ended().is_none() {
+        if start.elapsed() > std::time::Duration::from_secs(20) {
+            return false;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    true
+}
+
+/// Hands in one job after the other, each until it is acknowledged, a few open at a time.
+async fn submit_forever(client: headend_integration::Client, done: Arc<AtomicBool>) -> Vec<(String, u64)> {
+    let mut acknowledged = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let name = format!("job-{}", acknowledged.len());
+        let answer = client.submit_until_acknowledged(&job(&name), &name).await;
+        acknowledged.push((name, answer.job));
+        if let Some((_, earlier)) = acknowledged.len().checked_sub(4).map(|i| acknowledged[i].clone()) {
+            client.finished(earlier).await;
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test]
+async fn an_orderly_stop_and_start_goes_on_where_it_was() {
+    let mut lab = Lab::start(2).await;
+    lab.client.upload("public", &[("a.rhai", scripts::PASS.as_bytes())]).await;
+    let first = lab.client.submit(&request("first", &slots("rack1", 1..=2), [test("a.rhai")])).await.job;
+    let before = lab.client.finished(first).await;
+    let status = lab.server.as_mut().unwrap().stop();
+    assert!(status.success(), "{status}: {}", lab.logs());
+    lab.start_server(&[]);
+    lab.server_ready().await;
+    assert_eq!(lab.client.job(first).await, before);
+    let second = lab.client.submit(&request("second", &slots("rack1", 1..=2), [test("a.rhai")])).await.job;
+    assert!(second > first);
+    assert_eq!(lab.client.finished(second).await.item.passed, 2);
+    eventually("the rack to be seen again", || async { Some(lab.rack_online().await) }).await;
+}
