@@ -1,0 +1,172 @@
+"""The session: calls to the rack, one JSON object per line over a Unix stream socket.
+
+One lock around a call makes it safe for threads. A signal handler may call while its own thread waits for an answer:
+the lock is re-entrant and answers are told apart by their number. A forked child is refused before it touches the
+lock or the socket.
+"""
+
+from __future__ import absolute_import
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import threading
+
+from stormtest._text import to_native
+from stormtest.errors import CallRefused, SessionLost, StormTestError, WrongProcess
+
+PROTOCOL = 1
+MAX_LINE_BYTES = 1 << 20
+ENV_SOCKET = "HEADEND_SESSION"
+ENV_TOKEN = "HEADEND_SESSION_TOKEN"
+_CHUNK = 1 << 16
+
+
+class Session(object):
+    """An open session. `info`: what the rack said about it (job, run, script, public, out, rack, port, slots, ...)."""
+
+    def __init__(self, path, token):
+        """Connect to the socket at `path` and say hello with the run's `token`.
+
+        Raises `SessionLost` when nobody listens there, or the answer is not a welcome.
+        """
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._path = path
+        self._unsent = b""
+        self._sending = False
+        self._received = b""
+        self._answers = {}
+        self._abandoned = set()
+        self._last_id = 0
+        self._lost = None
+        self._socket = self._connected(path)
+        self._send(_line({"hello": {"protocol": PROTOCOL, "token": token}}))
+        message = self._read()
+        if not isinstance(message, dict) or not isinstance(message.get("welcome"), dict):
+            raise self._end("it answered hello with %s" % _short(message))
+        self.info = to_native(message["welcome"])
+
+    def call(self, name, args):
+        """Ask the rack; gives its answer with native strings.
+
+        Raises `CallRefused` (the session goes on), `SessionLost`, or `WrongProcess` in a forked child.
+        """
+        self._check_process()
+        with self._lock:
+            if self._lost:
+                raise SessionLost(self._lost)
+            if self._sending:
+                raise StormTestError("%s came from a signal handler while another call was being sent; "
+                                     "set a flag in the handler and call later" % name)
+            self._last_id += 1
+            number = self._last_id
+            line = _line({"call": {"id": number, "call": name, "args": args}})
+            if len(line) > MAX_LINE_BYTES:
+                raise StormTestError("call %s is %d bytes long, at most %d fit in a line; say less at once"
+                                     % (name, len(line), MAX_LINE_BYTES))
+            return self._answer(number, line)
+
+    def close(self):
+        """Hang up. The rack keeps what was reported."""
+        self._socket.close()
+        self._lost = self._lost or "the session was closed"
+
+    def _check_process(self):
+        if os.getpid() != self._pid:
+            raise WrongProcess("process %d was forked from the script's process %d, which holds the session; "
+                               "call stormtest there, and hand results over by a pipe or queue" % (os.getpid(), self._pid))
+
+    def _answer(self, number, line):
+        self._send(line)
+        try:
+            while number not in self._answers:
+                self._take(self._read())
+        except BaseException:
+            # A signal handler raised while we waited: the answer will come, and nobody will ask for it.
+            if number not in self._answers:
+                self._abandoned.add(number)
+            self._answers.pop(number, None)
+            raise
+        reply = self._answers.pop(number)
+        if "ok" in reply:
+            return to_native(reply["ok"])
+        error = to_native(reply.get("error"))
+        if not isinstance(error, dict):
+            raise self._end("its answer has neither ok nor error")
+        raise CallRefused(error.get("code", "bad_call"), error.get("message", "refused without a reason"))
+
+    def _take(self, message):
+        reply = message.get("reply") if isinstance(message, dict) else None
+        if not isinstance(reply, dict) or "id" not in reply:
+            raise self._end("it sent %s in place of a reply" % _short(message))
+        if reply["id"] in self._abandoned:
+            self._abandoned.discard(reply["id"])
+        else:
+            self._answers[reply["id"]] = reply
+
+    def _send(self, line):
+        self._unsent += line
+        self._sending = True
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[_retry(self._socket.send, self._unsent):]
+        except socket.error as error:
+            raise self._end("sending failed: %s" % error)
+        finally:
+            self._sending = False
+
+    def _read(self):
+        """The next message; takes bytes off the socket until a line is whole."""
+        while b"\n" not in self._received:
+            if len(self._received) > MAX_LINE_BYTES:
+                raise self._end("it sent a line of more than %d bytes" % MAX_LINE_BYTES)
+            try:
+                chunk = _retry(self._socket.recv, _CHUNK)
+            except socket.error as error:
+                raise self._end("receiving failed: %s" % error)
+            if not chunk:
+                raise self._end("it closed the session")
+            self._received += chunk
+        line, self._received = self._received.split(b"\n", 1)
+        try:
+            return json.loads(line.decode("utf-8"))
+        except ValueError:
+            raise self._end("it sent a line that is not JSON: %r" % line[:80])
+
+    def _connected(self, path):
+        try:
+            plug = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            descriptor = plug.fileno()
+            # Programs that the script starts must not hold the session open (Python 2 would hand it on).
+            fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+            _retry(plug.connect, path)
+            return plug
+        except (socket.error, AttributeError) as error:
+            raise self._end("connecting failed: %s" % error)
+
+    def _end(self, what):
+        self._lost = ("the rack's session at %s is gone: %s. The run cannot go on; "
+                      "see the rack's log for the reason" % (self._path, what))
+        return SessionLost(self._lost)
+
+
+def _line(message):
+    # ASCII only: escaped text cannot be torn by a wrong encoding on the way.
+    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def _short(message):
+    return repr(message)[:120]
+
+
+def _retry(call, argument):
+    """`call(argument)`, again after a signal (Python 2 and its EINTR)."""
+    while True:
+        try:
+            return call(argument)
+        except socket.error as error:
+            if error.errno != errno.EINTR:
+                raise
