@@ -1,7 +1,10 @@
 //! The rack's half of the lease rule, as pure as the farm: which offer may start, when a run must stop by itself, what
 //! has to be told to the server and until when it has to be kept.
 
-use headend_model::{DutId, Epoch, Lease, LeaseTerms, Outcome, RunId, SlotId, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+use headend_model::run::Incomplete;
+use headend_model::{DutId, Epoch, Lease, LeaseTerms, LeasedTarget, Outcome, RunId, SlotId, Timestamp};
 
 use crate::event::Claim;
 
@@ -11,8 +14,16 @@ pub enum FenceEvent {
     /// The journal of a former life, in order, before anything else. Runs that were started and have no end in it get
     /// one: their processes were killed before the daemon reported ready.
     Recovered(Vec<FenceRecord>),
-    /// The server offers a lease.
+    /// The server offers a lease, and the offer cannot have been under way for long: the lease counts from now.
     Offered(Lease),
+    /// The server offers a lease in the answer to a request: the lease counts from when the request was *sent*, so an
+    /// answer that was held up starts nothing. Ask with a wait well below the length of a lease.
+    OfferedIn {
+        /// The offer.
+        lease: Lease,
+        /// When the request was sent, on the rack's clock.
+        sent: Timestamp,
+    },
     /// The server wants a run stopped.
     StopAsked {
         /// Which.
@@ -85,6 +96,13 @@ pub enum FenceRecord {
     Ended(EndReport),
     /// The server has all ends up to this.
     Acknowledged(u64),
+    /// Highest epochs of all that was forgotten when the journal was compacted.
+    Seen {
+        /// Per slot.
+        slots: Vec<(SlotId, Epoch)>,
+        /// Per DUT.
+        duts: Vec<(DutId, Epoch)>,
+    },
 }
 
 /// The end of a run, kept until the server has it.
@@ -105,48 +123,261 @@ pub struct EndReport {
 #[derive(Clone, Debug, Default)]
 pub struct Fence {
     terms: LeaseTerms,
+    slots: BTreeMap<SlotId, Epoch>,
+    duts: BTreeMap<DutId, Epoch>,
+    held: BTreeMap<RunId, Held>,
+    outbox: VecDeque<EndReport>,
+    /// Sequence number of the last report.
+    last_seq: u64,
+    /// The server has all reports up to this.
+    acknowledged: u64,
+    #[cfg(feature = "mutants")]
+    mutant: Option<crate::mutant::Mutant>,
+}
+
+/// A run that was taken and has not ended.
+#[derive(Clone, Debug)]
+struct Held {
+    lease: Lease,
+    deadline: Timestamp,
+    stopping: Option<StopReason>,
+}
+
+impl Held {
+    fn claim(&self) -> Option<Claim> {
+        claim_of(&self.lease)
+    }
 }
 
 impl Fence {
     /// A fence that has seen nothing yet.
     pub fn new(terms: LeaseTerms) -> Self {
-        Self { terms }
+        Self { terms, ..Self::default() }
+    }
+
+    /// New terms, for leases that are offered or renewed from now on.
+    pub fn set_terms(&mut self, terms: LeaseTerms) {
+        self.terms = terms;
+    }
+
+    /// Makes the fence break one of its rules, to show that the tests notice.
+    #[cfg(feature = "mutants")]
+    pub fn mutate(&mut self, mutant: crate::mutant::Mutant) {
+        self.mutant = Some(mutant);
     }
 
     /// Takes one event and says what to do.
     pub fn step(&mut self, now: Timestamp, event: &FenceEvent) -> Vec<FenceAction> {
-        let _ = (now, event, &self.terms);
-        Vec::new()
+        let mut out = Vec::new();
+        // Deadlines first: after a long sleep of the machine no late answer may bring a lease back to life.
+        self.expire(now, &mut out);
+        match event {
+            FenceEvent::Recovered(journal) => self.recover(journal, &mut out),
+            FenceEvent::Offered(lease) => self.offered(now, now, lease, &mut out),
+            FenceEvent::OfferedIn { lease, sent } => self.offered(now, *sent, lease, &mut out),
+            FenceEvent::StopAsked { run } => self.stop(*run, StopReason::Asked, &mut out),
+            FenceEvent::Renewed { sent, held } => self.renew(now, *sent, held),
+            FenceEvent::Ended { run, outcome, unkillable } => self.end(*run, outcome, *unkillable, &mut out),
+            FenceEvent::Acknowledged { seq } => self.acknowledge(*seq, &mut out),
+            FenceEvent::Tick => {}
+        }
+        out
+    }
+
+    fn expire(&mut self, now: Timestamp, out: &mut Vec<FenceAction>) {
+        #[cfg(feature = "mutants")]
+        if self.mutant == Some(crate::mutant::Mutant::NoSelfStop) {
+            return;
+        }
+        for (run, held) in &mut self.held {
+            if held.deadline > now || held.stopping == Some(StopReason::LeaseExpired) {
+                continue;
+            }
+            // A run that is being stopped already only loses its right to drive.
+            if held.stopping.replace(StopReason::LeaseExpired).is_none() {
+                out.push(FenceAction::Stop { run: *run, why: StopReason::LeaseExpired });
+            }
+        }
+    }
+
+    fn recover(&mut self, journal: &[FenceRecord], out: &mut Vec<FenceAction>) {
+        let mut open: BTreeMap<RunId, Claim> = BTreeMap::new();
+        for record in journal {
+            match record {
+                FenceRecord::Starting(lease) => {
+                    self.see(&lease.targets);
+                    open.extend(claim_of(lease).map(|claim| (lease.run, claim)));
+                }
+                FenceRecord::Ended(report) => {
+                    open.remove(&report.claim.run);
+                    self.last_seq = self.last_seq.max(report.seq);
+                    self.outbox.push_back(report.clone());
+                }
+                FenceRecord::Acknowledged(seq) => self.forget(*seq),
+                FenceRecord::Seen { slots, duts } => self.see_all(slots, duts),
+            }
+        }
+        for claim in open.into_values() {
+            self.report(claim, Outcome::Incomplete(Incomplete::RackLost), false, out);
+        }
+    }
+
+    fn see(&mut self, targets: &[LeasedTarget]) {
+        for target in targets {
+            self.see_all(&[(target.slot, target.slot_epoch)], &[(target.dut, target.dut_epoch)]);
+        }
+    }
+
+    fn see_all(&mut self, slots: &[(SlotId, Epoch)], duts: &[(DutId, Epoch)]) {
+        for (slot, epoch) in slots {
+            let seen = self.slots.entry(*slot).or_default();
+            *seen = (*seen).max(*epoch);
+        }
+        for (dut, epoch) in duts {
+            let seen = self.duts.entry(*dut).or_default();
+            *seen = (*seen).max(*epoch);
+        }
+    }
+
+    fn offered(&mut self, now: Timestamp, sent: Timestamp, lease: &Lease, out: &mut Vec<FenceAction>) {
+        let deadline = self.terms.rack_deadline(sent);
+        // Too late, known already, or in the way of what still runs: the server will see it in what is held and in the
+        // reports, and offers again what is missing.
+        if deadline <= now || self.knows(lease) || self.collides(lease) {
+            return;
+        }
+        if let Some(reason) = self.fault(lease) {
+            return out.push(FenceAction::Decline { run: lease.run, reason });
+        }
+        self.see(&lease.targets);
+        self.held.insert(lease.run, Held { lease: lease.clone(), deadline, stopping: None });
+        out.push(FenceAction::Write(FenceRecord::Starting(lease.clone())));
+        out.push(FenceAction::Start(lease.clone()));
+    }
+
+    fn knows(&self, lease: &Lease) -> bool {
+        let claim = claim_of(lease);
+        self.held.contains_key(&lease.run) || self.outbox.iter().any(|report| Some(report.claim) == claim)
+    }
+
+    fn collides(&self, lease: &Lease) -> bool {
+        let targets = || self.held.values().flat_map(|held| &held.lease.targets);
+        lease.targets.iter().any(|new| targets().any(|old| old.slot == new.slot || old.dut == new.dut))
+    }
+
+    /// What makes a lease unacceptable for ever (S9).
+    fn fault(&self, lease: &Lease) -> Option<String> {
+        #[cfg(feature = "mutants")]
+        if self.mutant == Some(crate::mutant::Mutant::EpochsNotChecked) {
+            return None;
+        }
+        if lease.targets.is_empty() {
+            return Some(format!("the lease of run {} names no slot", lease.run));
+        }
+        lease.targets.iter().find_map(|target| {
+            let slot = self.slots.get(&target.slot).copied().unwrap_or_default();
+            let dut = self.duts.get(&target.dut).copied().unwrap_or_default();
+            if target.slot_epoch <= slot {
+                return Some(format!("epoch {} of slot {} was seen before (last {})", target.slot_epoch.0, target.slot, slot.0));
+            }
+            (target.dut_epoch <= dut)
+                .then(|| format!("epoch {} of DUT {} was seen before (last {})", target.dut_epoch.0, target.dut, dut.0))
+        })
+    }
+
+    fn stop(&mut self, run: RunId, why: StopReason, out: &mut Vec<FenceAction>) {
+        let Some(held) = self.held.get_mut(&run).filter(|held| held.stopping.is_none()) else { return };
+        held.stopping = Some(why);
+        out.push(FenceAction::Stop { run, why });
+    }
+
+    fn renew(&mut self, now: Timestamp, sent: Timestamp, named: &[Claim]) {
+        #[cfg(feature = "mutants")]
+        let sent = if self.mutant == Some(crate::mutant::Mutant::DeadlineFromReceipt) { now } else { sent };
+        let deadline = self.terms.rack_deadline(sent.min(now));
+        for held in self.held.values_mut() {
+            let alive = held.stopping != Some(StopReason::LeaseExpired);
+            if alive && held.claim().is_some_and(|claim| named.contains(&claim)) {
+                held.deadline = held.deadline.max(deadline);
+            }
+        }
+    }
+
+    fn end(&mut self, run: RunId, outcome: &Outcome, unkillable: bool, out: &mut Vec<FenceAction>) {
+        if let Some(claim) = self.held.remove(&run).and_then(|held| held.claim()) {
+            self.report(claim, outcome.clone(), unkillable, out);
+        }
+    }
+
+    fn report(&mut self, claim: Claim, outcome: Outcome, unkillable: bool, out: &mut Vec<FenceAction>) {
+        self.last_seq += 1;
+        let report = EndReport { seq: self.last_seq, claim, outcome, unkillable };
+        self.outbox.push_back(report.clone());
+        out.push(FenceAction::Write(FenceRecord::Ended(report)));
+    }
+
+    fn acknowledge(&mut self, seq: u64, out: &mut Vec<FenceAction>) {
+        // A server that was put back to an older backup may know less, never more than was sent.
+        let seq = seq.min(self.last_seq);
+        if seq > self.acknowledged {
+            self.forget(seq);
+            out.push(FenceAction::Write(FenceRecord::Acknowledged(seq)));
+        }
+    }
+
+    fn forget(&mut self, seq: u64) {
+        self.acknowledged = self.acknowledged.max(seq);
+        self.last_seq = self.last_seq.max(seq);
+        while self.outbox.front().is_some_and(|report| report.seq <= seq) {
+            self.outbox.pop_front();
+        }
     }
 
     /// What is held: taken and not ended. This is what a heartbeat names.
     pub fn held(&self) -> Vec<Claim> {
-        Vec::new()
+        self.held.values().filter_map(Held::claim).collect()
     }
 
     /// Ends that the server has not acknowledged, oldest first.
     pub fn unacknowledged(&self) -> Vec<EndReport> {
-        Vec::new()
+        self.outbox.iter().cloned().collect()
     }
 
     /// Highest epochs seen, for `RackReady`.
     pub fn seen(&self) -> (Vec<(SlotId, Epoch)>, Vec<(DutId, Epoch)>) {
-        (Vec::new(), Vec::new())
+        (self.slots.iter().map(|(slot, epoch)| (*slot, *epoch)).collect(), self.duts.iter().map(|(dut, epoch)| (*dut, *epoch)).collect())
     }
 
-    /// The epoch under which this run may drive this slot now; `None`: its calls are refused.
+    /// The epoch under which this run may drive this slot now; `None`: its calls are refused. A run that a user has
+    /// stopped may still tidy up; one whose lease has run out may not.
     pub fn may_drive(&self, now: Timestamp, run: RunId, slot: SlotId) -> Option<Epoch> {
-        let _ = (now, run, slot);
-        None
+        let held = self.held.get(&run)?;
+        if held.deadline <= now || held.stopping == Some(StopReason::LeaseExpired) {
+            return None;
+        }
+        held.lease.targets.iter().find(|target| target.slot == slot).map(|target| target.slot_epoch)
     }
 
     /// When the next `Tick` is due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        let alive = self.held.values().filter(|held| held.stopping != Some(StopReason::LeaseExpired));
+        alive.map(|held| held.deadline).min()
     }
 
     /// The records that a compacted journal needs: the same future as the whole one.
     pub fn compacted(&self) -> Vec<FenceRecord> {
-        Vec::new()
+        let (slots, duts) = self.seen();
+        let mut records = vec![FenceRecord::Seen { slots, duts }, FenceRecord::Acknowledged(self.acknowledged)];
+        records.extend(self.held.values().map(|held| FenceRecord::Starting(held.lease.clone())));
+        records.extend(self.outbox.iter().cloned().map(FenceRecord::Ended));
+        records
     }
 }
+
+fn claim_of(lease: &Lease) -> Option<Claim> {
+    let epoch = lease.targets.first()?.slot_epoch;
+    Some(Claim { run: lease.run, attempt: lease.attempt, epoch })
+}
+
+#[cfg(test)]
+mod tests;
