@@ -1,1 +1,25 @@
-//! stub
+//! Runs foreign code: policies, analysers, scripts. Each is read, checked, compiled, linked and tried before anybody depends on
+//! it; each call has a deadline, a memory cap, and one owner; a guest that failed is never used again.
+//!
+//! ```text
+//!  folder ─► manifest ─► lifecycle (read, version, capabilities, compile in a child, link, self-check, switch)
+//!                            │
+//!                            ├─► wasm      one engine per process, no WASI; policies answer in the server's process
+//!                            └─► policy    PolicyHost: load, reload, disable, instance(plan) ─► propose
+//!                                           └─ Rhai policies answer in a child process, never in the server's
+//! ```
+//!
+//! Meet [`policy::PolicyHost`] first. Absent on purpose: tokio, the store, and any decision on what is done with an answer. A policy
+//! proposes; the scheduler disposes.
+
+pub mod guest;
+pub mod lifecycle;
+pub mod manifest;
+pub mod policy;
+pub mod script;
+pub mod wasm;
+
+pub use guest::GuestProgram;
+pub use lifecycle::LoadError;
+pub use manifest::{Capability, Kind, Limits, Manifest};
+pub use policy::{PolicyFault, PolicyHost, PolicyHostConfig, PolicyInstance};

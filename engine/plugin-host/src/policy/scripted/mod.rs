@@ -1,0 +1,291 @@
+//! Policies in Rhai. They run in a child process, never in this one: no set of limits keeps Rhai from taking its process along
+//! (an `eval` recursion or one big `replace` ends in an abort).
+//!
+//! One child serves all instances of one version of a plugin. When it dies, or is killed because a call overran, the instance that asked gets
+//! the fault; the others build themselves again in a new child from what they remember.
+
+mod books;
+mod child;
+mod engine;
+mod guest;
+mod protocol;
+
+pub use guest::guest_main;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use headend_model::{TargetIx, Timestamp};
+use headend_scheduler::action::PlanChange;
+use headend_scheduler::event::Placement;
+use headend_scheduler::policy::QueuedJob;
+use headend_scheduler::view::PlanView;
+
+use super::fault::PolicyFault;
+use super::wasm::{MAX_REASON, cut};
+use crate::guest::GuestProgram;
+use crate::lifecycle::{LoadError, Package};
+use crate::manifest::{Kind, Limits};
+use crate::wasm::CompileError;
+use child::{Child, ChildFault};
+use protocol::{Answer, Entry, Envelope, Request, placement};
+
+/// Starting a child and parsing 64 KiB of source.
+const LOAD_DEADLINE: Duration = Duration::from_secs(20);
+/// Building reads the whole past: it may take this many times as long as a question.
+const BUILD_FACTOR: u32 = 10;
+
+/// A parsed policy and its child.
+#[derive(Clone)]
+pub(super) struct RhaiPolicy(Arc<Inner>);
+
+struct Inner {
+    guest: GuestProgram,
+    source: String,
+    entry: Entry,
+    label: String,
+    limits: Limits,
+    /// One call at a time. `None`: not started yet, or killed.
+    child: Mutex<Option<Child>>,
+    next_plan: AtomicU64,
+    /// Plans of dropped instances, told to the child with the next request.
+    gone: Mutex<Vec<u64>>,
+}
+
+/// Why a talk with the child came to nothing.
+enum Trouble {
+    /// The child is no more.
+    Lost(ChildFault),
+    /// The child is fine, the script is not.
+    Script(Answer),
+}
+
+impl RhaiPolicy {
+    /// Steps compile and link: starts the child and lets it parse.
+    pub(super) fn load(guest: &GuestProgram, package: &Package) -> Result<Self, LoadError> {
+        let plugin = package.label();
+        let refused =
+            |what: String| LoadError::Compile { plugin: package.label(), source: CompileError::Refused(what) };
+        let source = String::from_utf8(package.code.clone()).map_err(|error| refused(error.to_string()))?;
+        let entry = match package.manifest.kind {
+            Kind::QueuePolicy => Entry::Queue,
+            Kind::CoveragePolicy | Kind::Analyser | Kind::Script => Entry::Coverage,
+        };
+        let inner = Inner {
+            guest: guest.clone(),
+            source,
+            entry,
+            label: plugin.clone(),
+            limits: package.manifest.limits,
+            child: Mutex::default(),
+            next_plan: AtomicU64::new(1),
+            gone: Mutex::default(),
+        };
+        let child = inner.start().map_err(|trouble| match trouble {
+            Trouble::Script(Answer::Misfit(what)) => LoadError::Link { plugin, world: package.manifest.kind, what },
+            Trouble::Script(answer) => refused(said(answer)),
+            Trouble::Lost(fault) => {
+                LoadError::Compile { plugin, source: fault.into_compile_error(guest, LOAD_DEADLINE) }
+            }
+        })?;
+        *lock(&inner.child) = Some(child);
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// An instance for one plan.
+    pub(super) fn coverage(&self, plan: &PlanView) -> Result<RhaiCoverage, PolicyFault> {
+        if self.0.entry != Entry::Coverage {
+            return Err(self.0.wrong_kind(Kind::QueuePolicy, Kind::CoveragePolicy));
+        }
+        let id = self.0.next_plan.fetch_add(1, Ordering::Relaxed);
+        let policy = Arc::clone(&self.0);
+        let mut instance =
+            RhaiCoverage { policy, id, built_in: None, plan: plan.clone(), news: Vec::new(), fault: None };
+        instance.build()?;
+        Ok(instance)
+    }
+
+    /// The rank of a job.
+    pub(super) fn rank(&self, job: &QueuedJob<'_>) -> Result<i64, PolicyFault> {
+        let inner = &self.0;
+        if inner.entry != Entry::Queue {
+            return Err(inner.wrong_kind(Kind::CoveragePolicy, Kind::QueuePolicy));
+        }
+        let request = Request::Rank {
+            id: job.job.0,
+            owner: job.owner.to_string(),
+            priority: job.priority.0,
+            accepted: job.accepted.micros(),
+        };
+        match inner.ask(&mut lock(&inner.child), request, "rank", 1)? {
+            Answer::Rank(rank) => Ok(rank),
+            other => Err(inner.failed("rank", said(other))),
+        }
+    }
+}
+
+impl Inner {
+    /// A child that has parsed the source.
+    fn start(&self) -> Result<Child, Trouble> {
+        let mut child = Child::start(&self.guest).map_err(Trouble::Lost)?;
+        let source = self.source.clone();
+        let request = Request::Load { source, entry: self.entry, memory_mib: self.limits.memory_mib };
+        match child.ask(&Envelope { gone: Vec::new(), request }, LOAD_DEADLINE).map_err(Trouble::Lost)? {
+            Answer::Done => Ok(child),
+            other => Err(Trouble::Script(other)),
+        }
+    }
+
+    /// The child at work; starts one if need be.
+    fn child<'a>(&self, slot: &'a mut Option<Child>) -> Result<&'a mut Child, PolicyFault> {
+        if slot.is_none() {
+            let child = self.start().map_err(|trouble| match trouble {
+                Trouble::Lost(fault) => self.lost("load", LOAD_DEADLINE, fault),
+                Trouble::Script(answer) => self.failed("load", said(answer)),
+            })?;
+            *slot = Some(child);
+        }
+        slot.as_mut().ok_or_else(|| self.failed("load", "there is no child process".into()))
+    }
+
+    /// One question. A child that did not answer it properly is killed; the next question starts another.
+    fn ask(
+        &self,
+        slot: &mut Option<Child>,
+        request: Request,
+        call: &'static str,
+        factor: u32,
+    ) -> Result<Answer, PolicyFault> {
+        let deadline = Duration::from_millis(self.limits.deadline_ms) * factor;
+        let envelope = Envelope { gone: std::mem::take(&mut *lock(&self.gone)), request };
+        match self.child(slot)?.ask(&envelope, deadline) {
+            Ok(Answer::Threw(what)) => Err(self.failed(call, what)),
+            Ok(answer) => Ok(answer),
+            Err(fault) => {
+                *slot = None;
+                Err(self.lost(call, deadline, fault))
+            }
+        }
+    }
+
+    fn lost(&self, call: &'static str, deadline: Duration, fault: ChildFault) -> PolicyFault {
+        let plugin = self.label.clone();
+        match fault {
+            ChildFault::Silent => PolicyFault::Deadline { plugin, call, deadline_ms: deadline.as_millis() as u64 },
+            ChildFault::TooMuch(most) => PolicyFault::AnswerTooLarge { plugin, call, most },
+            ChildFault::Died(status) => {
+                let what = format!("its process ended with {status}; it may use {} MiB", self.limits.memory_mib);
+                PolicyFault::Failed { plugin, call, what }
+            }
+            ChildFault::Start(error) => self.failed(call, format!("cannot start {:?}: {error}", self.guest.program)),
+            ChildFault::Garbled(what) => self.failed(call, format!("its process talks nonsense: {what}")),
+        }
+    }
+
+    fn failed(&self, call: &'static str, what: String) -> PolicyFault {
+        PolicyFault::Failed { plugin: self.label.clone(), call, what }
+    }
+
+    fn wrong_kind(&self, is: Kind, wanted: Kind) -> PolicyFault {
+        PolicyFault::WrongKind { name: self.label.clone(), is: is.as_str(), wanted: wanted.as_str() }
+    }
+}
+
+fn said(answer: Answer) -> String {
+    match answer {
+        Answer::Refused(what) | Answer::Misfit(what) | Answer::Threw(what) => what,
+        Answer::Done | Answer::Placements(_) | Answer::Text(_) | Answer::Rank(_) => {
+            "it answered another question".into()
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change under these locks is complete in itself.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A coverage policy at work. Remembers its plan and past, to build itself again when another instance has lost the child.
+pub(super) struct RhaiCoverage {
+    policy: Arc<Inner>,
+    id: u64,
+    /// Which child knows the plan.
+    built_in: Option<u32>,
+    /// With all that the child has been told as its past.
+    plan: PlanView,
+    /// Told right before the next question.
+    news: Vec<PlanChange>,
+    fault: Option<PolicyFault>,
+}
+
+impl RhaiCoverage {
+    pub(super) fn apply(&mut self, change: &PlanChange) {
+        self.news.push(change.clone());
+    }
+
+    pub(super) fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault> {
+        let request =
+            Request::Propose { plan: self.id, now: now.micros(), free: free.iter().map(|target| target.0).collect() };
+        match self.ask(request, "propose")? {
+            Answer::Placements(list) => Ok(list.into_iter().map(placement).collect()),
+            other => Err(self.policy.failed("propose", said(other))),
+        }
+    }
+
+    pub(super) fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
+        match self.ask(Request::Reason { plan: self.id, of }, "reason")? {
+            Answer::Text(text) => Ok(cut(&text, MAX_REASON).into()),
+            other => Err(self.policy.failed("reason", said(other))),
+        }
+    }
+
+    fn ask(&mut self, request: Request, call: &'static str) -> Result<Answer, PolicyFault> {
+        self.once_sound(|this, slot| {
+            this.catch_up(slot)?;
+            this.policy.ask(slot, request, call, 1)
+        })
+    }
+
+    fn build(&mut self) -> Result<(), PolicyFault> {
+        self.once_sound(Self::catch_up)
+    }
+
+    /// After a fault the instance answers nothing but that fault.
+    fn once_sound<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut Option<Child>) -> Result<T, PolicyFault>,
+    ) -> Result<T, PolicyFault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let policy = Arc::clone(&self.policy);
+        let result = work(self, &mut lock(&policy.child));
+        self.fault = result.as_ref().err().cloned();
+        result
+    }
+
+    /// Sees to it that the child knows the plan as we do.
+    fn catch_up(&mut self, slot: &mut Option<Child>) -> Result<(), PolicyFault> {
+        let child = self.policy.child(slot)?.id();
+        let known = self.built_in == Some(child);
+        let news = std::mem::take(&mut self.news);
+        if known && news.is_empty() {
+            return Ok(());
+        }
+        self.plan.past.extend(news.iter().cloned());
+        let (request, call) = if known {
+            (Request::Note { plan: self.id, changes: news }, "note")
+        } else {
+            (Request::Build { plan: self.id, view: (&self.plan).into() }, "build")
+        };
+        self.built_in = Some(child);
+        self.policy.ask(slot, request, call, BUILD_FACTOR).map(|_done| ())
+    }
+}
+
+impl Drop for RhaiCoverage {
+    fn drop(&mut self) {
+        lock(&self.policy.gone).push(self.id);
+    }
+}
