@@ -1,0 +1,154 @@
+//! What a rack is told at its start.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use headend_wire::session::GuestLimits;
+
+/// Everything that `headend rack` and `headend up` decide. [`RackOptions::new`] has sound defaults.
+#[derive(Clone, Debug)]
+pub struct RackOptions {
+    /// Address of the server, such as `http://127.0.0.1:8001`.
+    pub server: String,
+    /// Name of this rack.
+    pub name: String,
+    /// One-use token; needed until the rack has a token of its own in its data folder.
+    pub enrol_token: Option<String>,
+    /// Where the journal, the rack's token, working copies and evidence live. One daemon at a time.
+    pub data: PathBuf,
+    /// The slots, numbered from 1 in this order.
+    pub slots: Vec<SlotDriver>,
+    /// Program of the script guests.
+    pub guest: GuestProgram,
+    /// Where Python interpreters come from.
+    pub python: PythonOptions,
+    /// Working copies of file snapshots kept (document 6.1.1).
+    pub working_copies: usize,
+    /// Guest processes alive at most; 0: as many as slots.
+    pub max_guests: usize,
+    /// What a Rhai or WASM script may use up.
+    pub limits: GuestLimits,
+    /// What logs of a run may grow to.
+    pub logs: LogLimits,
+    /// Ends that may wait for the server before no new run is taken.
+    pub outbox: usize,
+    /// How long the first contact with the server may take; `None`: for ever.
+    pub patience: Option<Duration>,
+    /// Tests: a file that takes one line per drive and key press (see [`crate::witness`]).
+    pub witness: Option<PathBuf>,
+}
+
+impl RackOptions {
+    /// A rack with `slots` virtual boxes.
+    pub fn new(server: impl Into<String>, name: impl Into<String>, data: impl Into<PathBuf>, slots: u16) -> Self {
+        Self {
+            server: server.into(),
+            name: name.into(),
+            enrol_token: None,
+            data: data.into(),
+            slots: (1..=slots).map(|no| SlotDriver::Virtual(VirtualOptions::numbered(no))).collect(),
+            guest: GuestProgram::default(),
+            python: PythonOptions::default(),
+            working_copies: 4,
+            max_guests: 0,
+            limits: GuestLimits::default(),
+            logs: LogLimits::default(),
+            outbox: 10_000,
+            patience: Some(Duration::from_secs(30)),
+            witness: None,
+        }
+    }
+
+    /// Makes every virtual box run in virtual time: waits cost nothing.
+    #[must_use]
+    pub fn virtual_time(mut self, on: bool) -> Self {
+        for SlotDriver::Virtual(options) in &mut self.slots {
+            options.virtual_time = on;
+        }
+        self
+    }
+}
+
+/// What a slot is made of.
+#[derive(Clone, Debug)]
+pub enum SlotDriver {
+    /// A virtual set-top box.
+    Virtual(VirtualOptions),
+}
+
+/// A virtual set-top box.
+#[derive(Clone, Debug)]
+pub struct VirtualOptions {
+    /// Decides its channel line-up's colours, shapes and programmes.
+    pub seed: u64,
+    /// Its name as a DUT.
+    pub name: String,
+    /// Its clock moves only by waits and key presses, which then cost no real time.
+    pub virtual_time: bool,
+}
+
+impl VirtualOptions {
+    /// The box of slot `no`, in real time.
+    pub fn numbered(no: u16) -> Self {
+        Self { seed: u64::from(no), name: format!("virtual-{no}"), virtual_time: false }
+    }
+}
+
+/// How a guest process is started; it finds the session socket as file descriptor 3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+}
+
+impl Default for GuestProgram {
+    /// `headend guest script`, the running binary itself.
+    fn default() -> Self {
+        Self {
+            program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("headend")),
+            args: vec!["guest".into(), "script".into()],
+        }
+    }
+}
+
+/// Python hosting.
+#[derive(Clone, Debug)]
+pub struct PythonOptions {
+    /// Interpreters to use besides those found.
+    pub interpreters: Vec<PathBuf>,
+    /// Look for more on `PATH`, in `/usr/bin` and in pyenv's folder.
+    pub search: bool,
+    /// Folder that holds the package `stormtest`; `None`: `HEADEND_PYTHON_SDK`, else the one inside the binary.
+    pub sdk: Option<PathBuf>,
+    /// Address space of a script, in bytes; 0: no limit.
+    pub memory_bytes: u64,
+    /// Processes of a script; 0: no limit.
+    pub processes: u64,
+}
+
+impl Default for PythonOptions {
+    /// Searches; 2 GiB and 64 processes for each script.
+    fn default() -> Self {
+        Self { interpreters: Vec::new(), search: true, sdk: None, memory_bytes: 2 << 30, processes: 64 }
+    }
+}
+
+/// How large the evidence of one run may become, and how much of it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLimits {
+    /// Bytes of `log.jsonl` and of `console.txt`, each.
+    pub log_bytes: u64,
+    /// Captures.
+    pub captures: u32,
+    /// Run folders kept on the rack after they were handed to the server.
+    pub runs_kept: usize,
+}
+
+impl Default for LogLimits {
+    /// 4 MiB, 1,000 captures, 500 runs.
+    fn default() -> Self {
+        Self { log_bytes: 4 << 20, captures: 1_000, runs_kept: 500 }
+    }
+}

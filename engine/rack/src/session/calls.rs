@@ -1,0 +1,239 @@
+//! The calls of `headend_wire::session`, one function each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headend_model::TestResult;
+use headend_wire::session::{Allocations, Call, CallError, LogLevel, SlotAnswer};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Reported, Session, capture};
+use crate::driver::{Driver, DriverError};
+
+type Answer = Result<Value, CallError>;
+
+/// A chosen slot: the script's number, its position in the lease, its device.
+type Chosen = (u32, usize, Arc<dyn Driver>);
+
+impl Session {
+    pub(super) async fn dispatch(&mut self, call: Call) -> Answer {
+        match call {
+            Call::Connect { server, description } => Ok(self.connect(&server, &description)),
+            Call::Disconnect {} => Ok(self.disconnect()),
+            Call::ReserveSlot { slot, params } => self.reserve(slot, &params),
+            Call::FreeSlot { slot } => Ok(self.free(slot)),
+            Call::Allocations {} => Ok(self.allocations()),
+            Call::Press { key, slot } => self.press(&key, slot).await,
+            Call::Power { on, slot } => self.power(on, slot).await,
+            Call::Wait { ms } => Ok(self.wait(ms).await),
+            Call::Capture { rect, name, slot } => self.capture(rect, name.as_deref(), slot).await,
+            Call::Log { level, text } => Ok(self.log(level, &text)),
+            Call::Console { text } => Ok(self.console(&text)),
+            Call::BeginRegion { name } => Ok(self.begin_region(name)),
+            Call::EndRegion { name, style, comment } => Ok(self.end_region(&name, style, comment)),
+            Call::BeginStep { name } => Ok(self.begin_step(name)),
+            Call::EndStep { name, result, comment } => Ok(self.end_step(&name, result, comment)),
+            Call::Result { code, comment } => self.result(code, comment),
+        }
+    }
+
+    fn connect(&mut self, server: &str, description: &str) -> Value {
+        let first = !std::mem::replace(&mut self.connected, true);
+        let kept = json!({ "server": server, "description": description, "ok": first });
+        self.recorder.event("connect", !first, &kept);
+        first.into()
+    }
+
+    fn disconnect(&mut self) -> Value {
+        self.slots.free_all();
+        self.connected = false;
+        self.recorder.event("disconnect", false, &json!({}));
+        true.into()
+    }
+
+    fn reserve(&mut self, slot: u32, params: &BTreeMap<String, Value>) -> Answer {
+        if !self.connected {
+            return Self::refuse("not_connected", format!("slot {slot} cannot be reserved before ConnectToServer"));
+        }
+        let place = self.slots.reserve(slot);
+        let real = place.and_then(|place| self.setup.info.slots.get(place));
+        let kept = json!({ "slot": slot, "real_slot": real, "params": params, "ok": place.is_some() });
+        self.recorder.event("reserve", place.is_none(), &kept);
+        Ok(place.is_some().into())
+    }
+
+    fn free(&mut self, slot: u32) -> Value {
+        let held = self.slots.free(slot);
+        self.recorder.event("free", false, &json!({ "slot": slot, "ok": held }));
+        held.into()
+    }
+
+    fn allocations(&self) -> Value {
+        let info = &self.setup.info;
+        value(&Allocations { server: format!("{}:{}", info.rack, info.port), slots: info.slots.clone() })
+    }
+
+    /// The slots that a call is for, after the lease of each has been checked.
+    fn chosen(&self, what: &str, slot: Option<u32>) -> Result<Vec<Chosen>, CallError> {
+        let chosen = self.slots.chosen(slot);
+        if chosen.is_empty() {
+            let which =
+                slot.map_or_else(|| "no slot is reserved".to_owned(), |slot| format!("slot {slot} is not reserved"));
+            return Self::refuse("no_slot", format!("{what}: {which}; call ReserveSlot first"));
+        }
+        chosen.into_iter().map(|(number, place)| self.device(number, place)).collect()
+    }
+
+    fn device(&self, number: u32, place: usize) -> Result<Chosen, CallError> {
+        let target = self.setup.lease.targets.get(place);
+        let Some((target, driver)) = target.zip(self.setup.drivers.get(place)) else {
+            return Self::refuse("no_slot", format!("slot {number} has no device"));
+        };
+        if self.setup.guard.may_drive(self.setup.lease.run, target.slot) != Some(target.slot_epoch) {
+            return Self::refuse(
+                "lease_lost",
+                format!("slot {number} is no longer leased to this run, which is being stopped"),
+            );
+        }
+        Ok((number, place, driver.clone()))
+    }
+
+    async fn press(&mut self, key: &str, slot: Option<u32>) -> Answer {
+        let chosen = self.chosen(&format!("PressButton({key})"), slot)?;
+        let mut answers = Vec::with_capacity(chosen.len());
+        for (number, place, driver) in chosen {
+            // A multi-slot press takes a while at real devices: each is checked when its turn comes.
+            self.device(number, place)?;
+            self.setup.witness.target(&self.setup.lease, &self.setup.lease.targets[place], "press");
+            let taken = driver.press(key).await.map_err(|error| device_error(number, &error))?;
+            answers.push(SlotAnswer { slot: number, value: taken });
+        }
+        self.keep_slots("press", &json!({ "key": key }), &answers);
+        Ok(value(&answers))
+    }
+
+    async fn power(&mut self, on: bool, slot: Option<u32>) -> Answer {
+        let chosen = self.chosen(if on { "PowerOnSTB" } else { "PowerOffSTB" }, slot)?;
+        let mut answers = Vec::with_capacity(chosen.len());
+        for (number, place, driver) in chosen {
+            self.device(number, place)?;
+            self.setup.witness.target(&self.setup.lease, &self.setup.lease.targets[place], "power");
+            let done = driver.power(on).await.map_err(|error| device_error(number, &error))?;
+            answers.push(SlotAnswer { slot: number, value: done });
+        }
+        self.keep_slots("power", &json!({ "on": on }), &answers);
+        Ok(value(&answers))
+    }
+
+    fn keep_slots(&mut self, kind: &str, what: &Value, answers: &[SlotAnswer<bool>]) {
+        let slots: Vec<u32> = answers.iter().map(|answer| answer.slot).collect();
+        let ok = answers.iter().all(|answer| answer.value);
+        let mut kept = what.clone();
+        kept["slots"] = json!(slots);
+        kept["ok"] = ok.into();
+        self.recorder.event(kind, true, &kept);
+    }
+
+    /// Boxes in virtual time are put forward; only if one of the run's devices lives in real time is there a real wait.
+    async fn wait(&mut self, ms: u64) -> Value {
+        self.recorder.event("wait", false, &json!({ "ms": ms }));
+        let skipped = self.setup.drivers.iter().filter(|driver| driver.skip(ms)).count();
+        if skipped == 0 || skipped < self.setup.drivers.len() {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+        Value::Null
+    }
+
+    async fn capture(&mut self, rect: Option<[u32; 4]>, name: Option<&str>, slot: Option<u32>) -> Answer {
+        let chosen = self.chosen("CaptureImageEx", slot)?;
+        let mut answers = Vec::with_capacity(chosen.len());
+        for (number, _, driver) in chosen {
+            let folder = self
+                .recorder
+                .folder_for_capture()
+                .map_err(|error| CallError { code: error.code.to_owned(), message: error.message })?;
+            let wish = capture::Wish { folder, name: name.map(str::to_owned), slot: number, rect };
+            let captured = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
+            self.recorder.event("capture", true, &json!({ "slot": number, "path": captured.path }));
+            answers.push(SlotAnswer { slot: number, value: captured });
+        }
+        Ok(value(&answers))
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) -> Value {
+        self.recorder.event("log", true, &json!({ "level": level, "text": text }));
+        self.setup.watcher.note(self.setup.lease.run, text.to_owned());
+        Value::Null
+    }
+
+    fn console(&mut self, text: &str) -> Value {
+        self.recorder.console(text.as_bytes());
+        self.setup.watcher.console(self.setup.lease.run, text);
+        Value::Null
+    }
+
+    fn begin_region(&mut self, name: String) -> Value {
+        self.recorder.event("region", true, &json!({ "name": name, "depth": self.regions.len() }));
+        self.setup.watcher.note(self.setup.lease.run, format!("> {name}"));
+        self.regions.push(name);
+        true.into()
+    }
+
+    fn end_region(&mut self, name: &str, style: Option<String>, comment: Option<String>) -> Value {
+        let open = self.regions.iter().rposition(|open| open == name);
+        if let Some(place) = open {
+            // What is open inside ends with it.
+            self.regions.truncate(place);
+        }
+        let kept = json!({ "name": name, "style": style, "comment": comment, "ok": open.is_some() });
+        self.recorder.event("region_end", true, &kept);
+        open.is_some().into()
+    }
+
+    fn begin_step(&mut self, name: String) -> Value {
+        self.recorder.event("step", true, &json!({ "name": name }));
+        self.setup.watcher.note(self.setup.lease.run, format!("step {name}"));
+        self.steps.push(name);
+        true.into()
+    }
+
+    /// Ends the innermost open step of that name. Steps inside it stay open: scripts do end an outer one first.
+    fn end_step(&mut self, name: &str, result: i64, comment: Option<String>) -> Value {
+        let open = self.steps.iter().rposition(|open| open == name);
+        if let Some(place) = open {
+            self.steps.remove(place);
+        }
+        let words = TestResult::from_code(result).map_or_else(|| result.to_string(), |result| result.to_string());
+        let kept = json!({ "name": name, "result": result, "comment": comment, "ok": open.is_some() });
+        self.recorder.event("step_end", true, &kept);
+        self.setup.watcher.note(self.setup.lease.run, format!("step {name}: {words}"));
+        open.is_some().into()
+    }
+
+    fn result(&mut self, code: i64, comment: Option<String>) -> Answer {
+        let Some(result) = TestResult::from_code(code) else {
+            return Self::refuse(
+                "bad_result",
+                format!("{code} is not a test result; use 111, 110, 101 or 100 (class TM)"),
+            );
+        };
+        let first = self.reported.is_none();
+        let comment = comment.unwrap_or_default();
+        self.recorder.event("result", !first, &json!({ "result": code, "comment": comment, "counts": first }));
+        if first {
+            self.reported = Some(Reported { result, comment });
+        }
+        Ok(first.into())
+    }
+}
+
+fn device_error(slot: u32, error: &DriverError) -> CallError {
+    CallError { code: "device".to_owned(), message: format!("slot {slot}: {error}") }
+}
+
+/// Answers are plain structs of numbers and strings: turning them into JSON cannot fail.
+fn value(answer: &impl Serialize) -> Value {
+    serde_json::to_value(answer).unwrap_or_default()
+}

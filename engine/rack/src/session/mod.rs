@@ -1,0 +1,128 @@
+//! A running script's view of its slots: one per run, the same for Rhai, WASM and Python.
+//!
+//! The script speaks of slots by its own numbers; the session maps them to the leased slots in the order in which they
+//! are reserved (document 3.2) and answers with the script's numbers. Each drive of a device first asks the fence
+//! whether the lease still holds. The first result counts; what comes later is logged and answered with `false`.
+
+mod calls;
+pub mod capture;
+pub mod ends;
+pub mod recorder;
+mod slots;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use headend_model::{Epoch, Lease, RunId, SlotId, TestResult};
+use headend_wire::session::{Call, CallError, Reply, SessionInfo};
+use serde_json::json;
+
+use crate::driver::Driver;
+use crate::options::LogLimits;
+use crate::witness::Witness;
+pub use recorder::Recorder;
+use slots::Slots;
+
+/// Says whether a run may drive a slot now.
+pub trait Guard: Send + Sync {
+    /// The epoch under which it may; `None`: its lease is over.
+    fn may_drive(&self, run: RunId, slot: SlotId) -> Option<Epoch>;
+}
+
+/// Takes lines of running scripts for whoever watches. Lines may be lost.
+pub trait Watcher: Send + Sync {
+    /// A line of the log.
+    fn note(&self, run: RunId, text: String);
+    /// What the script printed.
+    fn console(&self, run: RunId, text: &str);
+}
+
+/// All that a session stands on.
+#[derive(Clone)]
+pub struct SessionSetup {
+    /// What the script is told.
+    pub info: SessionInfo,
+    /// The right to drive.
+    pub lease: Lease,
+    /// The devices, in the order of the lease's targets.
+    pub drivers: Vec<Arc<dyn Driver>>,
+    /// Asked before each drive.
+    pub guard: Arc<dyn Guard>,
+    /// Sees each key press.
+    pub witness: Arc<Witness>,
+    /// Hears the log.
+    pub watcher: Arc<dyn Watcher>,
+    /// What the evidence may grow to.
+    pub limits: LogLimits,
+}
+
+/// What the script has reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Its result.
+    pub result: TestResult,
+    /// What it said with it.
+    pub comment: String,
+}
+
+/// The session of one run.
+pub struct Session {
+    setup: SessionSetup,
+    slots: Slots,
+    recorder: Recorder,
+    connected: bool,
+    reported: Option<Reported>,
+    regions: Vec<String>,
+    steps: Vec<String>,
+}
+
+impl Session {
+    /// A session that has done nothing yet. Nothing is written to disk before there is something to keep.
+    pub fn new(setup: SessionSetup) -> Self {
+        let slots = Slots::new(setup.lease.targets.len());
+        let recorder = Recorder::new(PathBuf::from(&setup.info.out), setup.limits);
+        Self { setup, slots, recorder, connected: false, reported: None, regions: Vec::new(), steps: Vec::new() }
+    }
+
+    /// What the script is told.
+    pub fn info(&self) -> &SessionInfo {
+        &self.setup.info
+    }
+
+    /// The result reported so far.
+    pub fn reported(&self) -> Option<&Reported> {
+        self.reported.as_ref()
+    }
+
+    /// The run's log.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
+    }
+
+    /// Carries out one call. Refusals are answers too: the session goes on.
+    pub async fn call(&mut self, call: Call) -> Reply {
+        match self.dispatch(call).await {
+            Ok(value) => Reply::Ok(value),
+            Err(error) => {
+                self.recorder.event("error", true, &json!({ "code": error.code, "text": error.message }));
+                Reply::Error(error)
+            }
+        }
+    }
+
+    /// Closes the log. Call once, after nothing of the script is left. `true`: there is something to keep.
+    pub fn finish(&mut self, how: &str) -> bool {
+        for name in std::mem::take(&mut self.steps) {
+            self.recorder.event("step_open_at_end", true, &json!({ "name": name }));
+        }
+        self.recorder.event("end", false, &json!({ "text": how }));
+        self.recorder.finish()
+    }
+
+    fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, CallError> {
+        Err(CallError { code: code.to_owned(), message: message.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

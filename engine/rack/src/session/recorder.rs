@@ -1,0 +1,160 @@
+//! What a run leaves behind: `log.jsonl` (one event per line), `console.txt`, captures.
+//!
+//! The folder is made when the first thing worth keeping is written. A run that only connects, reserves and reports
+//! leaves nothing on the disk. Files have a bound; what goes beyond it is counted and the count is written at the end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::clock::wall_now;
+use crate::options::LogLimits;
+
+/// Lines wait in memory up to this many bytes.
+const BUFFER: usize = 32 << 10;
+
+/// Why something cannot be recorded, as a call's error.
+#[derive(Debug)]
+pub struct NotRecorded {
+    /// Code of the call error.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// A file with a bound.
+#[derive(Debug, Default)]
+struct Bounded {
+    written: u64,
+    dropped: u64,
+    pending: Vec<u8>,
+}
+
+impl Bounded {
+    fn push(&mut self, bytes: &[u8], limit: u64) {
+        if self.written + bytes.len() as u64 > limit {
+            self.dropped += bytes.len() as u64;
+        } else {
+            self.written += bytes.len() as u64;
+            self.pending.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// Writes the evidence of one run.
+#[derive(Debug)]
+pub struct Recorder {
+    folder: PathBuf,
+    limits: LogLimits,
+    log: Bounded,
+    console: Bounded,
+    captures: u32,
+    worth_keeping: bool,
+    made: bool,
+    broken: Option<String>,
+}
+
+impl Recorder {
+    /// For a run whose output goes to `folder`.
+    pub fn new(folder: PathBuf, limits: LogLimits) -> Self {
+        let (log, console) = (Bounded::default(), Bounded::default());
+        Self { folder, limits, log, console, captures: 0, worth_keeping: false, made: false, broken: None }
+    }
+
+    /// The folder, which may not be there yet.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Keeps an event. `keep`: it is worth a file; other events are written only if something else is.
+    pub fn event(&mut self, kind: &str, keep: bool, what: &Value) {
+        self.worth_keeping |= keep;
+        let mut line = json!({ "at": wall_now().micros(), "kind": kind });
+        if let (Some(line), Some(what)) = (line.as_object_mut(), what.as_object()) {
+            line.extend(what.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+        bytes.push(b'\n');
+        self.log.push(&bytes, self.limits.log_bytes);
+        self.flush_if_full();
+    }
+
+    /// Keeps what the script printed.
+    pub fn console(&mut self, bytes: &[u8]) {
+        self.worth_keeping |= !bytes.is_empty();
+        self.console.push(bytes, self.limits.log_bytes);
+        self.flush_if_full();
+    }
+
+    /// The folder, made, with room for one more capture.
+    pub fn folder_for_capture(&mut self) -> Result<PathBuf, NotRecorded> {
+        if self.captures >= self.limits.captures {
+            let message = format!("a run may take {} captures; take fewer or raise the rack's limit", self.captures);
+            return Err(NotRecorded { code: "limit", message });
+        }
+        self.captures += 1;
+        self.worth_keeping = true;
+        self.make_folder().map_err(|error| NotRecorded {
+            code: "device",
+            message: format!("cannot make the folder {}: {error}", self.folder.display()),
+        })?;
+        Ok(self.folder.clone())
+    }
+
+    /// Makes the folder if it is not there.
+    pub fn make_folder(&mut self) -> std::io::Result<()> {
+        if !self.made {
+            fs::create_dir_all(&self.folder)?;
+            self.made = true;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits. `true`: the run left something.
+    pub fn finish(&mut self) -> bool {
+        for (name, dropped) in [("log.jsonl", self.log.dropped), ("console.txt", self.console.dropped)] {
+            if dropped > 0 {
+                let note = json!({ "kind": "dropped", "file": name, "bytes": dropped, "limit": self.limits.log_bytes });
+                self.log.pending.extend_from_slice(format!("{note}\n").as_bytes());
+            }
+        }
+        if self.worth_keeping {
+            self.flush();
+        }
+        self.worth_keeping
+    }
+
+    fn flush_if_full(&mut self) {
+        if self.worth_keeping && self.log.pending.len() + self.console.pending.len() > BUFFER {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.write()
+            && self.broken.is_none()
+        {
+            // The run's result does not hang on its log: say it once and go on.
+            tracing::error!(folder = %self.folder.display(), %error, "cannot write the evidence of a run");
+            self.broken = Some(error.to_string());
+        }
+        self.log.pending.clear();
+        self.console.pending.clear();
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        self.make_folder()?;
+        append(&self.folder.join("log.jsonl"), &self.log.pending)?;
+        append(&self.folder.join("console.txt"), &self.console.pending)
+    }
+}
+
+fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(bytes)
+}
