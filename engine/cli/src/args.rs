@@ -1,0 +1,129 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{duts, files, jobs, plugin, racks, submit, submit_file};
+use crate::credentials::ServerArgs;
+use crate::exit;
+use crate::ui::ColorChoice;
+
+const AFTER: &str = "\
+Start with `headend up`, then `headend files upload`, `headend submit`, `headend watch`.
+Exit codes: `headend help exit-codes`.";
+
+/// Remote job dispatcher and plugin host for device labs.
+#[derive(Debug, Parser)]
+#[command(name = "headend", version, after_help = AFTER, max_term_width = 110, disable_help_subcommand = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to talk.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Data as JSON.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// No talk, only data and errors.
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// More of the log (again for yet more); `RUST_LOG` goes before it.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// When to colour; `NO_COLOR` is respected.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Server and a rack of virtual boxes in one: everything on this machine.
+    #[cfg(feature = "host")]
+    Up(crate::host::up::Args),
+    /// The server alone.
+    #[cfg(feature = "host")]
+    Serve(crate::host::serve::Args),
+    /// A rack of boxes that works for a server.
+    #[cfg(feature = "host")]
+    Rack(crate::host::rack::Args),
+    /// Run a script here and now on a virtual box, without a server.
+    #[cfg(feature = "host")]
+    Run(crate::host::run::Args),
+    /// Hand in a job.
+    #[command(after_long_help = submit_file::SCHEMA)]
+    Submit(Box<submit::Args>),
+    /// A job and its runs.
+    Status {
+        /// The job.
+        job: u64,
+    },
+    /// Follow a job to its end; the exit code tells how it ended.
+    Watch {
+        /// The job.
+        job: u64,
+        /// Give up after so many seconds (exit code 124). The job goes on.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// Stop jobs.
+    Kill {
+        /// The jobs.
+        #[arg(required = true, value_name = "JOB")]
+        jobs: Vec<u64>,
+    },
+    /// Why each run started there and then, and what the others wait for.
+    Why {
+        /// The job.
+        job: u64,
+    },
+    /// Open jobs, newest first.
+    Jobs(jobs::Args),
+    /// Scripts on the server: list, upload, delete.
+    Files {
+        #[command(subcommand)]
+        command: Option<files::Command>,
+    },
+    /// Racks and their slots: list, drain, enrol.
+    Racks {
+        #[command(subcommand)]
+        command: Option<racks::Command>,
+    },
+    /// Devices under test: list, add, move.
+    Duts {
+        #[command(subcommand)]
+        command: Option<duts::Command>,
+    },
+    /// Plugins of the server: list, load, reload, disable, enable.
+    Plugin {
+        #[command(subcommand)]
+        command: Option<plugin::Command>,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// For this shell.
+        shell: clap_complete::Shell,
+    },
+    /// What the exit codes mean.
+    #[command(long_about = exit::HELP)]
+    ExitCodes,
+    /// Hosts of foreign code; started by the server and the rack, not by people.
+    #[cfg(feature = "host")]
+    #[command(hide = true)]
+    Guest {
+        #[command(subcommand)]
+        kind: crate::host::Guest,
+    },
+}
+
+/// Where the credentials file of a data folder is.
+#[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only a server has a data folder"))]
+pub(crate) fn credentials_in(data: &std::path::Path) -> PathBuf {
+    data.join("credentials.toml")
+}

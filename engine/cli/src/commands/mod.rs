@@ -1,0 +1,24 @@
+//! The client commands, one story each.
+
+pub(crate) mod duts;
+pub(crate) mod files;
+pub(crate) mod jobs;
+pub(crate) mod plugin;
+pub(crate) mod racks;
+pub(crate) mod status;
+pub(crate) mod submit;
+pub(crate) mod submit_file;
+pub(crate) mod upload;
+pub(crate) mod watch;
+pub(crate) mod why;
+
+use crate::client::Client;
+use crate::ui::Ui;
+
+/// What every command has.
+pub(crate) struct Context {
+    /// The server.
+    pub(crate) client: Client,
+    /// The user.
+    pub(crate) ui: Ui,
+}
