@@ -12,10 +12,19 @@
 //! Absent on purpose: decisions, clocks (times are arguments), and the farm's own types beyond its events: a
 //! snapshot is opaque bytes here.
 
+mod codec;
 mod error;
+mod fault;
+mod open;
 mod options;
+mod rare;
+mod read;
 mod rows;
+mod sheet;
 mod store;
+mod tx;
+mod wal;
+mod writer;
 
 pub use error::StoreError;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};

@@ -17,6 +17,8 @@ pub struct StoreOptions {
     pub busy_timeout: Duration,
     /// Items of the feed that are kept, at least.
     pub feed_kept: u64,
+    /// Largest database, in bytes: beyond it writes end with [`crate::StoreError::Full`]. `None`: as the disk allows.
+    pub max_bytes: Option<u64>,
     /// Called before each step of a write; for tests and crash drills.
     pub faults: Option<FaultHook>,
 }
@@ -29,6 +31,7 @@ impl Default for StoreOptions {
             readers: 4,
             busy_timeout: Duration::from_secs(5),
             feed_kept: 100_000,
+            max_bytes: None,
             faults: None,
         }
     }

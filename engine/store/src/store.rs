@@ -1,23 +1,45 @@
 //! The facade. Cheap to clone; every clone shares one writer.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use headend_model::{DutFields, DutId, JobId, RackId, RunId, Timestamp, UserName};
 
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
 use crate::error::StoreError;
+use crate::open::{self, FolderLock, Places};
 use crate::options::StoreOptions;
+use crate::read::Reader;
 use crate::rows::{
     AreaHead, AreaId, Committed, DutRow, Entry, FeedRow, JobQuery, JobRow, Pin, PluginRow, Projection, RackRow,
     Recovered, RunRow, ServerMeta, SlotRow, TokenRow,
 };
+use crate::writer::{Answer, Request, StopReason, Work, Writer};
 
 /// The server's database.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-/// An entry on its way to the disk. Await [`Ticket::committed`] before telling anybody.
 #[derive(Debug)]
-pub struct Ticket {}
+struct Inner {
+    /// Gone once the store is closed.
+    inbox: std::sync::RwLock<Option<mpsc::Sender<Request>>>,
+    reader: Reader,
+    stopped: StopReason,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    _lock: Arc<FolderLock>,
+}
+
+/// A request on its way to the disk. Await [`Ticket::committed`] before telling anybody.
+#[derive(Debug)]
+pub struct Ticket {
+    answer: oneshot::Receiver<Result<Answer, StoreError>>,
+    stopped: StopReason,
+}
 
 impl Ticket {
     /// Waits until the request is durable.
@@ -25,15 +47,40 @@ impl Ticket {
     /// # Errors
     /// As [`Store::append`].
     pub async fn committed(self) -> Result<Committed, StoreError> {
-        pending()
+        match self.answer().await? {
+            Answer::Committed(committed) => Ok(committed),
+            other => Err(odd(&other)),
+        }
+    }
+
+    async fn answer(self) -> Result<Answer, StoreError> {
+        match self.answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(closed(&self.stopped)),
+        }
     }
 }
 
-fn pending<T>() -> Result<T, StoreError> {
-    Err(StoreError::Stopped { reason: "not built yet".to_owned() })
+fn closed(stopped: &StopReason) -> StoreError {
+    stopped.get().cloned().unwrap_or_else(|| StoreError::Stopped { reason: "it was closed".to_owned() })
 }
 
-#[allow(clippy::unused_async, unused_variables, reason = "signatures first")]
+/// The writer answers each kind of work with its own kind of answer; anything else is a fault of ours.
+fn odd(answer: &Answer) -> StoreError {
+    StoreError::Stopped { reason: format!("the writer gave an answer to another question ({answer:?})") }
+}
+
+fn encode(entries: Vec<Entry>) -> Result<Work, StoreError> {
+    let mut events = Vec::with_capacity(entries.len());
+    let mut rows = Vec::new();
+    for entry in entries {
+        let text = serde_json::to_string(&entry.event);
+        events.push((entry.at, text.map_err(|e| StoreError::Conflict { what: format!("the event: {e}") })?));
+        rows.extend(entry.projections);
+    }
+    Ok(Work::Append { events, rows })
+}
+
 impl Store {
     /// Opens the database in a data folder; makes folder and database when there are none.
     ///
@@ -49,11 +96,52 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(folder: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
-        pending()
+        let places = Places::of(folder.as_ref());
+        let opened = open::open(&places, &options).await?;
+        let lock = Arc::new(opened.lock);
+        let stopped: StopReason = Arc::new(OnceLock::new());
+        let (inbox, requests) = mpsc::channel(options.queue.max(1));
+        let writer = Writer::new(opened.writer, places.clone(), options, stopped.clone(), lock.clone()).await?;
+        let reader = Reader { pool: opened.readers, places };
+        let writer = Mutex::new(Some(tokio::spawn(writer.run(requests))));
+        let inbox = std::sync::RwLock::new(Some(inbox));
+        Ok(Self { inner: Arc::new(Inner { inbox, reader, stopped, writer, _lock: lock }) })
     }
 
     /// Writes what waits, closes the connections and gives the folder free.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        if let Ok(mut inbox) = self.inner.inbox.write() {
+            inbox.take();
+        }
+        // Readers first: the last connection to close is the writer, which then clears the log away.
+        self.inner.reader.pool.close().await;
+        if let Some(writer) = self.inner.writer.lock().await.take()
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the writer of the database has failed");
+        }
+    }
+
+    /// Why nothing is acknowledged any more, if that is so. A server with such a store ends itself.
+    pub fn stopped(&self) -> Option<StoreError> {
+        self.inner.stopped.get().cloned()
+    }
+
+    async fn ask(&self, work: Work) -> Result<Ticket, StoreError> {
+        if let Some(reason) = self.stopped() {
+            return Err(reason);
+        }
+        let inbox = self.inner.inbox.read().ok().and_then(|inbox| inbox.clone());
+        let (reply, answer) = oneshot::channel();
+        let sent = match inbox {
+            Some(inbox) => inbox.send(Request { work, reply }).await.is_ok(),
+            None => false,
+        };
+        match sent {
+            true => Ok(Ticket { answer, stopped: self.inner.stopped.clone() }),
+            false => Err(closed(&self.inner.stopped)),
+        }
+    }
 
     /// Reads every page of the history (jobs, runs, feed) and reports damage. Opening checks only what recovery
     /// needs, so that a long history does not slow it; run this in the background.
@@ -61,7 +149,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] with the first fault.
     pub async fn check_history(&self) -> Result<(), StoreError> {
-        pending()
+        let mut connection = self.inner.reader.connection().await?;
+        open::quick_check(&self.inner.reader.places, &mut connection, &["jobs", "runs", "feed"]).await
     }
 
     // ---- journal ------------------------------------------------------------------------------------------------
@@ -72,7 +161,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Stopped`].
     pub async fn enqueue(&self, entries: Vec<Entry>) -> Result<Ticket, StoreError> {
-        pending()
+        self.ask(encode(entries)?).await
     }
 
     /// Stores entries in one transaction, all or none, and returns when they are durable.
@@ -89,7 +178,7 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn write(&self, rows: Vec<Projection>) -> Result<Committed, StoreError> {
-        pending()
+        self.ask(Work::Append { events: Vec::new(), rows }).await?.committed().await
     }
 
     /// The newest sound snapshot and the events after it.
@@ -97,7 +186,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] when there are snapshots and none is sound, or an event is missing or cannot be read.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
-        pending()
+        self.inner.reader.recover().await
     }
 
     /// Keeps the farm as it was after event `seq`. The two newest snapshots stay, and the journal behind the older one;
@@ -106,7 +195,8 @@ impl Store {
     /// # Errors
     /// As [`Store::append`]; [`StoreError::Conflict`] when `seq` is not in the journal.
     pub async fn save_snapshot(&self, seq: u64, at: Timestamp, farm: Vec<u8>) -> Result<(), StoreError> {
-        pending()
+        let hash = blake3::hash(&farm).to_hex().to_string();
+        self.ask(Work::Snapshot { seq, at, hash, farm }).await?.committed().await.map(drop)
     }
 
     // ---- writes that answer -------------------------------------------------------------------------------------
@@ -116,7 +206,11 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn redeem_enrol_token(&self, hash: &str, now: Timestamp) -> Result<bool, StoreError> {
-        pending()
+        let work = Work::Redeem { hash: hash.to_owned(), now };
+        match self.ask(work).await?.answer().await? {
+            Answer::Redeemed(answer) => Ok(answer),
+            other => Err(odd(&other)),
+        }
     }
 
     /// Takes a new DUT in. Ids are never given twice.
@@ -124,7 +218,11 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn create_dut(&self, fields: DutFields, at: Timestamp) -> Result<DutId, StoreError> {
-        pending()
+        let work = Work::CreateDut { fields, at };
+        match self.ask(work).await?.answer().await? {
+            Answer::Dut(answer) => Ok(answer),
+            other => Err(odd(&other)),
+        }
     }
 
     /// The number of a user's private area, given at the first call.
@@ -132,7 +230,11 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn private_area(&self, user: &UserName) -> Result<AreaId, StoreError> {
-        pending()
+        let work = Work::PrivateArea { user: user.clone() };
+        match self.ask(work).await?.answer().await? {
+            Answer::Area(answer) => Ok(answer),
+            other => Err(odd(&other)),
+        }
     }
 
     /// Makes `tree` the area's head if it is still at revision `expected`. `also` is stored in the same transaction.
@@ -146,7 +248,7 @@ impl Store {
         head: AreaHead,
         also: Vec<Projection>,
     ) -> Result<Committed, StoreError> {
-        pending()
+        self.ask(Work::CommitArea { expected, head, also }).await?.committed().await
     }
 
     /// Says that the database was restored from a backup; gives the new generation.
@@ -154,89 +256,93 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn raise_generation(&self) -> Result<u64, StoreError> {
-        pending()
+        let work = Work::RaiseGeneration;
+        match self.ask(work).await?.answer().await? {
+            Answer::Generation(answer) => Ok(answer),
+            other => Err(odd(&other)),
+        }
     }
 
     // ---- reads: each may fail with `Damaged` or `Database` -------------------------------------------------------
 
     /// A job.
     pub async fn job(&self, job: JobId) -> Result<Option<JobRow>, StoreError> {
-        pending()
+        self.inner.reader.job(job).await
     }
 
     /// Jobs, newest first.
     pub async fn jobs(&self, query: &JobQuery) -> Result<Vec<JobRow>, StoreError> {
-        pending()
+        self.inner.reader.jobs(query).await
     }
 
     /// Ended runs of a job in the order of their numbers, after the given one.
     pub async fn runs_of(&self, job: JobId, after: Option<RunId>, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        pending()
+        self.inner.reader.runs_of(job, after, limit).await
     }
 
     /// An ended run.
     pub async fn run(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
-        pending()
+        self.inner.reader.run(run).await
     }
 
     /// The pin of a leased run.
     pub async fn pin(&self, run: RunId) -> Result<Option<Pin>, StoreError> {
-        pending()
+        self.inner.reader.pin(run).await
     }
 
     /// Pins of all leased runs.
     pub async fn pins(&self) -> Result<Vec<Pin>, StoreError> {
-        pending()
+        self.inner.reader.pins().await
     }
 
     /// Items of the feed after a number, oldest first.
     pub async fn feed_after(&self, number: u64, limit: u32) -> Result<Vec<FeedRow>, StoreError> {
-        pending()
+        self.inner.reader.feed_after(number, limit).await
     }
 
     /// Number of the newest item of the feed; 0: none yet.
     pub async fn last_feed(&self) -> Result<u64, StoreError> {
-        pending()
+        self.inner.reader.last_feed().await
     }
 
     /// All DUTs, by id.
     pub async fn duts(&self) -> Result<Vec<DutRow>, StoreError> {
-        pending()
+        self.inner.reader.duts().await
     }
 
     /// A DUT.
     pub async fn dut(&self, dut: DutId) -> Result<Option<DutRow>, StoreError> {
-        pending()
+        self.inner.reader.dut(dut).await
     }
 
     /// All racks, by id.
     pub async fn racks(&self) -> Result<Vec<RackRow>, StoreError> {
-        pending()
+        self.inner.reader.racks().await
     }
 
     /// The rack with this token.
     pub async fn rack_by_token(&self, hash: &str) -> Result<Option<RackRow>, StoreError> {
-        pending()
+        self.inner.reader.rack_by_token(hash).await
     }
 
     /// All slots, by id; or those of a rack.
     pub async fn slots(&self, rack: Option<RackId>) -> Result<Vec<SlotRow>, StoreError> {
-        pending()
+        self.inner.reader.slots(rack).await
     }
 
     /// A person's token, unless it has expired.
     pub async fn token(&self, hash: &str, now: Timestamp) -> Result<Option<TokenRow>, StoreError> {
-        pending()
+        self.inner.reader.token(hash, now).await
     }
 
     /// All tokens of people, by user.
     pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        pending()
+        self.inner.reader.tokens().await
     }
 
     /// The head of an area; `None`: nothing was ever put there.
     pub async fn area(&self, area: AreaId) -> Result<Option<AreaHead>, StoreError> {
-        pending()
+        self.inner.reader.area(area).await
     }
 
     /// Revisions of an area, newest first, older than `before`.
@@ -246,21 +352,21 @@ impl Store {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<AreaHead>, StoreError> {
-        pending()
+        self.inner.reader.area_history(area, before, limit).await
     }
 
     /// Hashes of all trees whose blobs must stay: every head, the newest `revisions` of each area, and all pins.
     pub async fn live_trees(&self, revisions: u32) -> Result<Vec<String>, StoreError> {
-        pending()
+        self.inner.reader.live_trees(revisions).await
     }
 
     /// All plugins, by name.
     pub async fn plugins(&self) -> Result<Vec<PluginRow>, StoreError> {
-        pending()
+        self.inner.reader.plugins().await
     }
 
     /// Facts of the server itself.
     pub async fn meta(&self) -> Result<ServerMeta, StoreError> {
-        pending()
+        self.inner.reader.meta().await
     }
 }
