@@ -1,0 +1,148 @@
+//! Tables and the words around them.
+
+use serde_json::{Value, json};
+
+use crate::fake::Fake;
+
+fn job(status: u8, text: &str) -> Value {
+    json!({
+        "job": 7, "name": "nightly", "owner": "ada", "priority": 5, "status": status, "status_text": text,
+        "stop_requested": false, "accepted": "2026-11-22T03:00:00.000001Z", "started": "2026-11-22T03:00:01Z", "ended": null,
+        "runs": 4, "queued": 1, "running": 1, "passed": 1, "failed": 1, "incomplete": 0,
+        "tests": [{"test": 0, "script": "zap/zap.rhai", "public": true, "slots_needed": 4, "mode": "test-coverage", "args": []}],
+        "run_list": [
+            run(11, 0, 111, "Test has run to completion", 1),
+            run(12, 0, 100, "no picture\u{1b}[2J after 5 s", 2),
+            run(13, 1, 0, "", 3),
+            {"run": 0, "test": 0, "state": 2, "result": 0, "comment": "", "started": null, "ended": null,
+             "script": "public/zap/zap.rhai", "log_url": null, "slots": [], "attempt": 1, "why": ""},
+        ],
+    })
+}
+
+fn run(number: u64, state: u8, result: u16, comment: &str, slot: u16) -> Value {
+    json!({
+        "run": number, "test": 0, "state": state, "result": result, "comment": comment, "started": "2026-11-22T03:00:01Z",
+        "ended": if state == 0 { json!("2026-11-22T03:01:00Z") } else { Value::Null }, "script": "public/zap/zap.rhai",
+        "log_url": null, "slots": [{"rack": "rack1", "slot": slot, "dut": 100 + slot, "epoch": 1}], "attempt": 1, "why": "first",
+    })
+}
+
+/// The same job at its end, with these results.
+fn ended(status: u8, passed: u32, failed: u32) -> Value {
+    let mut job = job(status, "completed");
+    let runs: Vec<Value> = (0..passed).map(|i| run(11 + u64::from(i), 0, 111, "ok", 1 + i as u16)).collect();
+    let more = (0..failed).map(|i| run(30 + u64::from(i), 0, 100, "no picture", 9 + i as u16));
+    job["run_list"] = runs.into_iter().chain(more).collect();
+    job["ended"] = json!("2026-11-22T03:02:00Z");
+    for (key, value) in
+        [("runs", passed + failed), ("passed", passed), ("failed", failed), ("queued", 0), ("running", 0)]
+    {
+        job[key] = json!(value);
+    }
+    job
+}
+
+fn server() -> Fake {
+    let info = json!({"version": "0.1.0", "started": "2026-11-22T00:00:00Z", "user": "ada", "role": "admin", "open_jobs": 1, "event": 9});
+    Fake::start().on("GET /api/v1/server", 200, &info)
+}
+
+#[test]
+fn jobs() {
+    let fake = server().on("GET /api/v1/jobs", 200, &json!({"jobs": [job(1, "running")], "next": 5}));
+    insta::assert_snapshot!(fake.headend(&["jobs", "--limit", "1"]));
+    assert_eq!(fake.seen()[0].line, "GET /api/v1/jobs?state=open&limit=1");
+    assert_eq!(fake.seen()[0].headers["authorization"], "Bearer secret-1");
+}
+
+#[test]
+fn status_shows_every_run_and_keeps_the_terminal_safe() {
+    let fake = server().on("GET /api/v1/jobs/7", 200, &job(1, "running"));
+    insta::assert_snapshot!(fake.headend(&["status", "7"]));
+}
+
+#[test]
+fn status_as_json_is_what_the_server_said() {
+    let fake = server().on("GET /api/v1/jobs/7", 200, &job(1, "running"));
+    let said = fake.headend(&["status", "7", "--json"]);
+    let data = said.split("--- out\n").nth(1).unwrap().split("--- err").next().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), job(1, "running"));
+}
+
+#[test]
+fn watch_tells_what_happened_and_how_it_ended() {
+    let fake = server().on("GET /api/v1/jobs/7", 200, &ended(2, 1, 1));
+    insta::assert_snapshot!(fake.headend(&["watch", "7"]));
+}
+
+#[test]
+fn the_exit_code_of_a_wait_is_the_job_s() {
+    let exit = |detail: &Value| {
+        let said = server().on("GET /api/v1/jobs/7", 200, detail).headend(&["watch", "7", "-q"]);
+        said.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(exit(&ended(2, 3, 0)), "exit 0");
+    assert_eq!(exit(&ended(2, 3, 1)), "exit 1");
+    assert_eq!(exit(&ended(3, 1, 0)), "exit 1");
+    assert_eq!(exit(&ended(5, 0, 0)), "exit 3");
+}
+
+#[test]
+fn a_wait_has_an_end_of_its_own() {
+    let fake = server().on("GET /api/v1/jobs/7", 200, &job(1, "running"));
+    insta::assert_snapshot!(fake.headend(&["watch", "7", "--timeout", "0"]));
+}
+
+#[test]
+fn why() {
+    let answer = json!({
+        "job": 7, "status_text": "running",
+        "started": [{"run": 11, "script": "public/zap/zap.rhai", "place": "rack1/1 (DUT 101)", "chosen_by": "plugin test-coverage",
+                     "reason": "started least (0 times); first of 1 job"}],
+        "waiting": [{"script": "public/zap/menu.py", "runs": 2,
+                     "at": [{"target": "rack1/2", "code": "slot_held", "reason": "the slot is driven by run 12 of job 6"}]}],
+    });
+    insta::assert_snapshot!(server().on("GET /api/v1/jobs/7/why", 200, &answer).headend(&["why", "7"]));
+}
+
+#[test]
+fn racks() {
+    let slot = |slot: u16, dut: Option<u64>, state: &str, detail: &str| json!({"slot": slot, "dut": dut, "dut_name": dut.map(|_| "virtual"), "state": state, "detail": detail, "epoch": 3});
+    let list = json!({"racks": [
+        {"rack": "rack1", "online": true, "draining": false, "last_seen": "2026-11-22T03:00:00Z", "cpu_percent": 91,
+         "gate": "closed until 03:00:30", "slots": [slot(1, Some(101), "leased", "run 11 of job 7"), slot(2, None, "free", "")]},
+        {"rack": "rack2", "online": false, "draining": false, "last_seen": "2026-11-21T22:10:00Z", "cpu_percent": 0, "gate": null, "slots": []},
+    ]});
+    insta::assert_snapshot!(server().on("GET /api/v1/racks", 200, &list).headend(&["racks"]));
+}
+
+#[test]
+fn plugins() {
+    let plugin = |name: &str, state: &str, reason: Option<&str>| {
+        json!({"name": name, "version": "1.0.0", "kind": "coverage-policy", "language": "wasm", "world": "1.0.0", "state": state,
+               "reason": reason, "hash": "0123456789abcdef0123", "strikes": 0, "loaded": "2026-11-22T03:00:00Z"})
+    };
+    let list = json!({"plugins": [plugin("test-coverage", "live", None), plugin("silly", "quarantined", Some("trapped three times"))]});
+    insta::assert_snapshot!(server().on("GET /api/v1/plugins", 200, &list).headend(&["plugin"]));
+}
+
+#[test]
+fn submit_sends_one_request_under_a_key() {
+    let warning = json!({"number": -3, "code": "slot_busy", "message": "Another user has work on this slot or DUT", "parameter": "rack1/2"});
+    let fake = server().on("POST /api/v1/jobs", 201, &json!({"job": 8, "warnings": [warning], "repeated": false}));
+    let said = fake.headend(&[
+        "submit",
+        "--slot",
+        "rack1/1-2",
+        "--test",
+        "zap.rhai:--fast",
+        "--accept-warnings",
+        "--key",
+        "k1",
+    ]);
+    insta::assert_snapshot!(said);
+    let seen = &fake.seen()[0];
+    assert_eq!(seen.headers["idempotency-key"], "k1");
+    insta::assert_json_snapshot!(serde_json::from_slice::<Value>(&seen.body).unwrap());
+}
