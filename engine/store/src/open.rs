@@ -22,7 +22,17 @@ const NEEDED_SQLITE: &str = "3.51.3";
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 /// What recovery needs; checked page by page at each opening. The history is checked in the background.
 const CHECKED: [&str; 12] = [
-    "meta", "journal", "snapshots", "pins", "duts", "racks", "slots", "tokens", "enrol_tokens", "plugins", "areas",
+    "meta",
+    "journal",
+    "snapshots",
+    "pins",
+    "duts",
+    "racks",
+    "slots",
+    "tokens",
+    "enrol_tokens",
+    "plugins",
+    "areas",
     "revisions",
 ];
 
@@ -36,11 +46,7 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn of(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            database: folder.join("headend.db"),
-            marker: folder.join("headend.store"),
-        }
+        Self { folder: folder.to_owned(), database: folder.join("headend.db"), marker: folder.join("headend.store") }
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -110,10 +116,7 @@ fn lock(folder: &Path) -> Result<FolderLock, StoreError> {
         let _ = file.read_to_string(&mut text);
         return Err(StoreError::InUse { folder: folder.to_owned(), pid: text.trim().parse().ok() });
     }
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(io("write to", &path))?;
     Ok(FolderLock(file))
 }
@@ -291,7 +294,9 @@ fn migration(places: &Places, known: i64, error: sqlx::migrate::MigrateError) ->
         MigrateError::VersionMismatch(version) => {
             places.damaged(format!("step {version} of its schema is not the one this release knows"))
         }
-        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => said(places, "bring the schema up to date", e),
+        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => {
+            said(places, "bring the schema up to date", e)
+        }
         other => places.damaged(other.to_string()),
     }
 }

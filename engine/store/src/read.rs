@@ -79,9 +79,7 @@ impl Reader {
         }
         let sql = match (query.open, query.owner.is_some()) {
             (false, false) => "SELECT * FROM jobs WHERE job < $1 ORDER BY job DESC LIMIT $2",
-            (true, false) => {
-                "SELECT * FROM jobs WHERE status IN (0, 1, 4) AND job < $1 ORDER BY job DESC LIMIT $2"
-            }
+            (true, false) => "SELECT * FROM jobs WHERE status IN (0, 1, 4) AND job < $1 ORDER BY job DESC LIMIT $2",
             (false, true) => "SELECT * FROM jobs WHERE owner = $3 AND job < $1 ORDER BY job DESC LIMIT $2",
             (true, true) => {
                 "SELECT * FROM jobs WHERE status IN (0, 1, 4) AND owner = $3 AND job < $1 ORDER BY job DESC LIMIT $2"

@@ -201,11 +201,7 @@ async fn apply<'a>(
     }
 }
 
-async fn write_rows<'a>(
-    tx: &mut Tx<'_>,
-    sheet: &mut Sheet<'a>,
-    rows: &'a [Projection],
-) -> Result<Answer, StoreError> {
+async fn write_rows<'a>(tx: &mut Tx<'_>, sheet: &mut Sheet<'a>, rows: &'a [Projection]) -> Result<Answer, StoreError> {
     let first = sheet.next_feed;
     for row in rows {
         sheet.row(tx, row).await?;
@@ -214,13 +210,7 @@ async fn write_rows<'a>(
 }
 
 /// Stores it, keeps the two newest, and tells up to where the journal may go.
-async fn save_snapshot(
-    tx: &mut Tx<'_>,
-    seq: u64,
-    at: Timestamp,
-    hash: &str,
-    farm: &[u8],
-) -> Result<u64, StoreError> {
+async fn save_snapshot(tx: &mut Tx<'_>, seq: u64, at: Timestamp, hash: &str, farm: &[u8]) -> Result<u64, StoreError> {
     let mut values = Values::default();
     values.number(seq).time(at).text(hash).bytes(farm.to_vec());
     let sql = "INSERT INTO snapshots (seq, at, hash, farm) VALUES ($1, $2, $3, $4) \

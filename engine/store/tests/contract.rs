@@ -1,0 +1,50 @@
+//! The contract of a store, run over SQLite.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod contract {
+    //! The cases know nothing of SQLite; another backend brings its own factory and calls the same functions.
+    pub(crate) mod cases;
+    pub(crate) mod samples;
+}
+
+use contract::cases::{self, Factory};
+use headend_store::{Store, StoreOptions};
+
+/// A folder on the local disk.
+struct Sqlite(tempfile::TempDir);
+
+impl Factory for Sqlite {
+    async fn open(&self, options: StoreOptions) -> Store {
+        Store::open_with(self.0.path(), options).await.unwrap()
+    }
+}
+
+macro_rules! contract {
+    ($($case:ident)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            cases::$case(&Sqlite(tempfile::tempdir().unwrap())).await;
+        }
+    )*};
+}
+
+contract! {
+    a_fresh_store_is_empty
+    events_come_back_in_order_after_a_restart
+    a_snapshot_replaces_what_came_before_it
+    pruning_spares_what_the_older_snapshot_needs
+    jobs_runs_and_counts
+    a_run_that_ends_loses_its_pin
+    jobs_are_listed_newest_first_by_page
+    the_feed_goes_on_where_it_was
+    the_feed_keeps_the_newest
+    a_bad_request_leaves_its_neighbours_alone
+    requests_are_stored_whole_or_not_at_all
+    an_enrol_token_is_good_once
+    duts_get_ids_that_are_never_given_twice
+    racks_slots_tokens_and_plugins
+    areas_have_one_winner_per_revision
+    private_areas_are_numbered
+    live_trees_are_heads_and_pins
+    concurrent_callers_all_get_their_own_numbers
+}
