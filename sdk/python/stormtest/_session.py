@@ -80,14 +80,13 @@ class Session(object):
                                "call stormtest there, and hand results over by a pipe or queue" % (os.getpid(), self._pid))
 
     def _answer(self, number, line):
-        self._send(line)
         try:
+            self._send(line)
             while number not in self._answers:
                 self._take(self._read())
         except BaseException:
-            # A signal handler raised while we waited: the answer will come, and nobody will ask for it.
-            if number not in self._answers:
-                self._abandoned.add(number)
+            # A signal handler raised while we waited: an answer may come, and nobody will ask for it.
+            self._abandoned.add(number)
             self._answers.pop(number, None)
             raise
         reply = self._answers.pop(number)
@@ -100,41 +99,54 @@ class Session(object):
 
     def _take(self, message):
         reply = message.get("reply") if isinstance(message, dict) else None
-        if not isinstance(reply, dict) or "id" not in reply:
+        if not isinstance(reply, dict) or not isinstance(reply.get("id"), int):
             raise self._end("it sent %s in place of a reply" % _short(message))
-        if reply["id"] in self._abandoned:
-            self._abandoned.discard(reply["id"])
-        else:
-            self._answers[reply["id"]] = reply
+        number = reply["id"]
+        if number not in self._abandoned:
+            self._answers[number] = reply
+        # Answers come in the order of the calls: older abandoned ones will have none any more.
+        self._abandoned = set(one for one in self._abandoned if one > number)
 
     def _send(self, line):
-        self._unsent += line
+        """Send a line. Should a handler raise right after a send, the line counts as sent, never as to be repeated."""
         self._sending = True
         try:
-            while self._unsent:
-                self._unsent = self._unsent[_retry(self._socket.send, self._unsent):]
+            self._flush()
+            sent = _retry(self._socket.send, line)
+            if sent < len(line):
+                self._unsent = line[sent:]
+                self._flush()
         except socket.error as error:
             raise self._end("sending failed: %s" % error)
         finally:
             self._sending = False
 
+    def _flush(self):
+        while self._unsent:
+            self._unsent = self._unsent[_retry(self._socket.send, self._unsent):]
+
     def _read(self):
-        """The next message; takes bytes off the socket until a line is whole."""
+        """The next message."""
         while b"\n" not in self._received:
             if len(self._received) > MAX_LINE_BYTES:
                 raise self._end("it sent a line of more than %d bytes" % MAX_LINE_BYTES)
-            try:
-                chunk = _retry(self._socket.recv, _CHUNK)
-            except socket.error as error:
-                raise self._end("receiving failed: %s" % error)
-            if not chunk:
-                raise self._end("it closed the session")
-            self._received += chunk
+            self._received += self._up_to_a_line()
         line, self._received = self._received.split(b"\n", 1)
         try:
             return json.loads(line.decode("utf-8"))
         except ValueError:
             raise self._end("it sent a line that is not JSON: %r" % line[:80])
+
+    def _up_to_a_line(self):
+        """Bytes up to the end of a line. A look first: what a raising handler makes us lose is then a whole answer,
+        of the very call that it ended."""
+        try:
+            ahead = _retry(self._socket.recv, _CHUNK, socket.MSG_PEEK)
+            if not ahead:
+                raise self._end("it closed the session")
+            return _retry(self._socket.recv, ahead.find(b"\n") + 1 or len(ahead))
+        except socket.error as error:
+            raise self._end("receiving failed: %s" % error)
 
     def _connected(self, path):
         try:
@@ -162,11 +174,11 @@ def _short(message):
     return repr(message)[:120]
 
 
-def _retry(call, argument):
-    """`call(argument)`, again after a signal (Python 2 and its EINTR)."""
+def _retry(call, *arguments):
+    """`call(*arguments)`, again after a signal (Python 2 and its EINTR)."""
     while True:
         try:
-            return call(argument)
+            return call(*arguments)
         except socket.error as error:
             if error.errno != errno.EINTR:
                 raise

@@ -54,21 +54,21 @@ class State(object):
         """The public area under a daemon, else `None` (document 4.9)."""
         return self.session.info.get("public") if self.session else None
 
-    def ask(self, name, **args):
+    def ask(self, call_, **args):
         """A call. Raises `CallRefused`, with `not_connected` while there is no session."""
         if self.session is None:
             raise CallRefused("not_connected", "not connected: call ConnectToServer first")
-        return self.session.call(name, args)
+        return self.session.call(call_, args)
 
-    def ask_softly(self, failure, default, name, **args):
-        """A call whose soft refusals become an ERROR line `failure: reason` and the answer `default`."""
+    def ask_softly(self, failure_, default_, call_, **args):
+        """A call whose soft refusals become an ERROR line `failure_: reason` and the answer `default_`."""
         try:
-            return self.ask(name, **args)
+            return self.ask(call_, **args)
         except CallRefused as refusal:
             if refusal.code not in SOFT_CODES:
                 raise
-            self.log("error", u"%s: %s" % (_text.to_text(failure), _text.to_text(refusal)))
-            return default
+            self.log("error", u"%s: %s" % (_text.to_text(failure_), _text.to_text(refusal)))
+            return default_
 
     def log(self, level, text):
         """A line in the run's log; on standard error while there is no session."""

@@ -1,0 +1,5 @@
+"""The examples run as they stand."""
+
+
+class Cases:
+    pass
