@@ -14,7 +14,7 @@ pub(crate) struct Guest {
     pub(crate) folder: PathBuf,
     /// The module that was built.
     pub(crate) module: PathBuf,
-    /// The package's name.
+    /// The library's name.
     pub(crate) name: String,
 }
 
@@ -65,12 +65,12 @@ fn build(shell: &Shell, toolchain: Toolchain, manifest: &Path) -> Result<Vec<Gue
     let built = target_dir.join(TARGET).join("release");
     Ok(modules(shell, manifest)?
         .into_iter()
-        .map(|(name, library, folder)| Guest { folder, module: built.join(format!("{library}.wasm")), name })
+        .map(|(name, folder)| Guest { folder, module: built.join(format!("{name}.wasm")), name })
         .collect())
 }
 
-/// Packages of a workspace that build a module: name, library and folder.
-fn modules(shell: &Shell, manifest: &Path) -> Result<Vec<(String, String, PathBuf)>> {
+/// Packages of a workspace that build a module: library and folder.
+fn modules(shell: &Shell, manifest: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut command = shell.cargo(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
     let text = shell::read(command.arg(manifest))?;
     let metadata: Value = serde_json::from_str(&text).context("`cargo metadata` gave no JSON")?;
@@ -78,11 +78,11 @@ fn modules(shell: &Shell, manifest: &Path) -> Result<Vec<(String, String, PathBu
     Ok(packages.iter().filter_map(module_of).collect())
 }
 
-fn module_of(package: &Value) -> Option<(String, String, PathBuf)> {
+fn module_of(package: &Value) -> Option<(String, PathBuf)> {
     let library = package["targets"].as_array()?.iter().find(|target| {
         target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
     })?;
     let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
     let library = library["name"].as_str()?.replace('-', "_");
-    Some((package["name"].as_str()?.to_owned(), library, folder))
+    Some((library, folder))
 }

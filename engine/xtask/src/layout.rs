@@ -95,7 +95,7 @@ fn lay_plugin(plan: &mut Plan, manifest: &Path, into: &Path, guests: &[Guest]) -
     let into = into.join(name);
     plan.copy(manifest, &into.join(MANIFEST))?;
     if let Some(guest) = guests.iter().find(|guest| guest.folder == folder) {
-        let file = ["file", "module", "entry", "code"].into_iter().find_map(text).unwrap_or(&guest.name);
+        let file = text("file").unwrap_or(&guest.name);
         let file = if has_extension(Path::new(file), "wasm") { file.to_owned() } else { format!("{file}.wasm") };
         return plan.copy(&guest.module, &into.join(file));
     }

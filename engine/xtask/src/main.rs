@@ -5,8 +5,10 @@
 mod arrow;
 mod bench;
 mod ci;
+mod demo;
 mod guests;
 mod layout;
+mod program;
 mod pythons;
 mod setup;
 mod shell;
@@ -32,6 +34,8 @@ enum Task {
     Setup,
     /// Build the guests (plugins and examples in WebAssembly) and lay them out ready to load.
     Plugins,
+    /// Show it all: tests in four languages on four virtual boxes under two policies, checked.
+    Demo(demo::Args),
     /// Set up, build the guests, and run every test: Rust, documentation and Python.
     Test(testing::Args),
     /// All that CI checks: format, lints, the arrow between crates, tests, documentation, guests, licences.
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = Shell::new().and_then(|shell| match args.task {
         Task::Setup => setup::run(&shell).map(drop),
         Task::Plugins => guests::run(&shell).map(drop),
+        Task::Demo(args) => demo::run(&shell, &args),
         Task::Test(args) => testing::run(&shell, &args),
         Task::Ci(args) => ci::run(&shell, &args),
         Task::Bench(args) => bench::run(&shell, &args),

@@ -30,6 +30,16 @@ pub(crate) fn run(shell: &Shell) -> Result<Tools> {
     })
 }
 
+/// What building alone needs.
+pub(crate) fn for_building(shell: &Shell) -> Result<()> {
+    shell::step("set-up", || {
+        check_rust(shell)?;
+        check_cc(shell)?;
+        get_wasm(shell)?;
+        get_pythons(shell).map(drop)
+    })
+}
+
 fn here(what: &str, detail: &str) {
     eprintln!("  {what:<12} {detail}");
 }
