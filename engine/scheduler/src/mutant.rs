@@ -5,8 +5,12 @@
 pub enum Mutant {
     /// The farm leases again at `until`, without waiting for the kill bound and the margin.
     ReuseAtUntil,
-    /// The farm takes a report of a former lease as the end of the present one.
+    /// The farm takes a report of a former lease as the end of whatever runs on the slot now.
     StaleResultAccepted,
+    /// The farm lets a late result take the place of the end it has recorded.
+    LateResultOverwrites,
+    /// The farm counts epochs from 0 after a restart.
+    EpochsReset,
     /// The farm leases slots only, not DUTs.
     NoDutLease,
     /// The farm takes the youngest job of a priority first.

@@ -76,6 +76,8 @@ pub(super) struct Talk {
     pub turn: Turn,
     /// Targets it had nothing for; cleared when something of the group changes.
     pub deferred: BTreeSet<TargetIx>,
+    /// Targets that became free while it was thinking; they come next.
+    pub missed: BTreeSet<TargetIx>,
     /// All that has happened, oldest first.
     pub past: Vec<PlanChange>,
     /// So many of `past` were told already.

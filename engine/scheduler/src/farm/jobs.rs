@@ -26,6 +26,10 @@ impl Farm {
         for rack in self.racks.values_mut().filter(|rack| rack.online) {
             rack.last_seen = Some(self.now);
         }
+        #[cfg(feature = "mutants")]
+        if self.is_mutant(crate::mutant::Mutant::EpochsReset) {
+            self.slots.values_mut().for_each(|slot| slot.epoch = headend_model::Epoch::default());
+        }
         self.drop_asks(None);
         for away in self.away.values_mut() {
             away.since = self.now;

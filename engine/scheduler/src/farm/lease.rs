@@ -89,10 +89,7 @@ impl Farm {
 
     pub(super) fn run_ended(&mut self, rack: RackId, claim: &Claim, outcome: &Outcome, unkillable: bool) {
         #[cfg(feature = "mutants")]
-        if self.is_mutant(crate::mutant::Mutant::StaleResultAccepted) && self.leases.contains_key(&claim.run) {
-            self.end_run(claim.run, outcome.clone());
-            return;
-        }
+        self.mutate_late_report(rack, claim, outcome);
         if self.claimed(rack, claim).is_some() {
             let places = self.end_run(claim.run, outcome.clone());
             if unkillable {
@@ -100,6 +97,23 @@ impl Farm {
             }
         } else if unkillable {
             self.bad_news(rack, claim);
+        }
+    }
+
+    #[cfg(feature = "mutants")]
+    fn mutate_late_report(&mut self, rack: RackId, claim: &Claim, outcome: &Outcome) {
+        use crate::mutant::Mutant::{LateResultOverwrites, StaleResultAccepted};
+        let late = |lost: &&LostLease| (lost.rack, lost.run, lost.epoch) == (rack, claim.run, claim.epoch);
+        let Some(lost) = self.lost_leases.iter().find(late).cloned() else { return };
+        if self.is_mutant(StaleResultAccepted)
+            && let Some(other) = lost.places.first().and_then(|(slot, _)| self.slots.get(slot)).and_then(|slot| slot.lease)
+        {
+            self.end_run(other, outcome.clone());
+        }
+        if self.is_mutant(LateResultOverwrites) {
+            let (run, job, test, outcome) = (claim.run, JobId(0), TestIx(0), outcome.clone());
+            let ended = self.now;
+            self.emit(Action::RunEnded(RunRecord { run, job, test, lease: None, leased: None, ended, outcome, why: None }));
         }
     }
 
@@ -168,9 +182,11 @@ impl Farm {
     /// Time has passed: a lease that nobody has renewed ends when its rack has surely stopped the run.
     pub(super) fn lease_due(&mut self, run: RunId) {
         let Some(held) = self.leases.get(&run) else { return };
-        let free_at = self.free_at(held);
-        if free_at > self.now {
-            return self.arm(free_at, Timer::Lease(run));
+        // A stop at `until` shows the slot cooling down from then on.
+        let until = held.lease.until;
+        let due = if until > self.now { until } else { self.free_at(held) };
+        if due > self.now {
+            return self.arm(due, Timer::Lease(run));
         }
         let outcome = if held.stopping { Outcome::Killed } else { Outcome::Incomplete(Incomplete::RackLost) };
         self.remember_lost(run);

@@ -23,22 +23,48 @@ impl Farm {
             return Verdict::Never;
         }
         match &group.talk.turn {
-            Turn::Asking => Verdict::Later,
-            Turn::Answer(wishes) => match wishes.get(&candidate.target).copied() {
-                Some(test) => self.fulfil(candidate, number, test, name),
-                None => Verdict::Later,
-            },
+            Turn::Answer(wishes) if wishes.contains_key(&candidate.target) => {
+                let test = wishes[&candidate.target];
+                self.fulfil(candidate, number, test, name)
+            }
             Turn::Fallback { targets, reason } if targets.contains(&candidate.target) => {
                 let instead = ChosenBy::Fallback { policy: name, reason: reason.clone() };
                 self.try_native(candidate, number, &DutCoverage, Some(instead))
             }
-            Turn::Fallback { .. } => Verdict::Later,
+            Turn::Asking | Turn::Answer(_) | Turn::Fallback { .. } => self.miss(candidate, number),
             Turn::Idle if !self.policies.get(&name).is_some_and(super::state::PolicyBook::may_be_asked) => {
                 self.try_unasked(candidate, number, name)
             }
             Turn::Idle if group.talk.deferred.contains(&candidate.target) => Verdict::Later,
             Turn::Idle => self.ask(candidate, number, name),
         }
+    }
+
+    /// The target is free while the policy is busy with others: it comes next, unless the policy has just left it out.
+    fn miss(&mut self, candidate: &Candidate, number: u32) -> Verdict {
+        let job = self.jobs.get_mut(&candidate.job());
+        if let Some(group) = job.and_then(|job| job.groups.get_mut(number as usize))
+            && !group.talk.deferred.contains(&candidate.target)
+        {
+            group.talk.missed.insert(candidate.target);
+        }
+        Verdict::Later
+    }
+
+    /// Targets that came while the policy was busy are looked at again.
+    fn look_at_missed(&mut self, id: JobId, number: u32) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(group) = job.groups.get_mut(number as usize) else { return };
+        let missed = std::mem::take(&mut group.talk.missed);
+        self.mark(id, &missed);
+    }
+
+    /// The slots of these targets of the job are looked at in this step.
+    fn mark(&mut self, id: JobId, targets: &BTreeSet<TargetIx>) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let places = targets.iter().filter_map(|target| job.spec.targets.get(target.0 as usize));
+        let slots: Vec<SlotId> = places.filter_map(|target| self.slot_at(*target)).collect();
+        self.round.dirty.extend(slots);
     }
 
     /// No plugin of that name can be asked: a built-in of that name, or the fallback with its reason.
@@ -139,6 +165,7 @@ impl Farm {
             self.round.dirty.insert(*slot);
         }
         self.set_turn(book.job, book.group, Turn::Idle);
+        self.look_at_missed(book.job, book.group);
         Some(book)
     }
 
@@ -243,15 +270,7 @@ impl Farm {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(group) = job.groups.get_mut(number as usize) else { return };
         let again = std::mem::take(&mut group.talk.deferred);
-        let slots: Vec<SlotId> = again
-            .iter()
-            .filter_map(|target| job.spec.targets.get(target.0 as usize).copied())
-            .filter_map(|target| match target {
-                headend_model::Target::Slot(slot) => Some(slot),
-                headend_model::Target::Dut(dut) => self.inventory.slot_of(dut),
-            })
-            .collect();
-        self.round.dirty.extend(slots);
+        self.mark(id, &again);
     }
 
     fn fall_back(&mut self, book: &AskBook, reason: String) {
@@ -337,6 +356,7 @@ impl Farm {
     pub(super) fn close_answers(&mut self) -> bool {
         for (id, number) in std::mem::take(&mut self.round.answered) {
             let Some(turn) = self.turn_mut(id, number).map(std::mem::take) else { continue };
+            self.look_at_missed(id, number);
             let (Turn::Answer(wishes), Some(policy)) = (turn, self.policy_of(id, number)) else { continue };
             for (target, test) in wishes {
                 let reason = PlacementFault::NoLongerFree;

@@ -106,6 +106,11 @@ impl Farm {
         }
     }
 
+    /// The targets of its job that a leased run was started on, in the order of its slots.
+    pub fn targets_of(&self, run: RunId) -> Option<&[TargetIx]> {
+        self.leases.get(&run).map(|held| held.targets.as_slice())
+    }
+
     /// Leases granted to the present life of a rack and not yet reported as ended. What of these the rack does not hold
     /// is to be offered (again), unless it is to be stopped: level-triggered, so a lost message costs one exchange and
     /// no state. Leases of a former life that may still be driven are not among them: they only run out.

@@ -118,7 +118,7 @@ impl Lab {
         let end = self.now + span;
         loop {
             let beat = self.last_beat + Span::seconds(1);
-            let due = self.farm.next_deadline().unwrap_or(end).min(beat).max(self.now);
+            let due = self.farm.next_deadline().unwrap_or(beat).min(beat).max(self.now);
             if due > end {
                 break;
             }
