@@ -1,11 +1,9 @@
 //! `cargo xtask test`: every test there is, from a fresh clone.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::guests;
-use crate::program;
 use crate::pythons::Python;
 use crate::setup::{self, Tools};
 use crate::shell::{self, Result, Shell};
@@ -24,8 +22,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let began = Instant::now();
     let tools = if args.no_setup { present(shell) } else { setup::run(shell)? };
     guests::run(shell)?;
-    let program = program::build(shell, program::Profile::Dev)?;
-    shell::step("tests in Rust", || rust(shell, &tools, &program, args.filter.as_deref()))?;
+    shell::step("tests in Rust", || rust(shell, &tools, args.filter.as_deref()))?;
     if args.filter.is_none() {
         shell::step("examples in the documentation", || {
             shell::run(&mut shell.cargo(["test", "--workspace", "--doc"]))
@@ -41,10 +38,8 @@ fn present(shell: &Shell) -> Tools {
     Tools { nextest, pythons: crate::pythons::find(shell) }
 }
 
-/// One feature set for all, so that nothing is compiled twice: the scheduler's state as data is tested too.
-const FEATURES: [&str; 3] = ["--workspace", "--features", "headend-scheduler/serde"];
-
-fn rust(shell: &Shell, tools: &Tools, program: &Path, filter: Option<&str>) -> Result<()> {
+/// All crates at once, so that nothing is compiled twice. This builds `headend` too, which tests with real processes start.
+fn rust(shell: &Shell, tools: &Tools, filter: Option<&str>) -> Result<()> {
     let mut command = if tools.nextest {
         let mut command = shell.cargo(["nextest", "run", "--no-tests", "pass"]);
         if std::env::var_os("CI").is_some() {
@@ -54,7 +49,7 @@ fn rust(shell: &Shell, tools: &Tools, program: &Path, filter: Option<&str>) -> R
     } else {
         shell.cargo(["test", "--lib", "--bins", "--tests"])
     };
-    command.args(FEATURES).args(filter).env("INSTA_UPDATE", "no").env("HEADEND_PROGRAM", program);
+    command.arg("--workspace").args(filter).env("INSTA_UPDATE", "no");
     tell_where(shell, &mut command, &tools.pythons);
     shell::run(&mut command)
 }
