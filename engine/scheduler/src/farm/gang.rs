@@ -11,7 +11,7 @@ use headend_model::{DutId, JobId, RackId, SlotId, Target, TargetIx, TestIx};
 use super::Farm;
 use super::books::Rule;
 use super::dispatch::{Candidate, Verdict};
-use super::state::{GangHold, Timer};
+use super::state::{GangHold, Job, Timer};
 use crate::action::{ChosenBy, StartReason};
 use crate::policy::PlanBooks;
 
@@ -152,20 +152,46 @@ impl Farm {
         }
     }
 
-    /// A DUT was moved to another rack than its fellows: single-process tests that need it there cannot start (status 7).
+    /// Places that these targets make up now: a slot and the DUT in it are one place for a single process. A DUT on the
+    /// shelf will have a place of its own.
+    pub(super) fn places<'a>(&self, targets: impl Iterator<Item = &'a Target>) -> usize {
+        let (mut slots, mut shelved) = (BTreeSet::new(), 0);
+        for target in targets {
+            match self.slot_at(*target) {
+                Some(slot) => drop(slots.insert(slot)),
+                None => shelved += 1,
+            }
+        }
+        slots.len() + shelved
+    }
+
+    /// A DUT was moved: single-process tests that cannot have their slots any more end. Either it is on another rack
+    /// than its fellows (status 7), or it sits in a slot that the job names too.
     pub(super) fn end_torn_gangs(&mut self, dut: DutId) {
         let waiting: Vec<JobId> = self.queues.waiting_for(Target::Dut(dut)).map(|(_, (_, job))| job).collect();
         for id in waiting {
             let Some(job) = self.jobs.get(&id) else { continue };
-            let gangs = job.groups.iter().filter(|group| group.rule == Rule::Gang);
-            let tests: Vec<TestIx> = gangs.flat_map(|group| group.in_order().collect::<Vec<_>>()).collect();
-            if tests.is_empty() || !self.spans_racks(&job.spec.targets) {
+            let groups = (0..job.groups.len() as u32).filter(|number| job.groups[*number as usize].rule == Rule::Gang);
+            let tests: Vec<(TestIx, usize)> = groups.flat_map(|number| self.gang_tests(id, number)).collect();
+            if tests.is_empty() {
                 continue;
             }
-            for test in tests {
-                self.drop_runs(id, test, u32::MAX, &Incomplete::SeveralRacks);
+            let spread = self.spans_racks(&job.spec.targets);
+            let places = self.live_places(job);
+            for (test, needed) in tests {
+                if spread {
+                    self.drop_runs(id, test, u32::MAX, &Incomplete::SeveralRacks);
+                } else if needed > places {
+                    self.drop_runs(id, test, u32::MAX, &Incomplete::Surplus);
+                }
             }
             self.unqueue_if_done(id);
         }
+    }
+
+    /// Places that a job's single-process tests may still hope for.
+    pub(super) fn live_places(&self, job: &Job) -> usize {
+        let targets = (0u32..).map(TargetIx).zip(&job.spec.targets);
+        self.places(targets.filter(|(at, _)| !job.lost.contains_key(at)).map(|(_, target)| target))
     }
 }

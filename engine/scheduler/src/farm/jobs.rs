@@ -6,6 +6,7 @@ use headend_model::run::Incomplete;
 use headend_model::{JobId, JobStatus, Outcome, RunId, Target, TargetIx, TestIx, Timestamp, UserName};
 
 use super::Farm;
+use super::books::Rule;
 use super::state::{Away, Job};
 use crate::action::{Action, PlanChange, RunRecord};
 use crate::config::FarmConfig;
@@ -197,7 +198,7 @@ impl Farm {
     fn trim(&mut self, id: JobId, why: &Incomplete) {
         let Some(job) = self.jobs.get(&id) else { return };
         let surplus: Vec<(TestIx, u32)> =
-            (0..job.tests.len() as u32).map(TestIx).map(|test| (test, surplus(job, test))).collect();
+            (0..job.tests.len() as u32).map(TestIx).map(|test| (test, self.surplus(job, test))).collect();
         for (test, count) in surplus.into_iter().filter(|(_, count)| *count > 0) {
             self.drop_runs(id, test, count, why);
         }
@@ -256,6 +257,20 @@ impl Farm {
         let rack = self.leases.get(&run).and_then(|held| self.racks.get(&held.lease.rack));
         rack.is_some_and(|rack| !rack.online)
     }
+
+    /// Waiting runs of a test that the targets left cannot take.
+    fn surplus(&self, job: &Job, test: TestIx) -> u32 {
+        let Some(book) = job.tests.get(test.0 as usize).filter(|book| book.left() > 0) else { return 0 };
+        let Some(group) = job.groups.get(book.group as usize) else { return 0 };
+        if group.rule == Rule::Gang {
+            let needed = job.spec.tests.get(test.0 as usize).map_or(0, |spec| spec.slots_needed as usize);
+            return u32::from(needed > self.live_places(job));
+        }
+        let live = job.spec.targets.len() as u32 - job.lost.len() as u32;
+        let used_and_lost = job.lost.keys().filter(|target| group.was_on(test, **target)).count() as u32;
+        let open = live - (book.started - used_and_lost);
+        book.left().saturating_sub(open)
+    }
 }
 
 fn final_status(job: &Job) -> JobStatus {
@@ -273,18 +288,4 @@ fn final_status(job: &Job) -> JobStatus {
     } else {
         JobStatus::Completed
     }
-}
-
-/// Waiting runs of a test that the targets left cannot take.
-fn surplus(job: &Job, test: TestIx) -> u32 {
-    let Some(book) = job.tests.get(test.0 as usize).filter(|book| book.left() > 0) else { return 0 };
-    let Some(group) = job.groups.get(book.group as usize) else { return 0 };
-    let live = job.spec.targets.len() as u32 - job.lost.len() as u32;
-    if group.rule == super::books::Rule::Gang {
-        let needed = job.spec.tests.get(test.0 as usize).map_or(0, |spec| spec.slots_needed);
-        return if needed > live { 1 } else { 0 };
-    }
-    let used_and_lost = job.lost.keys().filter(|target| group.was_on(test, **target)).count() as u32;
-    let open = live - (book.started - used_and_lost);
-    book.left().saturating_sub(open)
 }

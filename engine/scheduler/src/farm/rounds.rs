@@ -149,7 +149,8 @@ impl Farm {
         };
         let talk = &mut group.talk;
         talk.turn = Turn::Asking;
-        talk.deferred.clear();
+        // What it left out before and is not offered now (a busy rack) gets its turn after this question.
+        talk.missed.append(&mut talk.deferred);
         let news = talk.past.get(talk.told..).unwrap_or_default().to_vec();
         talk.told = talk.past.len();
         news
@@ -357,6 +358,10 @@ impl Farm {
         for (id, number) in std::mem::take(&mut self.round.answered) {
             let Some(turn) = self.turn_mut(id, number).map(std::mem::take) else { continue };
             self.look_at_missed(id, number);
+            // Nothing of it came about: nothing would ever end and call for a new question.
+            if self.group(id, number).is_some_and(|group| group.running == 0) {
+                self.forget_deferral(id, number);
+            }
             let (Turn::Answer(wishes), Some(policy)) = (turn, self.policy_of(id, number)) else { continue };
             for (target, test) in wishes {
                 let reason = PlacementFault::NoLongerFree;

@@ -91,6 +91,7 @@ impl Farm {
     fn warnings(&self, submission: &Submission) -> Vec<Warning> {
         let spec = &submission.spec;
         let given = spec.targets.len() as u32;
+        let places = self.places(spec.targets.iter()) as u32;
         let spread = self.spans_racks(&spec.targets);
         let mut warnings = Vec::new();
         for (at, test) in spec.tests.iter().enumerate() {
@@ -98,6 +99,7 @@ impl Farm {
             if submission.missing_scripts.contains(&at) {
                 warnings.push(Warning::ScriptMissing(at));
             }
+            let given = if test.mode == Mode::SingleProcess { places } else { given };
             if test.slots_needed > given {
                 warnings.push(Warning::Surplus { test: at, needed: test.slots_needed, given });
             }
@@ -208,6 +210,7 @@ impl Farm {
     fn drop_impossible(&mut self, id: JobId, submission: &Submission) {
         let spec = &submission.spec;
         let given = spec.targets.len() as u32;
+        let places = self.places(spec.targets.iter()) as u32;
         let spread = self.spans_racks(&spec.targets);
         for (at, test) in spec.tests.iter().enumerate() {
             let at = TestIx(at as u32);
@@ -216,9 +219,10 @@ impl Farm {
                 self.drop_runs(id, at, u32::MAX, &Incomplete::ScriptMissing);
             } else if single && spread {
                 self.drop_runs(id, at, u32::MAX, &Incomplete::SeveralRacks);
-            } else if test.slots_needed > given {
-                let surplus = if single { 1 } else { test.slots_needed - given };
-                self.drop_runs(id, at, surplus, &Incomplete::Surplus);
+            } else if single && test.slots_needed > places {
+                self.drop_runs(id, at, 1, &Incomplete::Surplus);
+            } else if !single && test.slots_needed > given {
+                self.drop_runs(id, at, test.slots_needed - given, &Incomplete::Surplus);
             }
         }
     }

@@ -113,3 +113,16 @@ fn a_gang_that_lost_a_target_for_good_ends() {
     lab.pass(Span::seconds(61));
     assert_eq!(lab.status(id), JobStatus::NoDut);
 }
+
+#[test]
+fn a_slot_and_the_dut_in_it_are_one_place_for_a_single_process() {
+    let mut lab = lab(2);
+    let both = || slots([1]).into_iter().chain(duts([101]));
+    let id = lab.submit(job(both(), [test(Mode::SingleProcess, 2)]));
+    assert_eq!(lab.outcome(1), Some(Outcome::Incomplete(Incomplete::Surplus)));
+    assert_eq!(lab.status(id), JobStatus::Completed);
+    lab.place(101, None);
+    let moved = lab.submit(job(both(), [test(Mode::SingleProcess, 2)]));
+    lab.place(101, Some(1));
+    assert_eq!((lab.status(moved), lab.outcome(2)), (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus))));
+}
