@@ -6,8 +6,8 @@ use rhai::packages::{
 };
 use rhai::{Engine, OptimizationLevel};
 
-/// Operations of one call: about a tenth of a second.
-const MAX_OPERATIONS: u64 = 2_000_000;
+/// Operations of one call: about half a second. The deadline comes first, as a rule.
+const MAX_OPERATIONS: u64 = 10_000_000;
 /// Calls within calls.
 const MAX_CALLS: usize = 24;
 /// Expressions within expressions.

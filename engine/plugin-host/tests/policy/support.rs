@@ -1,0 +1,132 @@
+//! A host with its guest program, plugins in temporary folders, and plans in one line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headend_model::{DutId, PolicyName, RackName, SlotNo, TargetIx, TestIx};
+use headend_plugin_host::lifecycle::LoadError;
+use headend_plugin_host::policy::PluginInfo;
+use headend_plugin_host::{GuestProgram, Limits, PolicyHost, PolicyHostConfig};
+use headend_scheduler::event::Placement;
+use headend_scheduler::view::{PlanView, TargetView};
+use tempfile::TempDir;
+
+/// A host, and a folder for plugins and cache that goes with it.
+pub(crate) struct Lab {
+    pub(crate) host: Arc<PolicyHost>,
+    pub(crate) home: TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        // In the debug build `headend-guest` stands for `headend guest`.
+        let guest = GuestProgram { program: env!("CARGO_BIN_EXE_headend-guest").into(), args: vec![] };
+        let mut config = PolicyHostConfig::new(guest, home.path().join("cache"));
+        // The machine may be busy: deadlines of sound plugins are not what is tested here.
+        config.most = Limits { memory_mib: 64, deadline_ms: 60_000, fuel: None, host_calls: 1_000 };
+        Self { host: Arc::new(PolicyHost::new(config).unwrap()), home }
+    }
+
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.home.path().join("plugins")
+    }
+
+    /// Writes a plugin's folder. `more`: lines of the manifest, such as limits.
+    pub(crate) fn write(&self, name: &str, file: &str, code: &[u8], more: &str) -> PathBuf {
+        let folder = self.plugins().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file), code).unwrap();
+        fs::write(folder.join("headend-plugin.toml"), manifest(name, file, more)).unwrap();
+        folder
+    }
+
+    /// Loads a component given as text.
+    pub(crate) fn wat(&self, name: &str, text: &str, more: &str) -> Result<PluginInfo, LoadError> {
+        let folder = self.write(name, "p.wasm", &wat::parse_str(text).unwrap(), more);
+        self.host.load(&folder)
+    }
+
+    /// Loads a script.
+    pub(crate) fn rhai(&self, name: &str, source: &str, more: &str) -> Result<PluginInfo, LoadError> {
+        let folder = self.write(name, "p.rhai", source.as_bytes(), more);
+        self.host.load(&folder)
+    }
+
+    /// Copies one of our own plugins from the workspace, without limits that a busy machine could exceed.
+    pub(crate) fn stage_own(&self, name: &str) -> PathBuf {
+        let source = workspace().join("plugins/policies").join(name);
+        let manifest = fs::read_to_string(source.join("headend-plugin.toml")).unwrap();
+        let file = manifest.lines().find_map(|line| line.strip_prefix("file = ")).unwrap().trim_matches('"').to_owned();
+        let code = if file.ends_with(".wasm") { guest(&file) } else { source.join(&file) };
+        let folder = self.plugins().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(&code, folder.join(&file)).unwrap();
+        let patient = manifest
+            .lines()
+            .map(|line| if line.starts_with("deadline_ms") { "deadline_ms = 30000" } else { line })
+            .collect::<Vec<_>>()
+            .join("\n");
+        fs::write(folder.join("headend-plugin.toml"), patient).unwrap();
+        folder
+    }
+}
+
+pub(crate) fn manifest(name: &str, file: &str, more: &str) -> String {
+    format!(
+        "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"coverage-policy\"\nworld = \"1.0.0\"\nfile = \"{file}\"\n{more}\n"
+    )
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A guest of ours, built by `cargo xtask plugins`.
+fn guest(file: &str) -> PathBuf {
+    let folder = std::env::var_os("HEADEND_GUESTS")
+        .map_or_else(|| workspace().join("plugins/target/wasm32-unknown-unknown/release"), PathBuf::from);
+    let path = folder.join(file);
+    assert!(path.is_file(), "{} is missing; build the guests first: cargo xtask plugins", path.display());
+    path
+}
+
+pub(crate) fn name(text: &str) -> PolicyName {
+    PolicyName::new(text).unwrap()
+}
+
+/// A plan with tests of `runs` each on targets over two racks.
+pub(crate) fn plan(runs: &[u32], targets: u32) -> PlanView {
+    let target = |n: u32| TargetView {
+        target: TargetIx(n),
+        place: Some((RackName::new(format!("rack{}", n % 2)).unwrap(), SlotNo(n as u16 + 1))),
+        dut: Some(DutId(u64::from(n) + 100)),
+    };
+    PlanView {
+        tests: runs.iter().enumerate().map(|(ix, runs)| (TestIx(ix as u32), *runs)).collect(),
+        targets: (0..targets).map(target).collect(),
+        past: Vec::new(),
+    }
+}
+
+pub(crate) fn at(test: u32, target: u32) -> Placement {
+    Placement { test: TestIx(test), target: TargetIx(target) }
+}
+
+pub(crate) fn free(targets: &[u32]) -> Vec<TargetIx> {
+    targets.iter().copied().map(TargetIx).collect()
+}
+
+/// Waits for something that must come to be. The limit is for a machine that is stuck, not for one that is slow.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
