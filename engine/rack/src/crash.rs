@@ -26,7 +26,7 @@ fn read_plan() -> Option<Plan> {
 }
 
 /// Dies here if the environment says so.
-pub fn point(name: &str) {
+pub(crate) fn point(name: &str) {
     let Some(plan) = PLAN.get_or_init(read_plan) else { return };
     if plan.name == name && plan.passed.fetch_add(1, Ordering::SeqCst) + 1 == plan.at {
         let _ = kill_process(getpid(), Signal::KILL);

@@ -42,6 +42,15 @@ pub enum RackError {
         /// What is wrong.
         problem: String,
     },
+    /// The folder for working copies cannot be used.
+    #[error("cannot keep working copies in {}", folder.display())]
+    Files {
+        /// The folder.
+        folder: PathBuf,
+        /// Cause.
+        #[source]
+        source: headend_files::FilesError,
+    },
     /// The name is not a name.
     #[error(transparent)]
     Name(#[from] headend_model::BadName),

@@ -1,10 +1,12 @@
 //! The rack's data folder: one daemon at a time, and the places in it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use headend_model::{SlotId, SlotNo};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::RackError;
@@ -71,6 +73,30 @@ impl DataFolder {
     /// Blobs and working copies.
     pub fn files(&self) -> PathBuf {
         self.root.join("files")
+    }
+
+    /// Compiled scripts, for guests: what lies there is executed, so it belongs to this user alone.
+    pub fn cache(&self) -> Result<PathBuf, RackError> {
+        let path = self.root.join("cache");
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Which slot of the farm is which of ours, as the server said last: the journal knows slots by the farm's numbers.
+    pub fn slots(&self) -> BTreeMap<SlotId, SlotNo> {
+        let text = fs::read(self.root.join("slots")).unwrap_or_default();
+        serde_json::from_slice::<Vec<(SlotId, SlotNo)>>(&text).unwrap_or_default().into_iter().collect()
+    }
+
+    /// Keeps that for the next life. Without it the next life tells no epochs of slots, and the journal still refuses
+    /// old ones.
+    pub fn save_slots(&self, slots: &BTreeMap<SlotId, SlotNo>) {
+        let pairs: Vec<_> = slots.iter().collect();
+        let beside = self.root.join("slots.new");
+        let text = serde_json::to_vec(&pairs).unwrap_or_default();
+        if let Err(error) = fs::write(&beside, text).and_then(|()| fs::rename(&beside, self.root.join("slots"))) {
+            tracing::warn!(%error, "cannot keep the numbers of slots");
+        }
     }
 
     fn token_path(&self) -> PathBuf {

@@ -20,12 +20,18 @@ use crate::error::RackError;
 
 /// Length and checksum in front of each line: 8 + 1 + 16 + 1 characters.
 const HEAD: usize = 26;
+/// A journal longer than this many bytes is compacted while the daemon runs.
+const LONG: u64 = 16 << 20;
 
 /// The open journal.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Bytes that are durable.
+    length: u64,
+    /// The last append failed; what it may have left behind is cut off before the next.
+    broken: bool,
 }
 
 impl Journal {
@@ -43,7 +49,7 @@ impl Journal {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(RackError::io("open the journal", path))?;
         file.set_len(whole as u64).map_err(RackError::io("cut the torn tail of the journal", path))?;
-        let journal = Self { path: path.to_owned(), file };
+        let journal = Self { path: path.to_owned(), file, length: whole as u64, broken: false };
         journal.sync_folder()?;
         Ok((journal, records))
     }
@@ -52,8 +58,25 @@ impl Journal {
     pub fn append(&mut self, records: &[FenceRecord]) -> Result<(), RackError> {
         let mut text = Vec::with_capacity(records.len() * 160);
         records.iter().for_each(|record| write_line(&mut text, record));
+        if self.broken {
+            self.file.set_len(self.length).map_err(RackError::io("cut the journal", &self.path))?;
+        }
+        self.broken = true;
         self.file.write_all(&text).map_err(RackError::io("write to the journal", &self.path))?;
-        self.file.sync_data().map_err(RackError::io("sync the journal", &self.path))
+        self.file.sync_data().map_err(RackError::io("sync the journal", &self.path))?;
+        self.broken = false;
+        self.length += text.len() as u64;
+        Ok(())
+    }
+
+    /// The last append failed, and none has worked since.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// So long that it should be compacted.
+    pub fn is_long(&self) -> bool {
+        self.length > LONG
     }
 
     /// Replaces the content by `records`, which must have the same future as the whole journal.
@@ -69,6 +92,7 @@ impl Journal {
             OpenOptions::new().append(true).open(&self.path)
         };
         self.file = write().map_err(RackError::io("compact the journal", &self.path))?;
+        (self.length, self.broken) = (text.len() as u64, false);
         self.sync_folder()
     }
 

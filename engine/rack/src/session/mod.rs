@@ -10,7 +10,7 @@ pub mod ends;
 pub mod recorder;
 mod slots;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headend_model::{Epoch, Lease, RunId, SlotId, TestResult};
@@ -87,6 +87,12 @@ impl Session {
     /// What the script is told.
     pub fn info(&self) -> &SessionInfo {
         &self.setup.info
+    }
+
+    /// Says where the script and the public area are, once they are there.
+    pub fn set_files(&mut self, script: &Path, public: Option<&Path>) {
+        self.setup.info.script = script.display().to_string();
+        self.setup.info.public = public.map(|path| path.display().to_string());
     }
 
     /// The result reported so far.

@@ -1,0 +1,316 @@
+//! The core's loop: batches of messages in, durable records and actions out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use headend_model::{Lease, RunId, Timestamp};
+use headend_scheduler::event::Claim;
+use headend_scheduler::fence::{FenceAction, FenceEvent, FenceRecord, StopReason};
+use headend_wire::rack::{Declined, Orders, StartOrder};
+use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
+
+use super::shared::Shared;
+use crate::clock::{boot_now, until};
+use crate::crash;
+use crate::journal::Journal;
+use crate::run::{self, Ended, Stop};
+use crate::session::{self, ends::HowEnded};
+
+/// Messages taken as one batch.
+const BATCH: usize = 512;
+/// Longest sleep: nothing depends on it.
+const LONG: Duration = Duration::from_secs(3_600);
+/// How soon a journal that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What reaches the core.
+#[derive(Debug)]
+pub(crate) enum Msg {
+    /// An answer of the server.
+    Answer(Box<Answer>),
+    /// A run has ended.
+    Ended(RunId, Box<Ended>),
+    /// Take no new runs; stop by yourself when none is left.
+    Drain,
+    /// Stop every run now, then stop.
+    Shutdown,
+}
+
+/// An answer of the server, and what it answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) orders: Orders,
+    /// When the request was sent.
+    pub(crate) sent: Timestamp,
+    /// What it named as held, if it was a heartbeat.
+    pub(crate) named: Option<Vec<Claim>>,
+    /// Told when the answer has been worked in.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+/// The state of the core.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) journal: Journal,
+    pub(crate) inbox: Receiver<Msg>,
+    /// For the ends of runs. Bounded by what sends: one end per run, two answers of the link.
+    pub(crate) myself: Sender<Msg>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) tasks: TaskTracker,
+    /// Folders with something to hand over to the server.
+    pub(crate) evidence: tokio::sync::mpsc::Sender<std::path::PathBuf>,
+    /// Says that the core has ended.
+    pub(crate) drained: watch::Sender<bool>,
+    pub(crate) offers: BTreeMap<RunId, StartOrder>,
+    pub(crate) running: BTreeMap<RunId, watch::Sender<Option<HowEnded>>>,
+    /// Stops that came before their start was durable.
+    pub(crate) early_stops: BTreeMap<RunId, HowEnded>,
+    pub(crate) unwritten: Vec<FenceRecord>,
+    pub(crate) deferred: Vec<FenceAction>,
+    pub(crate) waiting: Vec<oneshot::Sender<()>>,
+    pub(crate) draining: bool,
+}
+
+impl Core {
+    /// Until drained, or everybody else is gone.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.commit();
+            if self.draining && self.running.is_empty() && self.unwritten.is_empty() && self.deferred.is_empty() {
+                break;
+            }
+            match self.inbox.recv_timeout(self.sleep()) {
+                Ok(first) => self.take(first),
+                Err(RecvTimeoutError::Timeout) => self.step(&FenceEvent::Tick),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            for _ in 1..BATCH {
+                let Ok(message) = self.inbox.try_recv() else { break };
+                self.take(message);
+            }
+        }
+        let _ = self.drained.send(true);
+    }
+
+    fn sleep(&self) -> Duration {
+        let deadline = self.shared.fence.lock().next_deadline().map_or(LONG, until);
+        if self.unwritten.is_empty() { deadline.min(LONG) } else { deadline.min(RETRY) }
+    }
+
+    fn take(&mut self, message: Msg) {
+        match message {
+            Msg::Answer(answer) => self.answered(*answer),
+            Msg::Ended(run, ended) => self.ended(run, *ended),
+            Msg::Drain => self.draining = true,
+            Msg::Shutdown => {
+                self.draining = true;
+                self.running.values().for_each(|stop| ask(stop, HowEnded::Shutdown));
+            }
+        }
+    }
+
+    fn step(&mut self, event: &FenceEvent) {
+        let actions = self.shared.fence.lock().step(boot_now(), event);
+        for action in actions {
+            match action {
+                FenceAction::Write(record) => self.unwritten.push(record),
+                // Never waits for the disk: the device has to be left alone in time.
+                FenceAction::Stop { run, why } => self.stop(run, why),
+                other => self.deferred.push(other),
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let Answer { orders, sent, named, done } = answer;
+        if let Some(terms) = orders.terms {
+            self.shared.fence.lock().set_terms(terms);
+            *self.shared.terms.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = terms;
+        }
+        if !orders.slots.is_empty() {
+            self.shared.set_slots(&orders.slots);
+        }
+        if let Some(held) = named.filter(|_| orders.renewed) {
+            self.step(&FenceEvent::Renewed { sent, held });
+        }
+        if let Some(seq) = orders.acknowledged {
+            self.step(&FenceEvent::Acknowledged { seq });
+        }
+        for run in orders.stop {
+            self.step(&FenceEvent::StopAsked { run });
+        }
+        self.draining |= orders.drain;
+        for order in orders.start {
+            self.offered(order, sent);
+        }
+        self.waiting.push(done);
+    }
+
+    fn offered(&mut self, order: StartOrder, sent: Timestamp) {
+        let run = order.lease.run;
+        if self.offers.contains_key(&run) {
+            return;
+        }
+        // A journal that cannot be written takes no run: the server offers again.
+        if self.draining || self.journal.is_broken() {
+            return;
+        }
+        if let Some(reason) = self.no_room(&order.lease) {
+            return self.decline(&order.lease, reason);
+        }
+        let lease = order.lease.clone();
+        self.offers.insert(run, order);
+        self.step(&FenceEvent::OfferedIn { lease, sent });
+        let wanted = |action: &FenceAction| match action {
+            FenceAction::Start(lease) => lease.run == run,
+            FenceAction::Decline { run: declined, .. } => *declined == run,
+            FenceAction::Write(_) | FenceAction::Stop { .. } => false,
+        };
+        if !self.deferred.iter().any(wanted) {
+            self.offers.remove(&run);
+        }
+    }
+
+    fn no_room(&self, lease: &Lease) -> Option<String> {
+        let waiting = self.shared.outbox.ends();
+        if waiting >= self.shared.options.outbox {
+            return Some(format!("{waiting} results wait for the server; they have to be taken first"));
+        }
+        let strange = lease.targets.iter().find(|target| self.shared.place(target.slot).is_none());
+        strange.map(|target| format!("slot {} is not a slot of this rack", target.slot))
+    }
+
+    fn decline(&self, lease: &Lease, reason: String) {
+        if let Some(claim) = claim(lease) {
+            self.shared.outbox.declined(Declined { claim, reason });
+        }
+    }
+
+    fn ended(&mut self, run: RunId, ended: Ended) {
+        self.running.remove(&run);
+        self.offers.remove(&run);
+        crash::point("rack.after_end");
+        let Ended { outcome, unkillable, evidence } = ended;
+        self.step(&FenceEvent::Ended { run, outcome, unkillable });
+        if let Some(folder) = evidence
+            && self.evidence.try_send(folder).is_err()
+        {
+            // It lies on the disk: the next look at the folder finds it.
+            tracing::debug!("the queue of evidence is full");
+        }
+    }
+
+    /// Makes the batch durable, then does what it says, then tells the link.
+    fn commit(&mut self) {
+        if !self.unwritten.is_empty() {
+            crash::point("rack.before_journal");
+            if let Err(error) = self.journal.append(&self.unwritten) {
+                tracing::error!(error = %chain(&error), "nothing starts and no end is told until the journal can be written");
+                return self.give_up_expired();
+            }
+            self.unwritten.clear();
+            crash::point("rack.after_journal");
+        }
+        for action in std::mem::take(&mut self.deferred) {
+            self.act(action);
+        }
+        let (held, ends, records) = {
+            let fence = self.shared.fence.lock();
+            let records = self.journal.is_long().then(|| fence.compacted());
+            (fence.held(), fence.unacknowledged(), records)
+        };
+        self.shared.outbox.publish(held, ends);
+        if let Some(records) = records
+            && let Err(error) = self.journal.compact(&records)
+        {
+            tracing::error!(error = %chain(&error), "the journal cannot be compacted");
+        }
+        for done in self.waiting.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    fn act(&mut self, action: FenceAction) {
+        match action {
+            FenceAction::Start(lease) => self.start(&lease),
+            FenceAction::Decline { run, reason } => {
+                if let Some(order) = self.offers.remove(&run) {
+                    self.decline(&order.lease, reason);
+                }
+            }
+            FenceAction::Write(_) | FenceAction::Stop { .. } => {}
+        }
+    }
+
+    fn start(&mut self, lease: &Lease) {
+        let run = lease.run;
+        let Some(order) = self.offers.get(&run).cloned() else { return };
+        let (stop, signal) = Stop::new();
+        if let Some(how) = self.early_stops.remove(&run) {
+            ask(&stop, how);
+        }
+        self.running.insert(run, stop);
+        if let Some(claim) = claim(lease) {
+            self.shared.outbox.started(claim);
+        }
+        let (shared, myself) = (self.shared.clone(), self.myself.clone());
+        self.tasks.spawn_on(
+            async move {
+                let ended = run::execute(&shared, &order, signal).await;
+                let _ = myself.send(Msg::Ended(run, Box::new(ended)));
+            },
+            &self.runtime,
+        );
+        crash::point("rack.after_start");
+    }
+
+    fn stop(&mut self, run: RunId, why: StopReason) {
+        let how = HowEnded::Stopped(why);
+        match self.running.get(&run) {
+            Some(stop) => ask(stop, how),
+            None => {
+                self.early_stops.entry(run).or_insert(how);
+            }
+        }
+    }
+
+    /// While the journal cannot be written: a start that is stopped before it happens never happens.
+    fn give_up_expired(&mut self) {
+        for (run, how) in std::mem::take(&mut self.early_stops) {
+            self.deferred.retain(|action| !matches!(action, FenceAction::Start(lease) if lease.run == run));
+            self.offers.remove(&run);
+            let outcome = session::ends::outcome(None, &how);
+            self.step(&FenceEvent::Ended { run, outcome, unkillable: false });
+        }
+    }
+}
+
+/// The first reason stays.
+fn ask(stop: &watch::Sender<Option<HowEnded>>, how: HowEnded) {
+    stop.send_if_modified(|asked| {
+        let first = asked.is_none();
+        if first {
+            *asked = Some(how);
+        }
+        first
+    });
+}
+
+fn claim(lease: &Lease) -> Option<Claim> {
+    let epoch = lease.targets.first()?.slot_epoch;
+    Some(Claim { run: lease.run, attempt: lease.attempt, epoch })
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! cgroup v2 folders, where this process may make them: the one way to kill everything that a run has started.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A folder below which the rack's children live.
+#[derive(Clone, Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// The folder of the rack whose data lies at `root`: the same at every start. `None` where folders cannot be made.
+    pub fn for_rack(root: &Path) -> Option<Self> {
+        let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
+        let path = own_folder()?.join(format!("headend-{}", &name[..16]));
+        let made = match fs::create_dir(&path) {
+            Ok(()) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::AlreadyExists,
+        };
+        (made && path.join("cgroup.kill").exists()).then_some(Self { path })
+    }
+
+    /// A folder inside this one.
+    pub fn inside(&self, name: &str) -> std::io::Result<Self> {
+        let path = self.path.join(name);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(Self { path }),
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts a process into it.
+    pub fn adopt(&self, pid: u32) -> std::io::Result<()> {
+        fs::write(self.path.join("cgroup.procs"), pid.to_string())
+    }
+
+    fn populated(&self) -> bool {
+        let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
+        events.lines().any(|line| line == "populated 1")
+    }
+
+    /// Kills all in it and below, and waits until nothing is left. Returns whether it is empty.
+    pub async fn kill(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        while self.populated() {
+            let _ = fs::write(self.path.join("cgroup.kill"), "1");
+            if Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        true
+    }
+
+    /// Removes the folder and those below it; they must be empty of processes.
+    pub fn remove(&self) {
+        if let Ok(entries) = fs::read_dir(&self.path) {
+            entries.flatten().filter(|entry| entry.path().is_dir()).for_each(|entry| {
+                Self { path: entry.path() }.remove();
+            });
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// The cgroup v2 folder that this process is in.
+fn own_folder() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        after.starts_with("cgroup2 ").then(|| before.split_whitespace().nth(4).map(PathBuf::from))?
+    })?;
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some(mount.join(path))
+}

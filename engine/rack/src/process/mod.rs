@@ -1,0 +1,8 @@
+//! Child processes: how they are started, found again, and ended for sure.
+
+pub mod cgroup;
+pub mod leftovers;
+mod nursery;
+pub mod proc;
+
+pub use nursery::{Nursery, Spec, Stdio3};
