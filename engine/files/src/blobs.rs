@@ -205,9 +205,14 @@ impl BlobStore {
         &self.inner.root
     }
 
-    /// Where a blob's bytes lie, whether or not they are there.
-    pub(crate) fn path_of(&self, hash: BlobHash) -> PathBuf {
-        self.inner.path_of(hash)
+    /// [`BlobStore::read`] for work that is on a blocking thread already.
+    pub(crate) fn read_now(&self, hash: BlobHash) -> Result<Vec<u8>, FilesError> {
+        self.inner.read(hash)
+    }
+
+    /// An open blob, unchecked, for work that is on a blocking thread already.
+    pub(crate) fn open_now(&self, hash: BlobHash) -> Result<File, FilesError> {
+        self.inner.open(hash).map(|(file, _)| file)
     }
 }
 

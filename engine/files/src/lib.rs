@@ -15,6 +15,7 @@ mod blobs;
 mod copies;
 mod error;
 mod hash;
+mod restore;
 mod tree;
 
 pub use blobs::{Blob, BlobOptions, BlobStore, Claim, MAX_BLOB_BYTES, Swept};

@@ -25,13 +25,11 @@ impl Values {
     /// A number of ours. SQLite's are signed: what does not fit is refused, not wrapped.
     pub(crate) fn number(&mut self, value: impl Into<Option<u64>>) -> &mut Self {
         let value = value.into();
-        match value.map(i64::try_from).transpose() {
-            Ok(value) => self.add(value),
-            Err(_) => {
-                self.problem = Some(format!("number {} is too large", value.unwrap_or_default()));
-                self
-            }
+        if let Ok(value) = value.map(i64::try_from).transpose() {
+            return self.add(value);
         }
+        self.problem = Some(format!("number {} is too large", value.unwrap_or_default()));
+        self
     }
 
     pub(crate) fn time(&mut self, at: impl Into<Option<Timestamp>>) -> &mut Self {
@@ -175,7 +173,7 @@ fn status_of(code: u8) -> Option<JobStatus> {
 pub(crate) fn digest(seq: u64, at: Timestamp, event: &str) -> i64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seq.to_le_bytes()).update(&at.micros().to_le_bytes()).update(event.as_bytes());
-    let hash = hasher.finalize();
-    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-    i64::from_le_bytes([a, b, c, d, e, f, g, h])
+    let mut short = [0; 8];
+    hasher.finalize_xof().fill(&mut short);
+    i64::from_le_bytes(short)
 }

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
-use crate::open::{self, FolderLock, Places};
+use crate::open::{self, Places};
 use crate::options::StoreOptions;
 use crate::read::Reader;
 use crate::rows::{
@@ -31,7 +31,6 @@ struct Inner {
     reader: Reader,
     stopped: StopReason,
     writer: Mutex<Option<JoinHandle<()>>>,
-    _lock: Arc<FolderLock>,
 }
 
 /// A request on its way to the disk. Await [`Ticket::committed`] before telling anybody.
@@ -98,14 +97,13 @@ impl Store {
     pub async fn open_with(folder: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
         let places = Places::of(folder.as_ref());
         let opened = open::open(&places, &options).await?;
-        let lock = Arc::new(opened.lock);
         let stopped: StopReason = Arc::new(OnceLock::new());
         let (inbox, requests) = mpsc::channel(options.queue.max(1));
-        let writer = Writer::new(opened.writer, places.clone(), options, stopped.clone(), lock.clone()).await?;
+        let writer = Writer::new(opened.writer, places.clone(), options, stopped.clone(), opened.lock).await?;
         let reader = Reader { pool: opened.readers, places };
         let writer = Mutex::new(Some(tokio::spawn(writer.run(requests))));
         let inbox = std::sync::RwLock::new(Some(inbox));
-        Ok(Self { inner: Arc::new(Inner { inbox, reader, stopped, writer, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { inbox, reader, stopped, writer }) })
     }
 
     /// Writes what waits, closes the connections and gives the folder free.
@@ -137,10 +135,7 @@ impl Store {
             Some(inbox) => inbox.send(Request { work, reply }).await.is_ok(),
             None => false,
         };
-        match sent {
-            true => Ok(Ticket { answer, stopped: self.inner.stopped.clone() }),
-            false => Err(closed(&self.inner.stopped)),
-        }
+        if sent { Ok(Ticket { answer, stopped: self.inner.stopped.clone() }) } else { Err(closed(&self.inner.stopped)) }
     }
 
     /// Reads every page of the history (jobs, runs, feed) and reports damage. Opening checks only what recovery
@@ -218,7 +213,7 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub async fn create_dut(&self, fields: DutFields, at: Timestamp) -> Result<DutId, StoreError> {
-        let work = Work::CreateDut { fields, at };
+        let work = Work::CreateDut { fields: Box::new(fields), at };
         match self.ask(work).await?.answer().await? {
             Answer::Dut(answer) => Ok(answer),
             other => Err(odd(&other)),

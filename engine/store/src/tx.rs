@@ -84,7 +84,9 @@ impl Tx<'_> {
             rest = later;
             self.step(WriteStep::Statement)?;
             let mut values = Values::default();
-            chunk.iter().for_each(|row| bind(&mut values, row));
+            for row in chunk {
+                bind(&mut values, row);
+            }
             let sql = AssertSqlSafe(many(head, columns, size, tail));
             let done = sqlx::query_with(sql, values.done()?).execute(&mut *self.connection).await;
             done.map_err(|e| said(self.places, "write", e))?;

@@ -63,10 +63,7 @@ impl Head {
 
     fn add(&self, (mut a, mut b): (u32, u32), bytes: &[u8]) -> (u32, u32) {
         for pair in bytes.chunks_exact(8) {
-            let [x, y] = [0, 4].map(|at| match self.big_endian {
-                true => word(pair, at),
-                false => word(pair, at).swap_bytes(),
-            });
+            let [x, y] = [0, 4].map(|at| if self.big_endian { word(pair, at) } else { word(pair, at).swap_bytes() });
             a = a.wrapping_add(x).wrapping_add(b);
             b = b.wrapping_add(y).wrapping_add(a);
         }

@@ -26,7 +26,7 @@ pub(crate) enum Work {
     Append { events: Vec<(Timestamp, String)>, rows: Vec<Projection> },
     Snapshot { seq: u64, at: Timestamp, hash: String, farm: Vec<u8> },
     Redeem { hash: String, now: Timestamp },
-    CreateDut { fields: DutFields, at: Timestamp },
+    CreateDut { fields: Box<DutFields>, at: Timestamp },
     PrivateArea { user: UserName },
     CommitArea { expected: u64, head: AreaHead, also: Vec<Projection> },
     RaiseGeneration,
@@ -67,7 +67,7 @@ pub(crate) struct Writer {
     options: StoreOptions,
     stopped: StopReason,
     marks: Marks,
-    _lock: Arc<FolderLock>,
+    lock: FolderLock,
 }
 
 impl Writer {
@@ -76,10 +76,10 @@ impl Writer {
         places: Places,
         options: StoreOptions,
         stopped: StopReason,
-        lock: Arc<FolderLock>,
+        lock: FolderLock,
     ) -> Result<Self, StoreError> {
         let marks = read_marks(&mut connection, &places).await?;
-        Ok(Self { connection, places, options, stopped, marks, _lock: lock })
+        Ok(Self { connection, places, options, stopped, marks, lock })
     }
 
     /// Works until all senders are gone.
@@ -101,6 +101,8 @@ impl Writer {
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "the database was not closed in good order");
         }
+        // Only now may another server come in.
+        drop(self.lock);
     }
 
     async fn serve(&mut self, batch: Vec<Request>) {

@@ -23,8 +23,8 @@ async fn a_second_opener_is_told_who_has_the_folder() {
     assert!(matches!(error, StoreError::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     assert!(error.to_string().contains(&format!("by process {}", std::process::id())), "{error}");
     first.close().await;
-    drop(first);
     Store::open(folder.path()).await.unwrap();
+    assert!(matches!(first.append(vec![tick(1)]).await, Err(StoreError::Stopped { .. })));
 }
 
 /// A folder with a hundred events, ten jobs and a snapshot in it.

@@ -237,7 +237,7 @@ pub(crate) async fn racks_slots_tokens_and_plugins(factory: &impl Factory) {
     assert_eq!(store.racks().await.unwrap(), [rack("rack1", "new")]);
     assert_eq!(store.rack_by_token("new").await.unwrap(), Some(rack("rack1", "new")));
     assert_eq!(store.rack_by_token("old").await.unwrap(), None);
-    assert_eq!(store.slots(Some(RackId(1))).await.unwrap(), [slot.clone()]);
+    assert_eq!(store.slots(Some(RackId(1))).await.unwrap(), std::slice::from_ref(&slot));
     assert_eq!((store.slots(Some(RackId(2))).await.unwrap(), store.slots(None).await.unwrap()), (vec![], vec![slot]));
     assert_eq!(store.token("t", at(89)).await.unwrap(), Some(token.clone()));
     assert_eq!((store.token("t", at(90)).await.unwrap(), store.tokens().await.unwrap()), (None, vec![token]));
