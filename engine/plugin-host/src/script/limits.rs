@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the process itself needs beside the script: buffers, the log, error texts.
-const OWN_BYTES: u64 = 24 << 20;
+/// What the process itself needs beside the script, and what a script may overshoot before it is measured again.
+const OWN_BYTES: u64 = 64 << 20;
 /// What compiling may take, of the machine's memory.
 const COMPILE_BYTES: u64 = 1 << 30;
 /// A guest that has grown by this much since it said `Ready` is replaced.

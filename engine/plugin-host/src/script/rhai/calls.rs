@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use headend_wire::session::{Call, Captured, LogLevel, SlotAnswer};
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FLOAT, FnPtr, INT, ImmutableString, Map, Module, NativeCallContext, Position,
+    Array, Dynamic, Engine, EvalAltResult, FLOAT, FnPtr, INT, ImmutableString, Map, Module, NativeCallContext,
+    Position, Scope,
 };
 
 use super::super::desk::{Answer, CallFailure, Desk, milliseconds, refused};
@@ -36,23 +37,35 @@ mod code {
     pub(super) const FAIL: INT = 100;
 }
 
+const CONSTANTS: [(&str, INT); 4] =
+    [("PASS", code::PASS), ("PARTIAL_PASS", code::PARTIAL_PASS), ("NOT_RUN", code::NOT_RUN), ("FAIL", code::FAIL)];
+
+/// For functions, which see no scope.
 fn register_constants(engine: &mut Engine) {
     let mut module = Module::new();
-    for (name, value) in
-        [("PASS", code::PASS), ("PARTIAL_PASS", code::PARTIAL_PASS), ("NOT_RUN", code::NOT_RUN), ("FAIL", code::FAIL)]
-    {
+    for (name, value) in CONSTANTS {
         module.set_var(name, value);
     }
     engine.register_global_module(module.into());
 }
 
+/// What a script finds in place. The names are always the same, so a parsed script serves any run.
+pub(super) fn scope(desk: &Desk) -> Scope<'static> {
+    let mut scope = Scope::new();
+    for (name, value) in CONSTANTS {
+        scope.push_constant(name, value);
+    }
+    scope.push_constant_dynamic("args", arguments(desk).into());
+    scope
+}
+
 /// The arguments as an array of strings.
-pub(super) fn arguments(desk: &Desk) -> Array {
+fn arguments(desk: &Desk) -> Array {
     desk.info().args.iter().map(|argument| argument.clone().into()).collect()
 }
 
 /// The public area's path, or `()`.
-pub(super) fn public_folder(desk: &Desk) -> Dynamic {
+fn public_folder(desk: &Desk) -> Dynamic {
     desk.info().public.clone().map_or(Dynamic::UNIT, Dynamic::from)
 }
 

@@ -20,11 +20,11 @@ const EXPRESSION_DEPTH: (usize, usize) = (64, 32);
 const VARIABLES: usize = 1_000;
 const FUNCTIONS: usize = 500;
 /// Longest string, in bytes.
-pub(super) const STRING_BYTES: usize = 1 << 20;
+pub(super) const STRING_BYTES: usize = 256 << 10;
 /// Most items of an array or map, with what is inside their items.
-pub(super) const ITEMS: usize = 32 << 10;
+pub(super) const ITEMS: usize = 16 << 10;
 /// Memory is measured once in so many operations, less one: a power of two less one.
-const MEASURE_MASK: u64 = (1 << 10) - 1;
+const MEASURE_MASK: u64 = (1 << 7) - 1;
 
 /// How much memory the process may use while a script runs, in bytes.
 #[derive(Default)]

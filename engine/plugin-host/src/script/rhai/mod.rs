@@ -56,7 +56,7 @@ impl RhaiHost {
         }
         self.cap.set(&self.memory, limits.memory_bytes);
         self.engine.set_max_operations(limits.operations);
-        let mut scope = self.scope();
+        let mut scope = calls::scope(&self.desk);
         let ast = match self.parse(source, text, &scope) {
             Ok(ast) => ast,
             Err(error) => return ScriptEnd::CannotStart(errors::parse_text(&name, text, &error)),
@@ -74,13 +74,5 @@ impl RhaiHost {
         let ast = Arc::new(self.engine.compile_with_scope(scope, text)?);
         self.parsed.put(hash, Arc::clone(&ast));
         Ok(ast)
-    }
-
-    /// What a script finds in place. The names are always the same, so a parsed script serves any run.
-    fn scope(&self) -> Scope<'static> {
-        let mut scope = Scope::new();
-        scope.push_constant_dynamic("args", calls::arguments(&self.desk).into());
-        scope.push_constant_dynamic("public", calls::public_folder(&self.desk));
-        scope
     }
 }

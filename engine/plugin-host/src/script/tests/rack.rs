@@ -1,0 +1,236 @@
+//! A rack as a script sees it: one guest process, and answers to its calls.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use headend_wire::session::{
+    Allocations, Call, CallError, Captured, GuestLimits, LogLevel, Reply, ScriptEnd, SessionInfo, SlotAnswer, ToHost,
+    ToScript,
+};
+use serde_json::{Value, json};
+
+/// Far beyond anything that a test waits for; it ends a hang, it does not measure.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// After so many calls of one run the rack hangs up.
+const MAX_CALLS: usize = 1_000;
+
+/// What a run did to its rack.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) calls: Vec<Call>,
+    pub(super) result: Option<i64>,
+    pub(super) log_bytes: usize,
+    pub(super) warnings: Vec<String>,
+    held: BTreeSet<u32>,
+    connected: bool,
+}
+
+/// How a run ended, from outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Said(ScriptEnd),
+    /// The process went without a word.
+    Died,
+    /// The host had enough.
+    HungUp,
+}
+
+/// A guest process, and the highest amount of memory that it was seen with.
+pub(super) struct Guest {
+    child: Child,
+    reader: BufReader<UnixStream>,
+    peak_kib: Arc<AtomicU64>,
+    sampler: Option<JoinHandle<()>>,
+}
+
+impl Guest {
+    /// Starts a process and waits for its `Ready`.
+    pub(super) fn start(cache: Option<&Path>) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = Command::new("/bin/sh");
+        // The shell moves the socket from descriptor 0 to 3 and becomes the guest.
+        command.args(["-c", "exec \"$0\" \"$@\" 3<&0 </dev/null"]).arg(std::env::current_exe().unwrap());
+        command.args(["--exact", "script::tests::guest_process", "--nocapture"]);
+        command.env(super::ENV_GUEST, "1").env_remove(super::super::ENV_CACHE);
+        if let Some(cache) = cache {
+            command.env(super::super::ENV_CACHE, cache);
+        }
+        let child = command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        drop(command);
+        let peak_kib = Arc::new(AtomicU64::new(0));
+        let sampler = sample(child.id(), Arc::clone(&peak_kib));
+        let mut guest = Self { child, reader: BufReader::new(ours), peak_kib, sampler: Some(sampler) };
+        assert_eq!(guest.word(), Some(ToHost::Ready { protocol: headend_wire::PROTOCOL }));
+        guest
+    }
+
+    /// Runs a script to its end.
+    pub(super) fn run(&mut self, info: SessionInfo, limits: &GuestLimits) -> (Outcome, Seen) {
+        let mut seen = Seen::default();
+        if !self.say(&ToScript::Run { info, limits: limits.clone() }) {
+            return (Outcome::Died, seen);
+        }
+        loop {
+            match self.word() {
+                None => return (Outcome::Died, seen),
+                Some(ToHost::Ended { how }) => return (Outcome::Said(how), seen),
+                Some(ToHost::Call { id, call }) => {
+                    if seen.calls.len() == MAX_CALLS {
+                        self.reader.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+                        return (Outcome::HungUp, seen);
+                    }
+                    let reply = seen.answer(call);
+                    if !self.say(&ToScript::Reply { id, reply }) {
+                        return (Outcome::Died, seen);
+                    }
+                }
+                Some(other) => panic!("not expected from a guest: {other:?}"),
+            }
+        }
+    }
+
+    /// Hangs up and waits for the process. Its exit status; `None` when a signal ended it.
+    pub(super) fn finish(mut self) -> (Option<i32>, u64) {
+        let _ = self.reader.get_ref().shutdown(std::net::Shutdown::Both);
+        let status = self.child.wait().unwrap();
+        self.sampler.take().map(JoinHandle::join);
+        (status.code(), self.peak_kib.load(Ordering::Relaxed))
+    }
+
+    /// Highest resident memory so far, in KiB.
+    pub(super) fn peak_kib(&self) -> u64 {
+        peak(self.child.id()).unwrap_or(0)
+    }
+
+    fn say(&mut self, message: &ToScript) -> bool {
+        let mut line = serde_json::to_vec(message).unwrap();
+        line.push(b'\n');
+        self.reader.get_mut().write_all(&line).is_ok()
+    }
+
+    /// `None` at the end of the stream.
+    fn word(&mut self) -> Option<ToHost> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(serde_json::from_str(&line).unwrap()),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("no word from the guest: {error}"),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Looks at the process's peak memory until it is gone. A process that dies keeps its last value.
+fn sample(pid: u32, peak_kib: Arc<AtomicU64>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        while let Some(kib) = peak(pid) {
+            peak_kib.fetch_max(kib, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    })
+}
+
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+impl Seen {
+    fn answer(&mut self, call: Call) -> Reply {
+        let reply = self.judge(&call);
+        self.calls.push(call);
+        match reply {
+            Ok(value) => Reply::Ok(value),
+            Err((code, message)) => Reply::Error(CallError { code: code.into(), message: message.into() }),
+        }
+    }
+
+    fn judge(&mut self, call: &Call) -> Result<Value, (&'static str, &'static str)> {
+        match call {
+            Call::Connect { .. } => Ok(json!(!std::mem::replace(&mut self.connected, true))),
+            Call::Disconnect {} => {
+                self.held.clear();
+                Ok(json!(true))
+            }
+            Call::ReserveSlot { slot, .. } => Ok(json!(self.held.is_empty() && self.held.insert(*slot))),
+            Call::FreeSlot { slot } => Ok(json!(self.held.remove(slot))),
+            Call::Allocations {} => Ok(json!(Allocations { server: "rack-1:8000".into(), slots: vec![5] })),
+            Call::Press { slot, .. } | Call::Power { slot, .. } => self.each(*slot, |_| true),
+            Call::Capture { name, slot, .. } => self.each(*slot, |slot| Captured {
+                path: format!("/out/{}-{slot}.png", name.as_deref().unwrap_or("capture")),
+                width: 720,
+                height: 576,
+            }),
+            Call::Log { level, text } => {
+                if *level == LogLevel::Warning {
+                    self.warnings.push(text.clone());
+                } else {
+                    self.log_bytes += text.len();
+                }
+                Ok(Value::Null)
+            }
+            Call::Console { text } => {
+                self.log_bytes += text.len();
+                Ok(Value::Null)
+            }
+            Call::Result { code, .. } if [100, 101, 110, 111].contains(code) => {
+                let first = self.result.is_none();
+                self.result.get_or_insert(*code);
+                Ok(json!(first))
+            }
+            Call::Result { .. } => Err(("bad_result", "a result is 111, 110, 101 or 100")),
+            Call::Wait { .. }
+            | Call::BeginRegion { .. }
+            | Call::EndRegion { .. }
+            | Call::BeginStep { .. }
+            | Call::EndStep { .. } => Ok(Value::Null),
+        }
+    }
+
+    fn each<T: serde::Serialize>(
+        &self,
+        slot: Option<u32>,
+        value: impl Fn(u32) -> T,
+    ) -> Result<Value, (&'static str, &'static str)> {
+        let slots: Vec<u32> = slot.map_or_else(|| self.held.iter().copied().collect(), |slot| vec![slot]);
+        if slots.is_empty() || !slots.iter().all(|slot| self.held.contains(slot)) {
+            return Err(("no_slot", "this slot is not reserved; call reserve_slot first"));
+        }
+        let answers = slots.into_iter().map(|slot| SlotAnswer { slot, value: value(slot) });
+        Ok(serde_json::to_value(answers.collect::<Vec<_>>()).unwrap())
+    }
+}
+
+/// A session of one slot for a script.
+pub(super) fn session(script: &Path, args: &[&str]) -> SessionInfo {
+    SessionInfo {
+        job: 7,
+        run: 9,
+        attempt: 1,
+        script: script.to_str().unwrap().to_owned(),
+        args: args.iter().map(|&argument| argument.to_owned()).collect(),
+        public: Some("/srv/public".into()),
+        out: "/out".into(),
+        rack: "rack-1".into(),
+        port: 8000,
+        slots: vec![5],
+        under_daemon: true,
+    }
+}

@@ -1,0 +1,10 @@
+;; Its answer is neither ok nor an error.
+(component
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "run") (result i32) (i32.store8 (i32.const 64) (i32.const 7)) (i32.const 64))
+  )
+  (core instance $i (instantiate $m))
+  (func (export "run") (result (result (error string)))
+    (canon lift (core func $i "run") (memory (core memory $i "memory"))))
+)
