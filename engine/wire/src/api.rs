@@ -509,3 +509,69 @@ pub struct EnrolToken {
     /// When it becomes void.
     pub expires: String,
 }
+
+/// Answer to `PUT /blobs/{hash}`: the blob is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlobAnswer {
+    /// BLAKE3 of its bytes, 64 hex digits.
+    pub hash: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// `POST /racks/{rack}/drain` (administrators).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrainRequest {
+    /// `true`: no new runs on this rack; `false`: again.
+    pub on: bool,
+}
+
+/// `POST /tokens` (administrators): a token for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Whose.
+    pub user: String,
+    /// `admin` or `user`; `user` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// Answer to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenAnswer {
+    /// The token; shown once.
+    pub token: String,
+    /// Whose.
+    pub user: String,
+    /// `admin` or `user`.
+    pub role: String,
+}
+
+/// `GET /runs/{run}/files`: what a run has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ArtifactList {
+    /// The run.
+    pub run: u64,
+    /// Its files, by path. Each is at `/api/v1/runs/{run}/files/{path}`.
+    pub files: Vec<ArtifactItem>,
+}
+
+/// A file that a run has left.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct ArtifactItem {
+    /// Path with `/`.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// `GET /version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VersionAnswer {
+    /// Version of the server.
+    pub version: String,
+    /// Version of the rack exchange.
+    pub protocol: u32,
+}

@@ -44,6 +44,10 @@ codes! {
     INTERNAL = 10, 500, "internal", "A fault of the server", "see the server's log";
     WRONG_HOST = 11, 421, "wrong_host", "Host or Origin is not on the allow-list", "use the server's own name, or add it to --allow-host";
     VERSION = 12, 426, "version", "Versions do not fit", "use the same release on both sides";
+    METHOD_NOT_ALLOWED = 13, 405, "method_not_allowed", "Not a method of this address", "see the Allow header";
+    MEDIA_TYPE = 14, 415, "media_type", "Not a media type that is taken here", "send application/json";
+    TOO_SLOW = 15, 408, "too_slow", "The request came in too slowly", "try again on a faster link";
+    TOO_MANY = 16, 429, "too_many", "Too many at once", "wait a moment";
     UNKNOWN_SLOT = 20, 422, "unknown_slot", "No such slot", "see `headend racks`";
     UNKNOWN_DUT = 21, 422, "unknown_dut", "No such DUT", "see `headend duts`";
     UNKNOWN_RACK = 22, 422, "unknown_rack", "No such rack", "see `headend racks`";
@@ -60,6 +64,10 @@ codes! {
     BAD_ARGUMENTS = 33, 422, "bad_arguments", "The arguments cannot be split", "close the quotes";
     JOB_FINAL = 34, 200, "job_final", "The job has already ended", "nothing to do";
     BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
+    RACK_TAKEN = 35, 409, "rack_taken", "Another process runs this rack", "stop the other one, or wait until it has been silent for a while";
+    SAY_READY = 36, 409, "say_ready", "The server does not know this life of the rack", "send ready first";
+    MISSING_BLOBS = 37, 422, "missing_blobs", "Some files have not been uploaded", "put the blobs first";
+    CASE_CLASH = 38, 422, "case_clash", "Two names differ only in case", "rename one of them";
     UNKNOWN_PLUGIN = 41, 404, "unknown_plugin", "No such plugin", "see `headend plugin list`";
 }
 

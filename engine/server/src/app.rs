@@ -1,0 +1,46 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use headend_model::Timestamp;
+use headend_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::tokens::Tokens;
+use crate::clock::Clock;
+use crate::farm_loop::{FarmHandle, Tell};
+use crate::files::Areas;
+use crate::http::guard::AllowedHosts;
+use crate::options::ServeOptions;
+use crate::policies::plugins::Plugins;
+
+/// The server's parts.
+pub(crate) struct App {
+    pub(crate) options: ServeOptions,
+    pub(crate) farm: FarmHandle,
+    pub(crate) store: Store,
+    pub(crate) areas: Arc<Areas>,
+    pub(crate) tokens: Tokens,
+    /// Feed, racks that wait, policies.
+    pub(crate) tell: Arc<Tell>,
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) clock: Clock,
+    pub(crate) started: Timestamp,
+    /// Ends long polls and event streams at shutdown.
+    pub(crate) stop: CancellationToken,
+    pub(crate) counters: Counters,
+}
+
+/// What `/metrics` counts.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) exchanges: AtomicU64,
+    pub(crate) storage_full: AtomicBool,
+}
+
+/// Shared by all handlers.
+pub(crate) type Shared = Arc<App>;

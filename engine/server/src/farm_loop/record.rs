@@ -1,0 +1,233 @@
+//! What came of a step as rows: jobs, runs, pins, and the feed that people and programs watch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headend_model::{JobId, Mode, RackId, RunId, TestSpec, Timestamp, UserName};
+use headend_scheduler::action::{RunRecord, StartReason};
+use headend_scheduler::{Action, Farm};
+use headend_store::{FeedItem, JobRow, Pin, Projection, RunPlace, RunRow};
+use serde_json::{Value, json};
+
+use crate::files::Areas;
+use crate::show;
+
+/// Turns actions into rows. Remembers the feed items of a batch until they have numbers.
+pub(crate) struct Recorder {
+    areas: Arc<Areas>,
+    feed: Vec<FeedItem>,
+}
+
+type Pins = BTreeMap<RunId, Pin>;
+
+impl Recorder {
+    /// A recorder that pins the trees these areas have at the moment.
+    pub(crate) fn new(areas: Arc<Areas>) -> Self {
+        Self { areas, feed: Vec::new() }
+    }
+
+    /// The feed items since the last call, in the order of their rows.
+    pub(crate) fn take_feed(&mut self) -> Vec<FeedItem> {
+        std::mem::take(&mut self.feed)
+    }
+
+    /// The rows of one step.
+    pub(crate) fn record(
+        &mut self,
+        farm: &Farm,
+        now: Timestamp,
+        actions: &[Action],
+        pins: &mut Pins,
+    ) -> Vec<Projection> {
+        let mut rows = Vec::new();
+        for action in actions {
+            let item = self.rows_of(farm, action, pins, &mut rows);
+            if let Some(note) = item {
+                let item = note.into_item(farm, now);
+                self.feed.push(item.clone());
+                rows.push(Projection::Feed(item));
+            }
+        }
+        rows
+    }
+
+    fn rows_of(&self, farm: &Farm, action: &Action, pins: &mut Pins, rows: &mut Vec<Projection>) -> Option<Note> {
+        match action {
+            Action::Accepted { job, repeated: false, .. } => {
+                rows.extend(accepted(farm, *job));
+                Some(Note::job("job_accepted", *job, "accepted".to_owned()))
+            }
+            Action::Start { lease, test, why } => {
+                let pin = self.pin(farm, lease.job, lease.run, test.0);
+                pins.insert(lease.run, pin.clone());
+                rows.push(Projection::RunPinned(pin));
+                Some(started(farm, lease, test.0, why))
+            }
+            Action::RunEnded(record) => {
+                let pin = pins.remove(&record.run);
+                let row = ended(farm, record, pin);
+                let note = end_note(&row);
+                rows.push(Projection::RunEnded(Box::new(row)));
+                Some(note)
+            }
+            Action::JobChanged { job, status, started, ended, stopped_by } => {
+                rows.push(Projection::JobChanged {
+                    job: *job,
+                    status: *status,
+                    started: *started,
+                    ended: *ended,
+                    stopped_by: stopped_by.clone(),
+                });
+                let note = Note::job("job_changed", *job, status.to_string());
+                Some(note.with(json!({ "status": status.code(), "status_text": status.to_string() })))
+            }
+            other => plain_note(farm, other),
+        }
+    }
+
+    /// The trees of this moment: what is uploaded later is for later runs (document 6.1).
+    fn pin(&self, farm: &Farm, job: JobId, run: RunId, test: u32) -> Pin {
+        let view = farm.job(job);
+        let private = view.as_ref().filter(|view| !is_public(&view.spec.tests, test)).map(|view| &view.spec.owner);
+        Pin {
+            run,
+            public_tree: self.areas.tree_now(None).to_string(),
+            private_tree: private.map(|owner| self.areas.tree_now(Some(owner)).to_string()),
+        }
+    }
+}
+
+fn is_public(tests: &[TestSpec], test: u32) -> bool {
+    tests.get(test as usize).is_none_or(|test| test.public)
+}
+
+/// How many runs a test has.
+pub(crate) fn runs_of(test: &TestSpec) -> u32 {
+    if test.mode == Mode::SingleProcess { 1 } else { test.slots_needed }
+}
+
+fn accepted(farm: &Farm, job: JobId) -> Option<Projection> {
+    let view = farm.job(job)?;
+    let runs = view.spec.tests.iter().map(runs_of).fold(0, u32::saturating_add);
+    let row = JobRow::accepted(job, view.spec.clone(), view.first_run, runs, view.accepted);
+    Some(Projection::JobAccepted(Box::new(row)))
+}
+
+fn started(farm: &Farm, lease: &headend_model::Lease, test: u32, why: &StartReason) -> Note {
+    let place = show::places_text(farm, lease);
+    let script = farm.job(lease.job).and_then(|view| view.spec.tests.get(test as usize).map(|t| t.script.to_string()));
+    let chosen = show::chosen_by(&why.chosen_by);
+    Note {
+        run: Some(lease.run),
+        ..Note::job("run_started", lease.job, format!("{} on {place}", script.as_deref().unwrap_or("test")))
+    }
+    .with(json!({
+        "test": test, "script": script, "place": place, "attempt": lease.attempt,
+        "chosen_by": chosen, "reason": why.test, "queue": why.queue,
+    }))
+}
+
+fn ended(farm: &Farm, record: &RunRecord, pin: Option<Pin>) -> RunRow {
+    let inventory = farm.inventory();
+    let places = record.lease.iter().flat_map(|lease| &lease.targets).filter_map(|target| {
+        Some(RunPlace {
+            slot: inventory.slots.get(&target.slot)?.no,
+            slot_epoch: target.slot_epoch.0,
+            dut: target.dut,
+            dut_epoch: target.dut_epoch.0,
+        })
+    });
+    RunRow {
+        run: record.run,
+        job: record.job,
+        test: record.test,
+        attempt: record.lease.as_ref().map_or(0, |lease| lease.attempt),
+        rack: record.lease.as_ref().and_then(|lease| inventory.racks.get(&lease.rack).cloned()),
+        places: places.collect(),
+        leased: record.leased,
+        ended: record.ended,
+        outcome: record.outcome.clone(),
+        why: record.why.clone(),
+        public_tree: pin.as_ref().map(|pin| pin.public_tree.clone()),
+        private_tree: pin.and_then(|pin| pin.private_tree),
+    }
+}
+
+fn end_note(row: &RunRow) -> Note {
+    let slots: Vec<_> = row.places.iter().map(|place| json!({ "slot": place.slot.0, "dut": place.dut.0 })).collect();
+    let comment = row.outcome.to_string();
+    Note { run: Some(row.run), ..Note::job("run_ended", row.job, comment.clone()) }.with(json!({
+        "test": row.test.0, "result": row.outcome.code(), "comment": comment,
+        "rack": row.rack.as_ref().map(headend_model::RackName::as_str), "slots": slots,
+    }))
+}
+
+fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
+    match action {
+        Action::ProposalRefused { policy, job, placement, reason } => {
+            let text = format!("{policy}: test {} on target {}: {reason}", placement.test.0, placement.target.0);
+            Some(Note::job("proposal_refused", *job, text).with(json!({ "policy": policy.as_str() })))
+        }
+        Action::PolicyStruck { policy, strikes, reason, quarantined } => {
+            let text = format!("{policy} failed ({strikes} in a row): {reason}");
+            let data = json!({ "policy": policy.as_str(), "strikes": strikes, "quarantined": quarantined });
+            Some(Note::new("policy_struck", text).with(data))
+        }
+        Action::RackChanged { rack } => Some(rack_note(farm, *rack)),
+        Action::RackEnrolled { name, .. } => {
+            Some(Note::new("rack_changed", format!("{name} was enrolled")).with(json!({ "rack": name.as_str() })))
+        }
+        Action::SlotQuarantined { slot, on } => {
+            let place = show::slot_text(farm, *slot);
+            let text = if *on { "is in quarantine: something there could not be stopped" } else { "is in use again" };
+            Some(Note::new("rack_changed", format!("{place} {text}")).with(json!({ "slot": place, "quarantined": on })))
+        }
+        Action::Accepted { .. }
+        | Action::Refused(_)
+        | Action::KillNoted { .. }
+        | Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::Ask(_)
+        | Action::RunEnded(_)
+        | Action::JobChanged { .. } => None,
+    }
+}
+
+fn rack_note(farm: &Farm, rack: RackId) -> Note {
+    let name = show::rack_text(farm, rack);
+    let online = farm.racks().into_iter().find(|view| view.rack == rack).is_some_and(|view| view.online);
+    let text = format!("{name} is {}", if online { "online" } else { "away" });
+    Note::new("rack_changed", text).with(json!({ "rack": name, "online": online }))
+}
+
+/// A feed item in the making.
+struct Note {
+    kind: &'static str,
+    job: Option<JobId>,
+    run: Option<RunId>,
+    text: String,
+    data: Value,
+}
+
+impl Note {
+    fn new(kind: &'static str, text: String) -> Self {
+        Self { kind, job: None, run: None, text, data: json!({}) }
+    }
+
+    fn job(kind: &'static str, job: JobId, text: String) -> Self {
+        Self { job: Some(job), ..Self::new(kind, text) }
+    }
+
+    fn with(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+
+    /// Items about a job carry its owner: other users do not get to see them.
+    fn into_item(mut self, farm: &Farm, at: Timestamp) -> FeedItem {
+        let owner: Option<UserName> = self.job.and_then(|job| farm.job(job)).map(|view| view.spec.owner.clone());
+        if let (Some(owner), Value::Object(data)) = (owner, &mut self.data) {
+            data.insert("owner".to_owned(), owner.as_str().into());
+        }
+        FeedItem { at, kind: self.kind.to_owned(), job: self.job, run: self.run, text: self.text, data: self.data }
+    }
+}

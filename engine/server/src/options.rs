@@ -1,0 +1,122 @@
+//! What whoever starts a server may choose.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use headend_scheduler::FarmConfig;
+
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By bearer token. The default, on one machine too.
+    #[default]
+    Token,
+    /// Not at all: the document's free `setUser`. Refused unless the server listens on loopback only.
+    Open,
+    /// Not at all, on any address. Whoever reaches the port may run code on every rack.
+    OpenForced,
+}
+
+impl AuthMode {
+    /// Requests without a token are served.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::OpenForced)
+    }
+}
+
+/// Bounds on what one client can make the server hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest JSON body, in bytes.
+    pub json_bytes: usize,
+    /// Deepest nesting of a JSON body.
+    pub json_depth: usize,
+    /// Largest blob, in bytes.
+    pub blob_bytes: u64,
+    /// Largest artifact of a run, in bytes.
+    pub artifact_bytes: u64,
+    /// Most bytes that the artifacts of one run may take together.
+    pub run_bytes: u64,
+    /// Most files that one run may leave.
+    pub run_files: usize,
+    /// Connections at once. More wait in the listener's queue.
+    pub connections: usize,
+    /// For a whole request head, and for an idle connection.
+    pub header_timeout: Duration,
+    /// Longest pause between two pieces of a body.
+    pub body_timeout: Duration,
+    /// How long open requests may go on once the server shuts down.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            json_bytes: 4 << 20,
+            json_depth: 64,
+            blob_bytes: 64 << 20,
+            artifact_bytes: 64 << 20,
+            run_bytes: 512 << 20,
+            run_files: 5_000,
+            connections: 2_048,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(15),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Everything [`crate::Server::start`] is told.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The data folder; made when it is missing.
+    pub data: PathBuf,
+    /// Names beside the listen address, `localhost` and loopback under which clients may reach the server (`Host`).
+    /// With or without a port.
+    pub allow_hosts: Vec<String>,
+    /// How clients prove who they are.
+    pub auth: AuthMode,
+    /// Settings of the farm.
+    pub farm: FarmConfig,
+    /// Where policy plugins lie; `None`: `plugins` in the data folder.
+    pub plugins: Option<PathBuf>,
+    /// The program that hosts Rhai policies (`headend`, run as `headend guest`); `None`: Rhai policies cannot be loaded.
+    pub guest: Option<PathBuf>,
+    /// Bounds.
+    pub limits: Limits,
+    /// A script is stopped after this long unless its test says otherwise.
+    pub default_time_limit: Duration,
+    /// A snapshot of the farm every so many events.
+    pub snapshot_every: u64,
+}
+
+impl ServeOptions {
+    /// The defaults with this data folder.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8001)),
+            data: data.into(),
+            allow_hosts: Vec::new(),
+            auth: AuthMode::default(),
+            farm: FarmConfig::default(),
+            plugins: None,
+            guest: None,
+            limits: Limits::default(),
+            default_time_limit: Duration::from_secs(3_600),
+            snapshot_every: 20_000,
+        }
+    }
+
+    /// The plugin folder in force.
+    pub fn plugin_folder(&self) -> PathBuf {
+        self.plugins.clone().unwrap_or_else(|| self.data.join("plugins"))
+    }
+
+    /// Where the artifacts of runs lie.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        Path::new(&self.data).join("runs")
+    }
+}

@@ -1,0 +1,402 @@
+//! The policy plugins of this server: load, reload, disable, and what the farm and the feed are told of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use headend_model::{PolicyName, TargetIx, Timestamp};
+use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
+use headend_plugin_host::policy::{PluginInfo, PluginState};
+use headend_plugin_host::{GuestProgram, Kind, LoadError, PolicyHost, PolicyHostConfig, PolicyInstance};
+use headend_scheduler::action::PlanChange;
+use headend_scheduler::event::{Event, Placement};
+use headend_scheduler::view::PlanView;
+use headend_store::{FeedItem, FeedRow, PluginRow, Projection, Store};
+use headend_wire::api::PluginItem;
+use headend_wire::codes;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{MakesPolicies, Policy, lock};
+use crate::clock::{Clock, rfc3339};
+use crate::events::Bus;
+use crate::farm_loop::{FarmHandle, Tell};
+use crate::http::problem::Chain;
+use crate::http::{ApiError, ApiResult};
+use crate::options::ServeOptions;
+
+/// Changes of the folder that may wait for us; the watch waits when there are more.
+const CHANGES: usize = 64;
+
+/// Starts the plugin host.
+///
+/// # Errors
+/// When the runtime cannot start, in words.
+pub(crate) fn start_host(options: &ServeOptions) -> Result<Arc<PolicyHost>, String> {
+    let program = match &options.guest {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().map_err(|error| format!("cannot find out which program this is: {error}"))?,
+    };
+    let config = PolicyHostConfig::new(GuestProgram::headend(program), options.data.join("cache").join("plugins"));
+    PolicyHost::new(config).map(Arc::new).map_err(|error| Chain(&error).to_string())
+}
+
+/// The host as the policy threads see it.
+pub(crate) struct HostMaker(pub(crate) Arc<PolicyHost>);
+
+impl MakesPolicies for HostMaker {
+    fn make(&self, policy: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String> {
+        let instance = self.0.instance(policy, plan).map_err(|fault| fault.to_string())?;
+        Ok(Box::new(Hosted(instance)))
+    }
+
+    fn quarantine(&self, policy: &PolicyName) {
+        // Removed meanwhile: nothing to quarantine.
+        let _ = self.0.quarantine(policy);
+    }
+}
+
+struct Hosted(Box<dyn PolicyInstance>);
+
+impl Policy for Hosted {
+    fn apply(&mut self, change: &PlanChange) {
+        self.0.apply(change);
+    }
+
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, String> {
+        self.0.propose(now, free).map_err(|fault| fault.to_string())
+    }
+}
+
+/// The plugins and all who are told of them.
+pub(crate) struct Plugins {
+    host: Arc<PolicyHost>,
+    folder: PathBuf,
+    store: Store,
+    farm: FarmHandle,
+    tell: Arc<Tell>,
+    clock: Clock,
+    loaded: Mutex<BTreeMap<PolicyName, Timestamp>>,
+    /// Folders whose plugin could not be loaded, with the reason and the time.
+    broken: Mutex<BTreeMap<PathBuf, (String, Timestamp)>>,
+}
+
+impl Plugins {
+    /// Plugins of a host.
+    pub(crate) fn new(
+        host: Arc<PolicyHost>,
+        folder: PathBuf,
+        store: Store,
+        farm: FarmHandle,
+        tell: Arc<Tell>,
+        clock: Clock,
+    ) -> Self {
+        let (loaded, broken) = Default::default();
+        Self { host, folder, store, farm, tell, clock, loaded, broken }
+    }
+
+    /// Loads what lies in the folder and tells the farm what it may ask, and what it may not any more.
+    ///
+    /// # Errors
+    /// When the store or the farm fails. A plugin that cannot be loaded is listed as broken, no more.
+    pub(crate) async fn load_all(&self) -> ApiResult<()> {
+        let rows = self.store.plugins().await?;
+        let (host, folder) = (self.host.clone(), self.folder.clone());
+        let results = blocking(move || {
+            std::fs::create_dir_all(&folder).ok();
+            let mut results: Vec<(PathBuf, Result<PluginInfo, LoadError>)> = Vec::new();
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            let mut folders: Vec<PathBuf> = entries.filter(|path| path.join(MANIFEST).is_file()).collect();
+            let elsewhere = rows.iter().map(|row| PathBuf::from(&row.path)).filter(|path| path.is_dir());
+            folders.extend(elsewhere);
+            folders.sort();
+            folders.dedup_by(|a, b| same_folder(a, b));
+            for folder in folders {
+                let result = host.load(&folder);
+                results.push((folder, result));
+            }
+            for row in rows.iter().filter(|row| !row.enabled) {
+                if let Ok(name) = PolicyName::new(row.name.clone()) {
+                    // Not loaded this time: nothing to disable.
+                    let _ = host.disable(&name);
+                }
+            }
+            (results, rows)
+        })
+        .await?;
+        let (results, rows) = results;
+        for (folder, result) in results {
+            self.note(folder, result.map(Box::new)).await?;
+        }
+        self.drop_missing(&rows).await
+    }
+
+    /// The farm may remember plugins that are not there any more.
+    async fn drop_missing(&self, rows: &[PluginRow]) -> ApiResult<()> {
+        let there: Vec<PolicyName> = self.host.list().into_iter().filter(is_asked).map(|info| info.name).collect();
+        let names = rows.iter().filter_map(|row| PolicyName::new(row.name.clone()).ok());
+        let gone: Vec<Event> =
+            names.filter(|name| !there.contains(name)).map(|policy| Event::PolicyRemoved { policy }).collect();
+        if !gone.is_empty() {
+            self.farm.apply(gone, |_, _| ()).await?;
+        }
+        Ok(())
+    }
+
+    /// Follows the folder until the watch is dropped; its changes come out of the receiver.
+    ///
+    /// # Errors
+    /// When the folder cannot be watched, in words.
+    pub(crate) fn watch(&self) -> Result<(FolderWatch, mpsc::Receiver<FolderChange>), String> {
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let told = move |change| {
+            // The server is going down: nobody needs to know.
+            let _ = sender.blocking_send(change);
+        };
+        let watch = self.host.watch(&self.folder, told).map_err(|error| Chain(&error).to_string())?;
+        Ok((watch, changes))
+    }
+
+    /// Takes note of what has become of the folder.
+    pub(crate) async fn on_change(&self, change: FolderChange) {
+        let noted = match change {
+            FolderChange::Loaded(info) => {
+                let folder = info.folder.clone();
+                self.note(folder, Ok(info)).await
+            }
+            FolderChange::Failed { folder, error } => self.note(folder, Err(error)).await,
+            FolderChange::Removed(name) => self.note_removed(&name).await,
+        };
+        if let Err(error) = noted {
+            tracing::warn!(?error, "a change of the plugin folder was not noted");
+        }
+    }
+
+    async fn note(&self, folder: PathBuf, result: Result<Box<PluginInfo>, LoadError>) -> ApiResult<()> {
+        match result {
+            Ok(info) => self.note_loaded(&info).await,
+            Err(error) => {
+                let reason = Chain(&error).to_string();
+                tracing::warn!(reason, folder = %folder.display(), "a plugin was not loaded");
+                let text = format!("{} was not loaded: {reason}", folder_name(&folder));
+                lock(&self.broken).insert(folder, (reason, self.clock.now()));
+                self.publish(text, json!({ "state": "broken" }), Vec::new()).await
+            }
+        }
+    }
+
+    async fn note_loaded(&self, info: &PluginInfo) -> ApiResult<()> {
+        lock(&self.broken).remove(&info.folder);
+        lock(&self.loaded).insert(info.name.clone(), self.clock.now());
+        self.tell.policies.forgive(&info.name);
+        if is_asked(info) {
+            self.farm.step(Event::PolicyLoaded { policy: info.name.clone() }).await?;
+        }
+        let text = format!("{} {} was loaded", info.name, info.version);
+        self.publish(text, about(info), vec![row_of(info)]).await
+    }
+
+    async fn note_removed(&self, name: &PolicyName) -> ApiResult<()> {
+        lock(&self.loaded).remove(name);
+        self.tell.policies.forget_policy(name);
+        self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;
+        let gone = Projection::PluginRemoved { name: name.to_string() };
+        self.publish(format!("{name} was removed"), json!({ "policy": name.as_str() }), vec![gone]).await
+    }
+
+    async fn publish(&self, text: String, data: serde_json::Value, mut rows: Vec<Projection>) -> ApiResult<()> {
+        let kind = "plugin_changed".to_owned();
+        let item = FeedItem { at: self.clock.now(), kind, job: None, run: None, text, data };
+        rows.push(Projection::Feed(item.clone()));
+        let committed = self.store.write(rows).await?;
+        publish_rows(&self.tell.bus, committed.feed, &item);
+        Ok(())
+    }
+
+    /// Loads a plugin from a path, absolute or below the plugin folder.
+    ///
+    /// # Errors
+    /// `forbidden` for a path elsewhere unless `anywhere`; `bad_plugin` with the step that failed.
+    pub(crate) async fn load(&self, path: &str, anywhere: bool) -> ApiResult<PluginItem> {
+        let path = self.resolve(path, anywhere)?;
+        let host = self.host.clone();
+        let result = blocking(move || host.load(&path)).await?;
+        self.after(result).await
+    }
+
+    fn resolve(&self, path: &str, anywhere: bool) -> ApiResult<PathBuf> {
+        if path.is_empty() || path.contains('\0') {
+            return Err(ApiError::new(&codes::BAD_PLUGIN, "the path is empty or has a NUL").at("/path"));
+        }
+        let wanted = self.folder.join(path);
+        let bad = |error: std::io::Error| {
+            ApiError::new(&codes::BAD_PLUGIN, format!("{:?} cannot be read: {error}", crate::edge::names::cut(path)))
+        };
+        let real = wanted.canonicalize().map_err(bad)?;
+        let folder = self.folder.canonicalize().map_err(bad)?;
+        if !anywhere && !real.starts_with(&folder) {
+            let detail = "only an administrator may load a plugin from outside the plugin folder";
+            return Err(ApiError::new(&codes::FORBIDDEN, detail).at("/path"));
+        }
+        Ok(real)
+    }
+
+    /// Loads a plugin again from where it came from.
+    ///
+    /// # Errors
+    /// `unknown_plugin`; `bad_plugin`, and the loaded version stays in use.
+    pub(crate) async fn reload(&self, name: &str) -> ApiResult<PluginItem> {
+        let name = self.known(name)?;
+        let host = self.host.clone();
+        let result = blocking(move || host.reload(&name)).await?;
+        self.after(result).await
+    }
+
+    async fn after(&self, result: Result<PluginInfo, LoadError>) -> ApiResult<PluginItem> {
+        let info = result.map_err(|error| ApiError::new(&codes::BAD_PLUGIN, Chain(&error).to_string()))?;
+        self.note_loaded(&info).await?;
+        Ok(self.item(&info))
+    }
+
+    /// Stops asking a plugin.
+    ///
+    /// # Errors
+    /// `unknown_plugin`.
+    pub(crate) async fn disable(&self, name: &str) -> ApiResult<PluginItem> {
+        let name = self.known(name)?;
+        let info = self.host.disable(&name).map_err(unknown)?;
+        self.tell.policies.forget_policy(&name);
+        self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;
+        self.publish(format!("{name} was disabled"), about(&info), vec![row_of(&info)]).await?;
+        Ok(self.item(&info))
+    }
+
+    /// Asks a plugin again.
+    ///
+    /// # Errors
+    /// `unknown_plugin`.
+    pub(crate) async fn enable(&self, name: &str) -> ApiResult<PluginItem> {
+        let name = self.known(name)?;
+        let info = self.host.enable(&name).map_err(unknown)?;
+        self.tell.policies.forgive(&name);
+        if is_asked(&info) {
+            self.farm.step(Event::PolicyLoaded { policy: name.clone() }).await?;
+        }
+        self.publish(format!("{name} was enabled"), about(&info), vec![row_of(&info)]).await?;
+        Ok(self.item(&info))
+    }
+
+    fn known(&self, name: &str) -> ApiResult<PolicyName> {
+        let all = self.host.list();
+        if let Some(info) = all.iter().find(|info| info.name.as_str() == name) {
+            return Ok(info.name.clone());
+        }
+        let names = crate::edge::names::listed(all.iter().map(|info| info.name.to_string()));
+        let detail = format!("there is no plugin {:?}; loaded are: {names}", crate::edge::names::cut(name));
+        Err(ApiError::new(&codes::UNKNOWN_PLUGIN, detail))
+    }
+
+    /// Coverage policies that a job may name.
+    pub(crate) fn coverage_policies(&self) -> Vec<PolicyName> {
+        let installed = self.host.list().into_iter().filter(|info| info.kind == Kind::CoveragePolicy);
+        installed.map(|info| info.name).collect()
+    }
+
+    /// All plugins, and the folders whose plugin is broken.
+    pub(crate) fn list(&self) -> Vec<PluginItem> {
+        let loaded = self.host.list();
+        let mut items: Vec<PluginItem> = loaded.iter().map(|info| self.item(info)).collect();
+        for (folder, (reason, at)) in lock(&self.broken).iter() {
+            match loaded.iter().position(|info| info.folder == *folder) {
+                // The old version works on; that the new one does not is worth knowing.
+                Some(at) => items[at].reason = Some(format!("a newer version was not loaded: {reason}")),
+                None => items.push(broken_item(folder, reason, *at)),
+            }
+        }
+        items
+    }
+
+    fn item(&self, info: &PluginInfo) -> PluginItem {
+        let strikes = self.tell.policies.strikes(&info.name);
+        let (state, reason) = match info.state {
+            PluginState::Enabled => ("live", None),
+            PluginState::Disabled => ("disabled", None),
+            PluginState::Quarantined => ("quarantined", strikes.as_ref().map(|(_, reason)| reason.clone())),
+        };
+        let loaded = lock(&self.loaded).get(&info.name).copied();
+        PluginItem {
+            name: info.name.to_string(),
+            version: info.version.clone(),
+            kind: info.kind.as_str().to_owned(),
+            language: info.language.to_owned(),
+            world: info.world.clone(),
+            state: state.to_owned(),
+            reason,
+            hash: info.hash.clone(),
+            strikes: strikes.map_or(0, |(count, _)| count),
+            loaded: loaded.map(rfc3339).unwrap_or_default(),
+        }
+    }
+}
+
+const MANIFEST: &str = headend_plugin_host::manifest::MANIFEST_FILE;
+
+fn publish_rows(bus: &Bus, numbers: std::ops::Range<u64>, item: &FeedItem) {
+    for number in numbers {
+        bus.publish(FeedRow { number, item: item.clone() });
+    }
+}
+
+fn is_asked(info: &PluginInfo) -> bool {
+    info.kind == Kind::CoveragePolicy && info.state == PluginState::Enabled
+}
+
+fn row_of(info: &PluginInfo) -> Projection {
+    Projection::Plugin(PluginRow {
+        name: info.name.to_string(),
+        hash: info.hash.clone(),
+        path: info.folder.display().to_string(),
+        enabled: info.state != PluginState::Disabled,
+    })
+}
+
+fn about(info: &PluginInfo) -> serde_json::Value {
+    let state = match info.state {
+        PluginState::Enabled => "live",
+        PluginState::Disabled => "disabled",
+        PluginState::Quarantined => "quarantined",
+    };
+    json!({ "policy": info.name.as_str(), "version": info.version, "hash": info.hash, "state": state })
+}
+
+fn broken_item(folder: &Path, reason: &str, at: Timestamp) -> PluginItem {
+    PluginItem {
+        name: folder_name(folder),
+        version: String::new(),
+        kind: String::new(),
+        language: String::new(),
+        world: String::new(),
+        state: "broken".to_owned(),
+        reason: Some(reason.to_owned()),
+        hash: String::new(),
+        strikes: 0,
+        loaded: rfc3339(at),
+    }
+}
+
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn same_folder(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn unknown(error: headend_plugin_host::policy::UnknownPlugin) -> ApiError {
+    ApiError::new(&codes::UNKNOWN_PLUGIN, error.to_string())
+}
+
+/// Loading compiles and tries the plugin: not for the threads that answer requests.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> ApiResult<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal("the plugin host failed", &error))
+}

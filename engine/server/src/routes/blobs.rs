@@ -1,0 +1,136 @@
+//! Blobs and trees by hash.
+
+use std::io;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use headend_files::{BlobHash, Claim};
+use headend_wire::api::BlobAnswer;
+use headend_wire::{Problem, codes};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use tokio_util::io::{ReaderStream, StreamReader};
+
+use crate::app::Shared;
+use crate::auth::{Person, Principal};
+use crate::crash::crash_point;
+use crate::http::json::next_piece;
+use crate::http::{ApiError, ApiResult};
+
+/// Stores a blob. The bytes must have this hash.
+#[utoipa::path(put, path = "/blobs/{hash}", operation_id = "put_blob", tag = "files",
+    params(("hash" = String, Path, description = "BLAKE3 of the bytes, 64 lower-case hex digits")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = BlobAnswer), (status = "4XX", body = Problem), (status = 507, body = Problem)))]
+pub(crate) async fn put(
+    State(app): State<Shared>,
+    _person: Person,
+    Path(hash): Path<String>,
+    request: Request,
+) -> ApiResult<axum::Json<BlobAnswer>> {
+    let claim = Claim { hash: Some(hash.parse()?), size: announced(&request)? };
+    let most = app.options.limits.blob_bytes;
+    require_size(claim.size, most, "a blob")?;
+    let body = body_reader(request.into_body(), app.options.limits.body_timeout);
+    let blob = app.areas.blobs.put(claim, body).await?;
+    crash_point("files.after_put");
+    Ok(axum::Json(BlobAnswer { hash: blob.hash.to_string(), size: blob.size }))
+}
+
+/// What the client says about the length of its body.
+pub(crate) fn announced(request: &Request) -> ApiResult<Option<u64>> {
+    let Some(value) = request.headers().get(CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    length.map(Some).ok_or_else(|| ApiError::new(&codes::BAD_REQUEST, "Content-Length is no number"))
+}
+
+/// Refuses what is announced as too large before any of it is read.
+pub(crate) fn require_size(announced: Option<u64>, most: u64, what: &str) -> ApiResult<()> {
+    match announced {
+        Some(size) if size > most => {
+            Err(ApiError::new(&codes::TOO_LARGE, format!("{what} of {size} bytes; at most {most} are taken")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A body as a reader that gives up when nothing comes.
+pub(crate) fn body_reader(body: Body, pause: std::time::Duration) -> impl tokio::io::AsyncRead + Unpin {
+    StreamReader::new(Box::pin(pieces(body, pause)))
+}
+
+fn pieces(body: Body, pause: std::time::Duration) -> impl Stream<Item = io::Result<Bytes>> {
+    futures::stream::try_unfold(body, move |mut body| async move {
+        match next_piece(&mut body, pause).await {
+            Ok(Some(bytes)) => Ok(Some((bytes, body))),
+            Ok(None) => Ok(None),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the body broke off or came too slowly")),
+        }
+    })
+}
+
+/// A blob of the public area or of the caller's own; for racks: of a run that is theirs.
+#[utoipa::path(get, path = "/blobs/{hash}", operation_id = "get_blob", tag = "files",
+    params(("hash" = String, Path, description = "BLAKE3 of the bytes")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
+pub(crate) async fn get(State(app): State<Shared>, who: Principal, Path(hash): Path<String>) -> ApiResult<Response> {
+    let hash: BlobHash = hash.parse()?;
+    if !visible(&app, &who, hash).await? {
+        return Err(ApiError::not_found(format!("blob {hash}")));
+    }
+    let (file, size) = app.areas.blobs.stream(hash).await?;
+    let body = Body::from_stream(ReaderStream::with_capacity(file, 64 << 10).map_err(io::Error::other));
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_LENGTH, size.to_string()),
+        (ETAG, format!("\"{hash}\"")),
+        (CACHE_CONTROL, "private, immutable".to_owned()),
+    ];
+    Ok((StatusCode::OK, headers, body).into_response())
+}
+
+/// A tree in its canonical text: `headend-tree 1`, then `hash size path` per file.
+#[utoipa::path(get, path = "/trees/{hash}", operation_id = "get_tree", tag = "files",
+    params(("hash" = String, Path, description = "Hash of the tree")),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 404, body = Problem)))]
+pub(crate) async fn tree(State(app): State<Shared>, who: Principal, Path(hash): Path<String>) -> ApiResult<Response> {
+    let hash: BlobHash = hash.parse()?;
+    let trees = trees_of(&app, &who).await?;
+    let all = matches!(&who, Principal::Person(person) if person.admin);
+    if !all && !trees.contains(&hash) {
+        return Err(ApiError::not_found(format!("tree {hash}")));
+    }
+    let text = app.areas.tree(hash).await?.to_bytes();
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+async fn visible(app: &Shared, who: &Principal, hash: BlobHash) -> ApiResult<bool> {
+    if matches!(who, Principal::Person(person) if person.admin) {
+        return Ok(true);
+    }
+    for tree in trees_of(app, who).await? {
+        if tree == hash || app.areas.tree(tree).await?.blobs().any(|blob| blob == hash) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The trees that one may read: a person's are the newest of the public and the own area, a rack's those of its runs.
+async fn trees_of(app: &Shared, who: &Principal) -> ApiResult<Vec<BlobHash>> {
+    match who {
+        Principal::Person(person) => {
+            let public = app.areas.head(&None).await?.hash;
+            let own = app.areas.head(&Some(person.user.clone())).await?.hash;
+            Ok(vec![public, own])
+        }
+        Principal::Rack(rack) => {
+            let rack = rack.rack;
+            let pinned = app.farm.read(move |view| super::exchange::pinned_trees(view, rack)).await?;
+            Ok(pinned.iter().filter_map(|text| text.parse().ok()).collect())
+        }
+    }
+}

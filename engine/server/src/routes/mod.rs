@@ -1,0 +1,164 @@
+//! The resources, each route in the group that says whom it serves.
+
+pub(crate) mod artifacts;
+mod blobs;
+mod duts;
+mod events;
+pub(crate) mod exchange;
+mod files;
+mod info;
+pub(crate) mod jobs;
+mod plugins;
+pub(crate) mod racks;
+mod why;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Shared;
+use crate::auth::gate;
+use crate::http::{guard, headers, problem};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Headend", description = "Remote job dispatcher and plugin host for device labs.", version = "1"),
+    components(schemas(headend_wire::Problem)),
+    tags((name = "jobs"), (name = "files"), (name = "racks"), (name = "duts"), (name = "plugins"), (name = "events"),
+        (name = "runs"), (name = "server"))
+)]
+struct Document;
+
+/// People with a token.
+fn for_people() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::submit, jobs::list))
+        .routes(routes!(jobs::detail))
+        .routes(routes!(jobs::kill))
+        .routes(routes!(why::why))
+        .routes(routes!(files::list))
+        .routes(routes!(files::missing))
+        .routes(routes!(files::commit))
+        .routes(routes!(blobs::put))
+        .routes(routes!(racks::list))
+        .routes(routes!(duts::list))
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::load))
+        .routes(routes!(events::watch))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get))
+        .routes(routes!(info::server))
+        .route_layer(from_fn(gate::people))
+}
+
+/// Administrators.
+fn for_admins() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(racks::drain))
+        .routes(routes!(racks::clear))
+        .routes(routes!(racks::token))
+        .routes(routes!(duts::create))
+        .routes(routes!(duts::place))
+        .routes(routes!(plugins::reload))
+        .routes(routes!(plugins::disable))
+        .routes(routes!(plugins::enable))
+        .routes(routes!(info::token))
+        .route_layer(from_fn(gate::admins))
+}
+
+/// Racks.
+fn for_racks() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(exchange::exchange))
+        .routes(routes!(artifacts::put))
+        .route_layer(from_fn(gate::racks))
+}
+
+/// People and racks.
+fn for_both() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(blobs::get)).routes(routes!(blobs::tree)).route_layer(from_fn(gate::anybody))
+}
+
+/// Whoever holds a one-use token; the handler looks at it.
+fn for_newcomers() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(racks::enrol))
+}
+
+/// What tells only that the server is there, and what it counts (behind the gate).
+fn top() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(info::healthz))
+        .routes(routes!(info::readyz))
+        .routes(routes!(info::version))
+        .routes(routes!(info::metrics))
+}
+
+fn described() -> OpenApiRouter<Shared> {
+    let api = for_people().merge(for_admins()).merge(for_racks()).merge(for_both()).merge(for_newcomers());
+    OpenApiRouter::with_openapi(Document::openapi()).merge(top()).nest("/api/v1", api)
+}
+
+/// The description of all routes, OpenAPI 3.1, as committed in `openapi.json`.
+pub fn openapi_json() -> String {
+    let (_, api) = described().split_for_parts();
+    let mut text = api.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// All routes with all that stands before them.
+pub(crate) fn router(app: Shared) -> Router {
+    let (routes, api) = described().split_for_parts();
+    let description: Arc<str> = api.to_json().unwrap_or_default().into();
+    let describe = move || {
+        let description = description.clone();
+        async move { ([(CONTENT_TYPE, "application/json")], description.to_string()).into_response() }
+    };
+    routes
+        .route("/api/openapi.json", axum::routing::get(describe).route_layer(from_fn(gate::people)))
+        .fallback(problem::no_route)
+        // From the last to the first that sees a request.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), gate::authenticate))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .layer(CatchPanicLayer::custom(headers::after_panic))
+        .layer(from_fn(problem::never_plain))
+        .layer(from_fn(headers::on_every_answer))
+        .layer(from_fn_with_state(app.clone(), count))
+        .with_state(app)
+}
+
+async fn count(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    app.counters.requests.fetch_add(1, Ordering::Relaxed);
+    if response.status().is_server_error() {
+        app.counters.failures.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_description_is_the_one_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let now = super::openapi_json();
+        if std::env::var_os("HEADEND_RENEW").is_some() {
+            std::fs::write(path, &now).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == now,
+            "openapi.json is not what the code says; renew it with `HEADEND_RENEW=1 cargo test -p headend-server --lib`"
+        );
+    }
+}

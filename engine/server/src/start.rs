@@ -1,0 +1,347 @@
+//! Starting and stopping: the order in which the parts come up, and go down again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use headend_files::{BlobOptions, BlobStore, FilesError};
+use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
+use headend_scheduler::Event;
+use headend_store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Counters, Shared};
+use crate::auth::Person;
+use crate::auth::tokens::{Secret, Tokens, admin_name};
+use crate::clock::Clock;
+use crate::events::Bus;
+use crate::farm_loop::{self, FarmHandle, LoopFailure, LoopParts, Recorder, RecoverError, Tell};
+use crate::files::Areas;
+use crate::http::guard::AllowedHosts;
+use crate::http::listener;
+use crate::options::{AuthMode, ServeOptions};
+use crate::policies::PolicyDesk;
+use crate::policies::plugins::{HostMaker, Plugins, start_host};
+use crate::racks::Board;
+use crate::routes;
+
+/// File in the data folder with the administrator's token.
+const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// Answers of policies that may wait for the loop.
+const POLICY_ANSWERS: usize = 4_096;
+/// Answers taken to the loop in one go.
+const POLICY_BATCH: usize = 256;
+
+/// Why a server does not start, or has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Open mode on an address that others can reach.
+    #[error("auth mode `open` serves anybody and is refused on {listen}; listen on loopback, use tokens, or force it")]
+    OpenNotLoopback {
+        /// Where it was to listen.
+        listen: SocketAddr,
+    },
+    /// The address cannot be used.
+    #[error("cannot listen on {listen}; is another server running there?")]
+    Listen {
+        /// Where it was to listen.
+        listen: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file or folder of the data folder cannot be used.
+    #[error("cannot use {}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store cannot be opened or used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blobs cannot be opened.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The farm cannot be rebuilt.
+    #[error("the scheduler's state cannot be rebuilt")]
+    Recover(#[from] RecoverError),
+    /// The plugin host cannot start.
+    #[error("the plugin host cannot start: {0}")]
+    Plugins(String),
+    /// A step of the start was refused.
+    #[error("the start was refused: {0}")]
+    Refused(String),
+    /// The loop has ended by a failure.
+    #[error("the server has stopped")]
+    Loop(#[source] LoopFailure),
+    /// A part of the server has panicked: our own bug.
+    #[error("a part of the server has panicked; the log tells more")]
+    Panic,
+}
+
+/// A server.
+pub struct Server;
+
+/// A running server. Dropping it does not stop it; see [`ServerHandle::shutdown`].
+pub struct ServerHandle {
+    address: SocketAddr,
+    admin_token: Secret,
+    app: Shared,
+    stop: Stops,
+    tasks: Tasks,
+}
+
+/// What each part listens to, in the order of a shutdown.
+#[derive(Clone, Default)]
+struct Stops {
+    /// No more connections; long polls and streams end.
+    accept: CancellationToken,
+    /// The loop ends once all that waits is done.
+    farm: CancellationToken,
+}
+
+struct Tasks {
+    listener: JoinHandle<()>,
+    farm: JoinHandle<Result<(), LoopFailure>>,
+    helpers: Vec<JoinHandle<()>>,
+    watch: Option<FolderWatch>,
+}
+
+impl Server {
+    /// Opens the data folder, goes on where the last life ended, and listens.
+    ///
+    /// # Errors
+    /// [`ServeError`], with nothing left running.
+    pub async fn start(options: ServeOptions) -> Result<ServerHandle, ServeError> {
+        if options.auth == AuthMode::Open && !options.listen.ip().is_loopback() {
+            return Err(ServeError::OpenNotLoopback { listen: options.listen });
+        }
+        private_folder(&options.data)?;
+        private_folder(&options.run_folder())?;
+        let store = Store::open(&options.data).await?;
+        match bring_up(options, store.clone()).await {
+            Ok(handle) => Ok(handle),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, ServeError> {
+    let blob_options = BlobOptions { durable: true, limit: options.limits.blob_bytes };
+    let blobs = BlobStore::open(options.data.join("blobs"), blob_options)?;
+    let areas = Arc::new(Areas::open(store.clone(), blobs).await?);
+    let recovered = farm_loop::recover(&store, &options.farm).await?;
+    let clock = Clock::starting_at_or_after(recovered.at);
+    load_areas(&areas, &recovered.farm).await?;
+    let host = start_host(&options).map_err(ServeError::Plugins)?;
+    let (answers, answered) = mpsc::channel(POLICY_ANSWERS);
+    let desk = PolicyDesk::start(Arc::new(HostMaker(host.clone())), clock, answers)
+        .map_err(|source| ServeError::Plugins(source.to_string()))?;
+    let tell = Arc::new(Tell { bus: Bus::after(store.last_feed().await?), board: Board::default(), policies: desk });
+    let tokens = Tokens::load(store.clone()).await?;
+    let admin_token = admin_token(&options.data, &tokens).await?;
+    let listener = listen(options.listen).await?;
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { listen: options.listen, source })?;
+
+    let stop = Stops::default();
+    let (farm, commands) = FarmHandle::new();
+    let parts = LoopParts {
+        store: store.clone(),
+        recovered,
+        config: options.farm.clone(),
+        clock,
+        commands,
+        recorder: Recorder::new(areas.clone()),
+        tell: tell.clone(),
+        snapshot_every: options.snapshot_every,
+        stop: stop.farm.clone(),
+    };
+    let farm_task = tokio::spawn(farm_loop::run(parts));
+    let started = Event::ServerStarted { config: options.farm.clone() };
+    farm.step(started).await.map_err(|error| ServeError::Refused(error.to_string()))?;
+    let plugins =
+        Arc::new(Plugins::new(host, options.plugin_folder(), store.clone(), farm.clone(), tell.clone(), clock));
+    plugins.load_all().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
+    let (watch, changes) = plugins.watch().map_err(ServeError::Plugins)?;
+    let helpers = vec![
+        tokio::spawn(take_answers(answered, farm.clone(), stop.farm.clone())),
+        tokio::spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone())),
+    ];
+    let allowed_hosts = AllowedHosts::new(address, &options.allow_hosts);
+    let limits = options.limits;
+    let app = Arc::new(App {
+        options,
+        farm,
+        store,
+        areas,
+        tokens,
+        tell,
+        plugins,
+        allowed_hosts,
+        clock,
+        started: clock.now(),
+        stop: stop.accept.clone(),
+        counters: Counters::default(),
+    });
+    let serving = listener::serve(listener, routes::router(app.clone()), limits, stop.accept.clone());
+    let listener = tokio::spawn(serving);
+    tracing::info!(%address, "listening");
+    let tasks = Tasks { listener, farm: farm_task, helpers, watch: Some(watch) };
+    Ok(ServerHandle { address, admin_token, app, stop, tasks })
+}
+
+fn private_folder(path: &Path) -> Result<(), ServeError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| ServeError::Folder { path: path.into(), source })
+}
+
+/// Runs of open jobs are pinned from memory: the areas of their owners have to be there.
+async fn load_areas(areas: &Areas, farm: &headend_scheduler::Farm) -> Result<(), ServeError> {
+    let owners: std::collections::BTreeSet<_> = farm.open_jobs().map(|job| job.spec.owner.clone()).collect();
+    for key in std::iter::once(None).chain(owners.into_iter().map(Some)) {
+        areas.head(&key).await.map_err(|error| ServeError::Refused(error.to_string()))?;
+    }
+    Ok(())
+}
+
+async fn listen(listen: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { listen, source })
+}
+
+/// The administrator's token: made at the first start, kept in a file that only this user can read.
+async fn admin_token(data: &Path, tokens: &Tokens) -> Result<Secret, ServeError> {
+    let path = data.join(ADMIN_TOKEN_FILE);
+    let fail = |source| ServeError::Folder { path: path.clone(), source };
+    if let Ok(text) = tokio::fs::read_to_string(&path).await {
+        let token = Secret::from_text(&text);
+        if tokens.principal(&token, crate::clock::wall_now()).is_some() {
+            return Ok(token);
+        }
+    }
+    let token = Secret::new("admin").map_err(fail)?;
+    let user = admin_name().map_err(|error| ServeError::Refused(error.to_string()))?;
+    tokens.add_person(&token, &Person { user, admin: true }).await?;
+    write_private(&path, token.reveal()).map_err(fail)?;
+    Ok(token)
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let temporary = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+/// Takes what policies answer to the farm.
+async fn take_answers(mut answers: mpsc::Receiver<Event>, farm: FarmHandle, stop: CancellationToken) {
+    let mut batch = Vec::with_capacity(POLICY_BATCH);
+    loop {
+        tokio::select! {
+            count = answers.recv_many(&mut batch, POLICY_BATCH) => if count == 0 { return },
+            () = stop.cancelled() => return,
+        }
+        // An answer that the journal does not take is as good as none: the farm's deadline passes the policy over.
+        if let Err(error) = farm.apply(std::mem::take(&mut batch), |_, _| ()).await {
+            tracing::warn!(%error, "answers of policies were lost");
+        }
+    }
+}
+
+async fn follow_plugins(mut changes: mpsc::Receiver<FolderChange>, plugins: Arc<Plugins>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Some(change) => plugins.on_change(change).await,
+                None => return,
+            },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl ServerHandle {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The administrator's token of this data folder.
+    pub fn admin_token(&self) -> &str {
+        self.admin_token.reveal()
+    }
+
+    /// A one-use token with which a rack can enrol within the hour.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn new_enrol_token(&self) -> Result<String, ServeError> {
+        let made = routes::racks::new_enrol_token(&self.app).await;
+        made.map(|(token, _)| token.reveal().to_owned()).map_err(|error| ServeError::Refused(error.to_string()))
+    }
+
+    /// Stops in order: no more connections, open requests end, the loop takes what waits, a snapshot is kept.
+    ///
+    /// # Errors
+    /// [`ServeError::Loop`] when the journal failed on the way.
+    pub async fn shutdown(self) -> Result<(), ServeError> {
+        self.stop.accept.cancel();
+        self.end().await
+    }
+
+    /// Runs until the server fails, or until `asked` resolves; then stops in order.
+    ///
+    /// # Errors
+    /// [`ServeError::Loop`] when the journal failed, [`ServeError::Panic`] when a part broke.
+    pub async fn wait(mut self, asked: impl Future<Output = ()>) -> Result<(), ServeError> {
+        tokio::select! {
+            () = asked => self.shutdown().await,
+            ended = &mut self.tasks.farm => {
+                self.stop.accept.cancel();
+                let _ = self.tasks.listener.await;
+                self.stop.farm.cancel();
+                self.app.store.close().await;
+                flatten(ended)
+            }
+        }
+    }
+
+    async fn end(self) -> Result<(), ServeError> {
+        let Tasks { listener, farm, helpers, watch } = self.tasks;
+        let listened = listener.await;
+        // Its thread may be in the middle of a load, which ends by itself.
+        let watch_ended = tokio::task::spawn_blocking(move || drop(watch)).await;
+        self.stop.farm.cancel();
+        for helper in helpers {
+            let _ = helper.await;
+        }
+        let ended = flatten(farm.await);
+        self.app.store.close().await;
+        ended?;
+        listened.and(watch_ended).map_err(|_| ServeError::Panic)
+    }
+}
+
+fn flatten(ended: Result<Result<(), LoopFailure>, tokio::task::JoinError>) -> Result<(), ServeError> {
+    match ended {
+        Ok(result) => result.map_err(ServeError::Loop),
+        Err(_) => Err(ServeError::Panic),
+    }
+}
