@@ -93,7 +93,9 @@ impl BlobStore {
             std::fs::remove_dir_all(&temporary).map_err(FilesError::io("clear", &temporary))?;
         }
         private_folder(&temporary)?;
-        Ok(Self { inner: Arc::new(Inner { root, options, sweeping: RwLock::new(()) }) })
+        let inner = Inner { root, options, sweeping: RwLock::new(()) };
+        inner.make_shards()?;
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Stores what a stream brings: whole and checked, or not at all. A blob that is there already is kept as it is.
@@ -220,6 +222,18 @@ impl Inner {
     fn path_of(&self, hash: BlobHash) -> PathBuf {
         let name = hash.to_string();
         self.root.join(&name[..2]).join(&name[2..])
+    }
+
+    /// Makes the folders `00` to `ff` at once: one flush now instead of one at the first blob in each.
+    fn make_shards(&self) -> Result<(), FilesError> {
+        let last = self.root.join("ff");
+        if !self.options.durable || last.exists() {
+            return Ok(());
+        }
+        for shard in 0..=255 {
+            private_folder(&self.root.join(format!("{shard:02x}")))?;
+        }
+        self.sync_folder(&self.root)
     }
 
     fn open(&self, hash: BlobHash) -> Result<(File, u64), FilesError> {
