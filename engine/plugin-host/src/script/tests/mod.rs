@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod corpus;
+mod examples;
 mod pace;
 mod rack;
 mod stories;

@@ -22,8 +22,9 @@ fn one_process_serves_many_runs_of_each_language() {
     fs::write(&silent, "").unwrap();
     let wasm = assembled(folder.path(), "never-reports");
     let reports = assembled(folder.path(), "reports-twice");
+    let example = super::examples::built("noop.wasm");
     let mut guest = Guest::start(None);
-    for script in [&silent, &rhai, &wasm, &reports] {
+    for script in [&silent, &rhai, &wasm, &reports].into_iter().chain(&example) {
         let mut times: Vec<Duration> = (0..runs()).map(|_| timed(&mut guest, script)).collect();
         times.sort_unstable();
         let (least, middle) = (times[0], times[times.len() / 2]);

@@ -159,3 +159,30 @@ fn compiled_scripts_are_kept_on_disk_and_a_damaged_one_is_made_again() {
 fn a_guest_goes_when_the_rack_hangs_up_between_runs() {
     assert_eq!(Guest::start(None).finish().0, Some(0));
 }
+
+#[test]
+fn a_parser_that_cannot_be_interrupted_is_ended_with_its_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("long.rhai");
+    fs::write(&script, "1;".repeat(30_000)).unwrap();
+    let mut guest = Guest::start(None);
+    let limits = GuestLimits { cpu_ms: 1, ..GuestLimits::default() };
+    let (outcome, _) = guest.run(session(&script, &[]), &limits);
+    let Outcome::Said(ScriptEnd::Limit(text)) = outcome else { panic!("{outcome:?}") };
+    assert!(text.starts_with("cpu_ms: reading the script took more than 1 ms"), "{text}");
+    assert_eq!(guest.finish().0, Some(3));
+}
+
+#[test]
+fn a_limited_guest_goes_and_a_crashed_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, next) = (folder.path().join("menu.rhai"), folder.path().join("next.rhai"));
+    fs::write(&next, "").unwrap();
+    for (source, stays) in [("throw 1;", true), ("fn f() { f() } f();", false)] {
+        fs::write(&script, source).unwrap();
+        let mut guest = Guest::start(None);
+        guest.run(session(&script, &[]), &GuestLimits::default());
+        let (outcome, _) = guest.run(session(&next, &[]), &GuestLimits::default());
+        assert_eq!(outcome == Outcome::Said(ScriptEnd::Finished), stays, "{source}: {outcome:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! The examples do what their README says.
+//!
+//! The Rust ones are built beforehand, by `cargo build --release --target wasm32-unknown-unknown` in `examples/`.
+
+use std::path::{Path, PathBuf};
+
+use headend_wire::session::{Call, GuestLimits, ScriptEnd};
+
+use super::rack::{Guest, Outcome, Seen, session};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn run(script: &Path, args: &[&str]) -> Seen {
+    let (outcome, seen) = Guest::start(None).run(session(script, args), &GuestLimits::default());
+    assert_eq!(outcome, Outcome::Said(ScriptEnd::Finished));
+    seen
+}
+
+/// A built example. `None`, told on standard error, where it was not built; that is an error under CI.
+pub(super) fn built(name: &str) -> Option<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(FOLDER).join("target"), PathBuf::from);
+    let places = [target, Path::new(FOLDER).join("target")];
+    let files = places.map(|place| place.join("wasm32-unknown-unknown/release").join(name));
+    let found = files.into_iter().find(|file| file.exists());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{name} is not built");
+        eprintln!("skipped: {name} is not built; build the workspace in examples/ for wasm32-unknown-unknown");
+    }
+    found
+}
+
+fn count(seen: &Seen, is: impl Fn(&Call) -> bool) -> usize {
+    seen.calls.iter().filter(|call| is(call)).count()
+}
+
+#[test]
+fn rhai_zap_captures_every_channel() {
+    let seen = run(&Path::new(FOLDER).join("rhai-zap/zap.rhai"), &["2"]);
+    assert_eq!(seen.result, Some(111));
+    assert_eq!(count(&seen, |call| matches!(call, Call::Capture { .. })), 4);
+    assert_eq!(count(&seen, |call| matches!(call, Call::EndStep { result: 111, .. })), 4);
+    assert_eq!(count(&seen, |call| matches!(call, Call::EndRegion { .. })), 3);
+}
+
+#[test]
+fn wasm_menu_walks_down_and_up() {
+    let Some(script) = built("wasm_menu.wasm") else { return };
+    let seen = run(&script, &["2"]);
+    assert_eq!(seen.result, Some(111));
+    assert_eq!(count(&seen, |call| matches!(call, Call::Capture { .. })), 5);
+    assert_eq!(count(&seen, |call| matches!(call, Call::EndStep { result: 111, .. })), 4);
+    assert_eq!(count(&seen, |call| matches!(call, Call::EndRegion { .. })), 4);
+}
+
+#[test]
+fn wasm_menu_says_what_is_wrong_with_its_argument() {
+    let Some(script) = built("wasm_menu.wasm") else { return };
+    let (outcome, seen) = Guest::start(None).run(session(&script, &["many"]), &GuestLimits::default());
+    let expected = "wasm_menu.wasm: `many` is not a number of menu entries (test)";
+    assert_eq!(outcome, Outcome::Said(ScriptEnd::Crashed(expected.into())));
+    assert_eq!(seen.result, None);
+}
+
+#[test]
+fn noop_reports_in_both_languages() {
+    assert_eq!(run(&Path::new(FOLDER).join("noop/noop.rhai"), &[]).result, Some(111));
+    if let Some(script) = built("noop.wasm") {
+        assert_eq!(run(&script, &[]).result, Some(111));
+    }
+}
