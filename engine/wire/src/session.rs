@@ -106,7 +106,7 @@ pub struct SessionInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestLimits {
-    /// Script operations (Rhai) or fuel (WASM); 0: none allowed.
+    /// Script operations (Rhai; WASM is bounded by `cpu_ms`); 0: none allowed.
     pub operations: u64,
     /// Memory of the script, in bytes.
     pub memory_bytes: u64,
