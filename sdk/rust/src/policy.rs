@@ -24,7 +24,9 @@ pub mod coverage;
 pub mod queue;
 
 pub use books::Books;
-pub use coverage::bindings::headend::policy::types::{Change, Ending, Instant, Place, Placement, Plan, Target, TargetIx, Test, TestIx};
+pub use coverage::bindings::headend::policy::types::{
+    Change, Ending, Instant, Place, Placement, Plan, Target, TargetIx, Test, TestIx,
+};
 pub use queue::bindings::exports::headend::policy::queue::Job;
 
 /// A policy that spreads the tests of a job over its targets. One value serves one plan; calls come one after another.
@@ -83,7 +85,7 @@ macro_rules! export_queue_policy {
     ($policy:ty) => {
         const _: () = {
             type Exported = $crate::policy::queue::Adapter<$policy>;
-            $crate::policy::queue::bindings::export!(Exported with_types_in $crate::policy::queue::bindings);
+    $crate::policy::queue::bindings::export!(Exported with_types_in $crate::policy::queue::bindings);
         };
     };
 }

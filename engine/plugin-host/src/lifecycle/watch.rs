@@ -166,7 +166,7 @@ impl Follower {
     }
 
     fn load(&mut self, folder: PathBuf) {
-        let loaded = self.host.from_folder(&folder);
+        let loaded = self.host.loaded_from(&folder);
         if loaded.as_ref().is_some_and(|(_, hash)| self.host.hash_of(&folder).as_ref() == Some(hash)) {
             return; // Touched, not changed.
         }
@@ -190,7 +190,7 @@ impl Follower {
     }
 
     fn unload(&mut self, folder: &Path) {
-        if let Some((name, _)) = self.host.from_folder(folder)
+        if let Some((name, _)) = self.host.loaded_from(folder)
             && self.host.remove(&name).is_ok()
         {
             (self.told)(FolderChange::Removed(name));

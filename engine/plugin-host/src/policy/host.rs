@@ -359,7 +359,7 @@ impl PolicyHost {
     }
 
     /// The plugin that came from a folder: its name, and the hash of manifest and code.
-    pub(crate) fn from_folder(&self, folder: &Path) -> Option<(PolicyName, String)> {
+    pub(crate) fn loaded_from(&self, folder: &Path) -> Option<(PolicyName, String)> {
         let plugins = self.plugins();
         let plugin = plugins.values().find(|plugin| plugin.current.folder == folder)?;
         Some((plugin.current.manifest.name.clone(), plugin.current.hash.clone()))

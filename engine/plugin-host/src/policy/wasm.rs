@@ -256,7 +256,7 @@ impl Guest {
             }
             Some(trap) => PolicyFault::Failed { plugin, call, what: trap.to_string() },
             None if is_too_large(error) => PolicyFault::AnswerTooLarge { plugin, call, most: MAX_ANSWER },
-            None => PolicyFault::Failed { plugin, call, what: cut(&format!("{error:#}"), 1_000).into() },
+            None => PolicyFault::Failed { plugin, call, what: cut(&error.root_cause().to_string(), 1_000).into() },
         }
     }
 

@@ -21,7 +21,7 @@ const CHILD_MEMORY: u64 = 1 << 30;
 /// CPU time of the child in seconds.
 const CHILD_CPU_S: u64 = 30;
 /// Wall-clock time of the child.
-const CHILD_DEADLINE: Duration = Duration::from_secs(60);
+const CHILD_DEADLINE: Duration = Duration::from_mins(1);
 /// Largest machine code taken from the child in bytes.
 const MAX_OUTPUT: u64 = 512 << 20;
 /// Largest error text taken from the child in bytes.

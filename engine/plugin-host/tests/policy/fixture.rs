@@ -1,5 +1,6 @@
 //! Guests written by hand: core modules as text, with the contract's WIT embedded, so that the host makes components of them.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use wit_component::{StringEncoding, embed_component_metadata};
@@ -38,13 +39,10 @@ impl Fixture<'_> {
     fn text(&self) -> String {
         let Self { imports, module, build, propose, .. } = self;
         let pages = self.pages.max(1);
-        let bytes: String = self
-            .answer
-            .iter()
-            .flat_map(|(test, target)| [*test, *target])
-            .flat_map(u32::to_le_bytes)
-            .map(|byte| format!("\\{byte:02x}"))
-            .collect();
+        let mut bytes = String::new();
+        for byte in self.answer.iter().flat_map(|(test, target)| [*test, *target]).flat_map(u32::to_le_bytes) {
+            let _ = write!(bytes, "\\{byte:02x}");
+        }
         let len = self.answer_len.unwrap_or(self.answer.len() as u32);
         format!(
             r#"(module

@@ -193,7 +193,7 @@ fn the_log_must_be_asked_for() {
 fn a_flood_of_log_lines_is_dropped_and_the_call_goes_on() {
     let propose = "(local $left i32) (local.set $left (i32.const 100000))
         (loop $again
-            (call $line (i32.const 0) (i32.const 4000))
+            (call $line (i32.const 8192) (i32.const 4000))
             (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))";
     let lab = Lab::new();
     let fixture = Fixture { imports: LOG, propose, ..Fixture::default() };

@@ -60,7 +60,11 @@ impl Lab {
         let source = workspace().join("plugins/policies").join(name);
         let manifest = fs::read_to_string(source.join("headend-plugin.toml")).unwrap();
         let file = manifest.lines().find_map(|line| line.strip_prefix("file = ")).unwrap().trim_matches('"').to_owned();
-        let code = if file.ends_with(".wasm") { guest(&file) } else { source.join(&file) };
+        let code = if Path::new(&file).extension().is_some_and(|end| end == "wasm") {
+            guest(&file)
+        } else {
+            source.join(&file)
+        };
         let folder = self.plugins().join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::copy(&code, folder.join(&file)).unwrap();
@@ -121,7 +125,7 @@ pub(crate) fn free(targets: &[u32]) -> Vec<TargetIx> {
 
 /// Waits for something that must come to be. The limit is for a machine that is stuck, not for one that is slow.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(120);
+    let end = Instant::now() + Duration::from_mins(2);
     loop {
         if let Some(found) = look() {
             return found;

@@ -142,7 +142,9 @@ fn somewhere(books: &PlainBooks, news: &[Placement], targets: u32) -> Option<Pla
     let pairs =
         books.order.iter().rev().flat_map(|test| (0..targets).map(|n| Placement { test: *test, target: TargetIx(n) }));
     let mut books = books.clone();
-    news.iter().for_each(|placement| books.start(*placement));
+    for placement in news {
+        books.start(*placement);
+    }
     pairs.filter(|pair| books.runs_left(pair.test) > 0).find(|pair| !books.was_on(pair.test, pair.target))
 }
 

@@ -101,11 +101,7 @@ impl Books {
     }
 
     /// One test per free target, each choice seeing those before it; the books are as before afterwards.
-    pub fn propose(
-        &mut self,
-        free: &[TargetIx],
-        choose: impl Fn(&Self, TargetIx) -> Option<TestIx>,
-    ) -> Vec<Placement> {
+    pub fn propose(&mut self, free: &[TargetIx], choose: impl Fn(&Self, TargetIx) -> Option<TestIx>) -> Vec<Placement> {
         let mut answer = Vec::with_capacity(free.len());
         for &target in free {
             if let Some(test) = choose(self, target) {

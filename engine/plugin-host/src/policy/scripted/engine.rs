@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_could_hurt_the_process_is_not_there() {
-        assert!(fails("let s = \"eval(s)\"; eval(s)").contains("reserved"), "{}", fails("eval(\"1\")"));
+        assert!(fails("let s = \"eval(s)\"; eval(s)").contains("'eval' is disabled"));
         for source in
             ["sleep(60)", "let s = \"a\"; s.replace(\"a\", \"b\")", "let s = \"\"; s.pad(1000, \"x\")", "timestamp()"]
         {
@@ -73,6 +73,7 @@ mod tests {
         }
         assert!(fails("loop {}").contains("operations"));
         assert!(fails("fn f(n) { f(n + 1) } f(0)").contains("Stack overflow"));
-        assert!(fails("import \"x\" as x;").contains("reserved"), "{}", fails("import \"x\" as x;"));
+        let import = fails("import \"x\" as x;");
+        assert!(import.contains("import"), "{import}");
     }
 }

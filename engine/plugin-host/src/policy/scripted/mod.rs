@@ -178,7 +178,9 @@ impl Inner {
                 let what = format!("its process ended with {status}; it may use {} MiB", self.limits.memory_mib);
                 PolicyFault::Failed { plugin, call, what }
             }
-            ChildFault::Start(error) => self.failed(call, format!("cannot start {:?}: {error}", self.guest.program)),
+            ChildFault::Start(error) => {
+                self.failed(call, format!("cannot start {}: {error}", self.guest.program.display()))
+            }
             ChildFault::Garbled(what) => self.failed(call, format!("its process talks nonsense: {what}")),
         }
     }
