@@ -62,6 +62,7 @@ class Host:
                           "under_daemon": True}, **info)
         self.refuse, self.hang_up_on, self.garbage_on = {}, None, None
         self.dead_keys = set()
+        self.alarm = None
         self._connected, self._reserved, self._result = False, [], None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.path)
@@ -145,7 +146,14 @@ class Host:
         special = getattr(self, "_do_" + name, None)
         return special(**args) if special else None
 
+    def _do_wait(self, ms):
+        # In the middle of the script's call: it is waiting for this answer.
+        if self.alarm:
+            os.kill(self.alarm, signal.SIGALRM)
+
     def _do_connect(self, server, description):
+        if description.startswith("alarm "):
+            self.alarm = int(description.split()[1])
         before, self._connected = self._connected, True
         return not before
 

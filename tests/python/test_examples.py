@@ -1,5 +1,41 @@
-"""The examples run as they stand."""
+"""The examples run as they stand, from the warm interpreter."""
+
+import os
+
+from support import ROOT, Host, WithFolder, Zygote
+
+EXAMPLES = os.path.join(ROOT, "examples")
 
 
-class Cases:
-    pass
+class Cases(WithFolder):
+    """For one interpreter, `self.python`."""
+
+    def play(self, folder, script, args=()):
+        host = Host(self.folder)
+        self.addCleanup(host.close)
+        zygote = Zygote(self.python, self.folder)
+        self.addCleanup(zygote.close)
+        home = os.path.join(EXAMPLES, folder)
+        how, printed = zygote.end(zygote.fork(None, script=os.path.join(home, script), cwd=home, args=list(args),
+                                              env=host.environment()))
+        self.assertEqual((how.get("code"), how.get("leaked")), (0, 0), printed)
+        self.assertEqual(host.faults, [])
+        return host, printed
+
+    def test_zap(self):
+        if self.number[0] == 2:
+            self.skipTest("a Python 3 script")
+        host, printed = self.play("python-zap", "zap.py", ["5", "17"])
+        self.assertEqual(host.calls[-1], ("result", {"code": 111, "comment": None}))
+        self.assertEqual([args["key"] for name, args in host.calls if name == "press"],
+                         ["5", "Ok", "1", "7", "Ok", "Channel+", "Menu"])
+        self.assertEqual(sorted(os.listdir(host.out)), ["1-channel-17.png", "1-channel-5.png", "1-menu.png"])
+        self.assertIn("rack1:8001", printed)
+
+    def test_legacy(self):
+        if self.number[0] != 2:
+            self.skipTest("a Python 2.7 script")
+        host, printed = self.play("python27-legacy", "menu_walk.py", ["a b"])
+        self.assertEqual(host.calls[-1], ("result", {"code": 111, "comment": None}))
+        self.assertIn("arguments: ['a b']\npublic files: /area/public\nreally on ['rack1:8001', [7, 9]]\nslot 1 captured",
+                      printed)

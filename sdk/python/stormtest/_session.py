@@ -8,11 +8,16 @@ lock or the socket.
 from __future__ import absolute_import
 
 import errno
-import fcntl
 import json
 import os
 import socket
 import threading
+
+try:
+    import fcntl
+except ImportError:
+    # No Linux and no macOS: the package can be imported, and a connect says what is missing.
+    fcntl = None
 
 from stormtest._text import to_native
 from stormtest.errors import CallRefused, SessionLost, StormTestError, WrongProcess
@@ -151,9 +156,7 @@ class Session(object):
     def _connected(self, path):
         try:
             plug = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            descriptor = plug.fileno()
-            # Programs that the script starts must not hold the session open (Python 2 would hand it on).
-            fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+            _keep_from_children(plug.fileno())
             _retry(plug.connect, path)
             return plug
         except (socket.error, AttributeError) as error:
@@ -163,6 +166,12 @@ class Session(object):
         self._lost = ("the rack's session at %s is gone: %s. The run cannot go on; "
                       "see the rack's log for the reason" % (self._path, what))
         return SessionLost(self._lost)
+
+
+def _keep_from_children(descriptor):
+    """Programs that the script starts must not hold the session open (Python 2 would hand it on)."""
+    if fcntl is not None:
+        fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.fcntl(descriptor, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
 
 
 def _line(message):
