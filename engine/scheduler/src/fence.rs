@@ -185,10 +185,6 @@ impl Fence {
     }
 
     fn expire(&mut self, now: Timestamp, out: &mut Vec<FenceAction>) {
-        #[cfg(feature = "mutants")]
-        if self.mutant == Some(crate::mutant::Mutant::NoSelfStop) {
-            return;
-        }
         for (run, held) in &mut self.held {
             if held.deadline > now || held.stopping == Some(StopReason::LeaseExpired) {
                 continue;
@@ -197,6 +193,10 @@ impl Fence {
             if held.stopping.replace(StopReason::LeaseExpired).is_none() {
                 out.push(FenceAction::Stop { run: *run, why: StopReason::LeaseExpired });
             }
+        }
+        #[cfg(feature = "mutants")]
+        if self.mutant == Some(crate::mutant::Mutant::NoSelfStop) {
+            out.clear();
         }
     }
 
@@ -278,7 +278,10 @@ impl Fence {
             let slot = self.slots.get(&target.slot).copied().unwrap_or_default();
             let dut = self.duts.get(&target.dut).copied().unwrap_or_default();
             if target.slot_epoch <= slot {
-                return Some(format!("epoch {} of slot {} was seen before (last {})", target.slot_epoch.0, target.slot, slot.0));
+                return Some(format!(
+                    "epoch {} of slot {} was seen before (last {})",
+                    target.slot_epoch.0, target.slot, slot.0
+                ));
             }
             (target.dut_epoch <= dut)
                 .then(|| format!("epoch {} of DUT {} was seen before (last {})", target.dut_epoch.0, target.dut, dut.0))
@@ -345,7 +348,10 @@ impl Fence {
 
     /// Highest epochs seen, for `RackReady`.
     pub fn seen(&self) -> (Vec<(SlotId, Epoch)>, Vec<(DutId, Epoch)>) {
-        (self.slots.iter().map(|(slot, epoch)| (*slot, *epoch)).collect(), self.duts.iter().map(|(dut, epoch)| (*dut, *epoch)).collect())
+        (
+            self.slots.iter().map(|(slot, epoch)| (*slot, *epoch)).collect(),
+            self.duts.iter().map(|(dut, epoch)| (*dut, *epoch)).collect(),
+        )
     }
 
     /// The epoch under which this run may drive this slot now; `None`: its calls are refused. A run that a user has

@@ -106,14 +106,24 @@ impl Farm {
         let late = |lost: &&LostLease| (lost.rack, lost.run, lost.epoch) == (rack, claim.run, claim.epoch);
         let Some(lost) = self.lost_leases.iter().find(late).cloned() else { return };
         if self.is_mutant(StaleResultAccepted)
-            && let Some(other) = lost.places.first().and_then(|(slot, _)| self.slots.get(slot)).and_then(|slot| slot.lease)
+            && let Some(other) =
+                lost.places.first().and_then(|(slot, _)| self.slots.get(slot)).and_then(|slot| slot.lease)
         {
             self.end_run(other, outcome.clone());
         }
         if self.is_mutant(LateResultOverwrites) {
             let (run, job, test, outcome) = (claim.run, JobId(0), TestIx(0), outcome.clone());
             let ended = self.now;
-            self.emit(Action::RunEnded(RunRecord { run, job, test, lease: None, leased: None, ended, outcome, why: None }));
+            self.emit(Action::RunEnded(RunRecord {
+                run,
+                job,
+                test,
+                lease: None,
+                leased: None,
+                ended,
+                outcome,
+                why: None,
+            }));
         }
     }
 

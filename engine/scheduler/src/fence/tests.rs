@@ -13,7 +13,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn lease(run: u64, slot: u32, epoch: u64) -> Lease {
-    let target = LeasedTarget { slot: SlotId(slot), slot_epoch: Epoch(epoch), dut: DutId(u64::from(slot)), dut_epoch: Epoch(epoch) };
+    let target = LeasedTarget {
+        slot: SlotId(slot),
+        slot_epoch: Epoch(epoch),
+        dut: DutId(u64::from(slot)),
+        dut_epoch: Epoch(epoch),
+    };
     Lease { job: JobId(1), run: RunId(run), attempt: 1, rack: RackId(1), targets: vec![target], until: at(0) }
 }
 
@@ -46,7 +51,10 @@ fn an_offer_is_taken_once() {
     assert_eq!(fence.step(at(1), &FenceEvent::Offered(first.clone())), [], "while its end is not acknowledged");
     fence.step(at(2), &FenceEvent::Acknowledged { seq: 1 });
     let late = fence.step(at(2), &FenceEvent::Offered(first));
-    assert!(matches!(&late[..], [FenceAction::Decline { reason, .. }] if reason.contains("epoch 1 of slot 1")), "{late:?}");
+    assert!(
+        matches!(&late[..], [FenceAction::Decline { reason, .. }] if reason.contains("epoch 1 of slot 1")),
+        "{late:?}"
+    );
     assert!(started(&fence.step(at(2), &FenceEvent::Offered(lease(2, 1, 2)))));
 }
 
@@ -131,5 +139,8 @@ fn a_compacted_journal_has_the_same_future() {
     assert_eq!(again.seen(), fence.seen());
     assert_eq!(again.unacknowledged().iter().map(|report| report.seq).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(again.unacknowledged()[0], fence.unacknowledged()[0]);
-    assert_eq!(again.step(at(3), &FenceEvent::Acknowledged { seq: 99 }), [FenceAction::Write(FenceRecord::Acknowledged(3))]);
+    assert_eq!(
+        again.step(at(3), &FenceEvent::Acknowledged { seq: 99 }),
+        [FenceAction::Write(FenceRecord::Acknowledged(3))]
+    );
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::{
-    DutId, JobId, JobSpec, Mode, PolicyName, Priority, Target, TestSpec, TreePath, UserName,
-};
+use headend_model::{DutId, JobId, JobSpec, Mode, PolicyName, Priority, Target, TestSpec, TreePath, UserName};
 use headend_scheduler::event::{IdempotencyKey, Submission};
 
 use crate::rng::Rng;
@@ -42,7 +40,8 @@ impl Client {
             targets,
             tests,
         };
-        let key = (broken != Some(Break::NoKey)).then(|| IdempotencyKey { key: format!("{:x}", rng.next()), digest: rng.next() });
+        let key = (broken != Some(Break::NoKey))
+            .then(|| IdempotencyKey { key: format!("{:x}", rng.next()), digest: rng.next() });
         let submission = Submission { spec, missing_scripts: BTreeSet::new(), fail_on_warning: false, key };
         let kills = if rng.percent(25) { 3 } else { 0 };
         Self { submission, job: None, kills }
@@ -61,7 +60,14 @@ fn test(rng: &mut Rng, targets: i64) -> TestSpec {
         _ => Mode::TestCoverage,
     };
     let script = TreePath::parse("t.py").unwrap();
-    TestSpec { script, public: true, slots_needed: rng.range(1, targets) as u32, mode, args: Vec::new(), time_limit: None }
+    TestSpec {
+        script,
+        public: true,
+        slots_needed: rng.range(1, targets) as u32,
+        mode,
+        args: Vec::new(),
+        time_limit: None,
+    }
 }
 
 impl World {

@@ -19,7 +19,7 @@ use world::{Break, World};
 /// Seeds that are played each time.
 const SEEDS: u64 = 50_000;
 /// A broken variant must be caught within so many.
-const MUTANT_SEEDS: u64 = 30_000;
+const MUTANT_SEEDS: u64 = 10_000;
 
 fn seed_to_replay() -> Option<u64> {
     std::env::var("HEADEND_SIM_SEED").ok()?.parse().ok()
@@ -30,7 +30,10 @@ fn seeds_to_play() -> u64 {
 }
 
 fn complain(seed: u64, broken: &Broken) -> String {
-    format!("seed {seed} breaks {}: {}\nreplay: HEADEND_SIM_SEED={seed} cargo test -p headend-scheduler --test sim -- no_seed", broken.id, broken.what)
+    format!(
+        "seed {seed} breaks {}: {}\nreplay: HEADEND_SIM_SEED={seed} cargo test -p headend-scheduler --test sim -- no_seed",
+        broken.id, broken.what
+    )
 }
 
 #[test]
@@ -74,7 +77,8 @@ fn the_same_seed_gives_the_same_trace() {
 
 /// The first seed that catches the variant, and the rule that it breaks.
 fn caught(broken: Break) -> Option<(u64, Broken)> {
-    (0..MUTANT_SEEDS).find_map(|seed| World::new(seed, Some(broken), false).play().err().map(|(broken, _)| (seed, broken)))
+    (0..MUTANT_SEEDS)
+        .find_map(|seed| World::new(seed, Some(broken), false).play().err().map(|(broken, _)| (seed, broken)))
 }
 
 macro_rules! mutants {

@@ -10,7 +10,9 @@ use headend_scheduler::{Fence, FenceAction, FenceEvent};
 use crate::rng::Rng;
 use crate::server::{claim_of, slots_of};
 use crate::witness::Broken;
-use crate::world::{Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id, seen_on, terms};
+use crate::world::{
+    Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id, seen_on, terms,
+};
 
 pub(crate) struct Rack {
     pub(crate) clock: Clock,
@@ -94,7 +96,11 @@ impl World {
     fn start_process(&mut self, rack: usize, lease: &Lease) -> Result<(), Broken> {
         self.witness.process_starts(rack, lease)?;
         self.racks[rack].started.push(claim_of(lease));
-        let length = if self.rng.percent(30) { self.rng.range(5 * SECOND, 15 * SECOND) } else { self.rng.range(50 * MS, 4 * SECOND) };
+        let length = if self.rng.percent(30) {
+            self.rng.range(5 * SECOND, 15 * SECOND)
+        } else {
+            self.rng.range(50 * MS, 4 * SECOND)
+        };
         let life = self.racks[rack].life;
         self.after(length, Happening::ProcessEnds { rack, life, run: lease.run, killed: false });
         Ok(())
@@ -104,7 +110,8 @@ impl World {
     fn kill_process(&mut self, rack: usize, run: RunId) {
         self.racks[rack].dying.insert(run);
         let bound = terms().kill_bound.as_micros() - 10 * MS;
-        let takes = if self.rng.percent(50) { self.rng.range(bound * 9 / 10, bound) } else { self.rng.range(MS, bound) };
+        let takes =
+            if self.rng.percent(50) { self.rng.range(bound * 9 / 10, bound) } else { self.rng.range(MS, bound) };
         let at = self.racks[rack].clock.reaches(self.rack_clock(rack) + headend_model::Span::micros(takes));
         let life = self.racks[rack].life;
         self.at(at, Happening::ProcessEnds { rack, life, run, killed: true });
@@ -123,7 +130,11 @@ impl World {
         if !killed && self.racks[rack].dying.contains(&run) {
             return Ok(());
         }
-        let outcome = if killed { Outcome::Killed } else { Outcome::Done { result: TestResult::Pass, comment: format!("run {run}") } };
+        let outcome = if killed {
+            Outcome::Killed
+        } else {
+            Outcome::Done { result: TestResult::Pass, comment: format!("run {run}") }
+        };
         self.witness.process_ends(run, Some(&outcome));
         self.racks[rack].dying.remove(&run);
         self.fence_step(rack, &FenceEvent::Ended { run, outcome, unkillable: false })?;
@@ -229,12 +240,14 @@ impl World {
         let orphans = book.broken == Some(Break::OrphansLive);
         if !orphans {
             // The processes die with their daemon.
-            let dead: Vec<RunId> = self.witness.alive.iter().filter(|(_, process)| process.rack == rack).map(|(run, _)| *run).collect();
+            let dead: Vec<RunId> =
+                self.witness.alive.iter().filter(|(_, process)| process.rack == rack).map(|(run, _)| *run).collect();
             for run in dead {
                 self.witness.process_ends(run, None);
             }
         }
-        let down = if self.rng.percent(50) { self.rng.range(10 * MS, SECOND) } else { self.rng.range(SECOND, 15 * SECOND) };
+        let down =
+            if self.rng.percent(50) { self.rng.range(10 * MS, SECOND) } else { self.rng.range(SECOND, 15 * SECOND) };
         self.after(if self.is_calm() { 100 * MS } else { down }, Happening::RackBack { rack });
         Ok(())
     }

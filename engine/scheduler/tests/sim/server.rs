@@ -40,7 +40,18 @@ impl Server {
             farm.mutate(mutant);
         }
         let snapshot = farm.clone();
-        Self { farm, up: true, clock, snapshot, journal: Vec::new(), tick: None, waiting: Vec::new(), asks: Vec::new(), broken, config }
+        Self {
+            farm,
+            up: true,
+            clock,
+            snapshot,
+            journal: Vec::new(),
+            tick: None,
+            waiting: Vec::new(),
+            asks: Vec::new(),
+            broken,
+            config,
+        }
     }
 
     /// Racks, slots, and a DUT in most slots.
@@ -148,7 +159,8 @@ impl World {
             self.commit(Event::RunEnded { rack, claim, outcome, unkillable }, durable)?;
         }
         for claim in &exchange.declined {
-            let outcome = Outcome::Incomplete(headend_model::run::Incomplete::CannotStart("refused by the rack".to_owned()));
+            let outcome =
+                Outcome::Incomplete(headend_model::run::Incomplete::CannotStart("refused by the rack".to_owned()));
             self.commit(Event::RunEnded { rack, claim: *claim, outcome, unkillable: false }, durable)?;
         }
         if let Some(ready) = &exchange.ready {
@@ -205,7 +217,12 @@ impl World {
     fn push_offers(&mut self) {
         for rack in 0..self.racks.len() {
             let Some((life, sent)) = self.server.waiting[rack] else { continue };
-            let fresh = self.server.farm.leases_on(rack_id(rack)).iter().any(|grant| !grant.stopping && grant.lease.until >= self.server.farm.now() + Span::seconds(6));
+            let fresh = self
+                .server
+                .farm
+                .leases_on(rack_id(rack))
+                .iter()
+                .any(|grant| !grant.stopping && grant.lease.until >= self.server.farm.now() + Span::seconds(6));
             if fresh && self.server.farm.incarnation(rack_id(rack)) == Some(life) {
                 let reply = Reply { sent, ..self.orders(rack, &[]) };
                 self.server.waiting[rack] = None;
@@ -217,14 +234,20 @@ impl World {
     fn submit(&mut self, client: usize, durable: bool, answers: bool) -> Result<(), Broken> {
         let submission = self.clients[client].submission.clone();
         let actions = self.commit_submit(client, submission, durable)?;
-        let handle = actions.iter().find_map(|action| if let Action::Accepted { job, .. } = action { Some(*job) } else { None });
+        let handle =
+            actions.iter().find_map(|action| if let Action::Accepted { job, .. } = action { Some(*job) } else { None });
         if let (Some(job), true) = (handle, answers) {
             self.send(Happening::AtClient { client, job }, false);
         }
         Ok(())
     }
 
-    fn commit_submit(&mut self, client: usize, submission: headend_scheduler::event::Submission, durable: bool) -> Result<Vec<Action>, Broken> {
+    fn commit_submit(
+        &mut self,
+        client: usize,
+        submission: headend_scheduler::event::Submission,
+        durable: bool,
+    ) -> Result<Vec<Action>, Broken> {
         let now = self.server.clock.read(self.now);
         let event = Event::Submit(Box::new(submission.clone()));
         let actions = self.server.farm.step(now, &event);
@@ -232,7 +255,9 @@ impl World {
         self.tell(|| format!("{event:?} -> {actions:?}"));
         self.witness.submitted(now, client, &submission, &actions)?;
         self.witness.actions(now, &self.server.farm, &actions)?;
-        self.server.asks.extend(actions.iter().filter_map(|action| if let Action::Ask(ask) = action { Some(ask.clone()) } else { None }));
+        self.server.asks.extend(
+            actions.iter().filter_map(|action| if let Action::Ask(ask) = action { Some(ask.clone()) } else { None }),
+        );
         if durable {
             self.server.journal.push((now, event));
         }
@@ -242,7 +267,8 @@ impl World {
     fn ask_policies(&mut self) {
         for ask in std::mem::take(&mut self.server.asks) {
             // Some answers come too late, some never.
-            let delay = if self.rng.percent(90) { self.rng.range(0, 200 * MS) } else { self.rng.range(200 * MS, 400 * MS) };
+            let delay =
+                if self.rng.percent(90) { self.rng.range(0, 200 * MS) } else { self.rng.range(200 * MS, 400 * MS) };
             if !self.rng.percent(5) {
                 self.after(delay, Happening::AtServer(Box::new(ToServer::Answer { ask: ask.ask })));
             }
@@ -256,7 +282,10 @@ impl World {
             0 => Event::PolicyFailed { ask, reason: "trap".to_owned() },
             1 => Event::Proposed { ask, placements: Vec::new() },
             _ => {
-                let wish = |rng: &mut Rng| Placement { test: headend_model::TestIx(rng.range(0, 3) as u32), target: TargetIx(rng.range(0, 3) as u32) };
+                let wish = |rng: &mut Rng| Placement {
+                    test: headend_model::TestIx(rng.range(0, 3) as u32),
+                    target: TargetIx(rng.range(0, 3) as u32),
+                };
                 let count = self.rng.range(1, 4);
                 Event::Proposed { ask, placements: (0..count).map(|_| wish(&mut self.rng)).collect() }
             }
@@ -307,7 +336,11 @@ impl World {
         self.server.tick = None;
         self.server.asks.clear();
         self.server.waiting.iter_mut().for_each(|waiting| *waiting = None);
-        let down = if self.rng.percent(50) { self.rng.range(10 * MS, 2 * SECOND) } else { self.rng.range(SECOND, 15 * SECOND) };
+        let down = if self.rng.percent(50) {
+            self.rng.range(10 * MS, 2 * SECOND)
+        } else {
+            self.rng.range(SECOND, 15 * SECOND)
+        };
         let down = if self.is_calm() { 100 * MS } else { down };
         self.after(down, Happening::ServerBack);
         Ok(())
@@ -320,7 +353,8 @@ impl World {
             farm.step(*now, event);
         }
         if !self.server.loses_answers() {
-            let same = farm.next_deadline() == self.server.farm.next_deadline() && farm.open_jobs().count() == self.server.farm.open_jobs().count();
+            let same = farm.next_deadline() == self.server.farm.next_deadline()
+                && farm.open_jobs().count() == self.server.farm.open_jobs().count();
             if !same {
                 return Err(Broken { id: "O6", what: "the journal, replayed, gives another state".to_owned() });
             }

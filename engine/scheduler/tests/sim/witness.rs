@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headend_model::{DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, RunId, SlotId, Span, TargetIx, TestIx, Timestamp};
+use headend_model::{
+    DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, RunId, SlotId, Span, TargetIx, TestIx, Timestamp,
+};
 use headend_scheduler::event::Submission;
 use headend_scheduler::{Action, Farm};
 
@@ -63,13 +65,19 @@ impl Witness {
     /// A process starts to drive.
     pub(crate) fn process_starts(&mut self, rack: usize, lease: &Lease) -> Check {
         self.drives += 1;
-        ensure(self.started.insert((lease.run, lease.attempt)), "S2", || format!("run {} is started twice", lease.run))?;
+        ensure(self.started.insert((lease.run, lease.attempt)), "S2", || {
+            format!("run {} is started twice", lease.run)
+        })?;
         for target in &lease.targets {
             for process in self.alive.values() {
                 let clash = |of: &dyn Fn(&headend_model::LeasedTarget) -> bool| process.lease.targets.iter().any(of);
                 let (mine, other) = (lease.run, process.lease.run);
-                ensure(!clash(&|old| old.slot == target.slot), "S1", || format!("runs {other} and {mine} drive slot {}", target.slot))?;
-                ensure(!clash(&|old| old.dut == target.dut), "S1", || format!("runs {other} and {mine} drive DUT {}", target.dut))?;
+                ensure(!clash(&|old| old.slot == target.slot), "S1", || {
+                    format!("runs {other} and {mine} drive slot {}", target.slot)
+                })?;
+                ensure(!clash(&|old| old.dut == target.dut), "S1", || {
+                    format!("runs {other} and {mine} drive DUT {}", target.dut)
+                })?;
             }
             self.started_epochs.insert(target.slot, target.slot_epoch);
         }
@@ -88,11 +96,19 @@ impl Witness {
     /// A rack says which epochs it has seen on a slot (S9: over restarts too).
     pub(crate) fn rack_reports(&self, slot: SlotId, seen: Epoch) -> Check {
         let started = self.started_epochs.get(&slot).copied().unwrap_or_default();
-        ensure(seen >= started, "S9", || format!("slot {slot}: the rack reports epoch {}, it has started {}", seen.0, started.0))
+        ensure(seen >= started, "S9", || {
+            format!("slot {slot}: the rack reports epoch {}, it has started {}", seen.0, started.0)
+        })
     }
 
     /// The farm took a submission of a client.
-    pub(crate) fn submitted(&mut self, now: Timestamp, client: usize, submission: &Submission, actions: &[Action]) -> Check {
+    pub(crate) fn submitted(
+        &mut self,
+        now: Timestamp,
+        client: usize,
+        submission: &Submission,
+        actions: &[Action],
+    ) -> Check {
         for action in actions {
             let Action::Accepted { job, repeated, .. } = action else { continue };
             let known = *self.by_client.entry(client).or_insert(*job);
@@ -100,9 +116,22 @@ impl Witness {
             if *repeated {
                 continue;
             }
-            let tests = submission.spec.tests.iter().map(|test| Test { left: runs(&test.mode, test.slots_needed), starts: 0 }).collect();
+            let tests = submission
+                .spec
+                .tests
+                .iter()
+                .map(|test| Test { left: runs(&test.mode, test.slots_needed), starts: 0 })
+                .collect();
             let submission = submission.clone();
-            let book = Job { submission, accepted: now, tests, was_on: BTreeSet::new(), is_final: false, stopped: false, ended: 0 };
+            let book = Job {
+                submission,
+                accepted: now,
+                tests,
+                was_on: BTreeSet::new(),
+                is_final: false,
+                stopped: false,
+                ended: 0,
+            };
             self.jobs.insert(*job, book);
         }
         Ok(())
@@ -132,9 +161,13 @@ impl Witness {
         self.starts += 1;
         for target in &lease.targets {
             let last = self.slot_epochs.insert(target.slot, target.slot_epoch).unwrap_or_default();
-            ensure(target.slot_epoch > last, "S9", || format!("slot {} is leased under epoch {} after {}", target.slot, target.slot_epoch.0, last.0))?;
+            ensure(target.slot_epoch > last, "S9", || {
+                format!("slot {} is leased under epoch {} after {}", target.slot, target.slot_epoch.0, last.0)
+            })?;
             let last = self.dut_epochs.insert(target.dut, target.dut_epoch).unwrap_or_default();
-            ensure(target.dut_epoch > last, "S9", || format!("DUT {} is leased under epoch {} after {}", target.dut, target.dut_epoch.0, last.0))?;
+            ensure(target.dut_epoch > last, "S9", || {
+                format!("DUT {} is leased under epoch {} after {}", target.dut, target.dut_epoch.0, last.0)
+            })?;
         }
         let Some(granted) = farm_targets(farm, lease) else { return Ok(()) };
         self.check_order_between_jobs(now, farm, lease, &granted)?;
@@ -163,7 +196,12 @@ impl Witness {
                     && job.wants(target.slot, target.dut)
             });
             ensure(better.is_none(), "O1", || {
-                format!("slot {} went to job {}, job {:?} comes first", target.slot, lease.job, better.map(|(id, _)| id))
+                format!(
+                    "slot {} went to job {}, job {:?} comes first",
+                    target.slot,
+                    lease.job,
+                    better.map(|(id, _)| id)
+                )
             })?;
         }
         Ok(())
@@ -178,13 +216,20 @@ impl Witness {
         match mode {
             Mode::DutCoverage => {
                 let later = same.iter().any(|other| *other > test && job.was_on.contains(&(*other, at)));
-                let passed = same.iter().any(|other| *other < test && job.tests[other.0 as usize].left > 0 && !job.was_on.contains(&(*other, at)));
-                ensure(!later && !passed, "O3", || format!("test {} of job {} is out of order on target {}", test.0, lease.job, at.0))
+                let passed = same.iter().any(|other| {
+                    *other < test && job.tests[other.0 as usize].left > 0 && !job.was_on.contains(&(*other, at))
+                });
+                ensure(!later && !passed, "O3", || {
+                    format!("test {} of job {} is out of order on target {}", test.0, lease.job, at.0)
+                })
             }
             Mode::TestCoverage => {
-                let fresh = |other: &TestIx| job.tests[other.0 as usize].starts == 0 && job.tests[other.0 as usize].left > 0;
+                let fresh =
+                    |other: &TestIx| job.tests[other.0 as usize].starts == 0 && job.tests[other.0 as usize].left > 0;
                 let second = job.tests[test.0 as usize].starts > 0;
-                ensure(!(second && same.iter().any(fresh)), "O4", || format!("test {} of job {} starts again before another has started", test.0, lease.job))
+                ensure(!(second && same.iter().any(fresh)), "O4", || {
+                    format!("test {} of job {} starts again before another has started", test.0, lease.job)
+                })
             }
             Mode::SingleProcess | Mode::Policy(_) => Ok(()),
         }
@@ -196,7 +241,9 @@ impl Witness {
         ensure(!self.alive.contains_key(&run), "S10", || format!("run {run} is said to have ended and still drives"))?;
         if matches!(record.outcome, Outcome::Done { .. }) {
             let seen = self.finished.get(&run);
-            ensure(seen == Some(&record.outcome), "S8", || format!("run {run} ended {:?}, told as {:?}", seen, record.outcome))?;
+            ensure(seen == Some(&record.outcome), "S8", || {
+                format!("run {run} ended {:?}, told as {:?}", seen, record.outcome)
+            })?;
         }
         let Some(job) = self.jobs.get_mut(&record.job) else { return Ok(()) };
         ensure(!job.is_final, "S3", || format!("run {run} ended after its job {}", record.job))?;
@@ -238,7 +285,11 @@ impl Witness {
             ensure(job.ended == total, "S5", || format!("job {id} told of {} ends, it has {total} runs", job.ended))?;
         }
         ensure(self.alive.is_empty(), "L7", || format!("{} processes still drive", self.alive.len()))?;
-        let busy = farm.racks().iter().flat_map(|rack| rack.slots.clone()).find(|slot| slot.state != headend_scheduler::view::SlotState::Free);
+        let busy = farm
+            .racks()
+            .iter()
+            .flat_map(|rack| rack.slots.clone())
+            .find(|slot| slot.state != headend_scheduler::view::SlotState::Free);
         ensure(busy.is_none(), "L7", || format!("a slot is not free: {busy:?}"))
     }
 
@@ -252,8 +303,11 @@ impl Job {
     /// Some test of modes 1 or 2 could start there.
     fn wants(&self, slot: SlotId, dut: DutId) -> bool {
         let spec = &self.submission.spec;
-        let here = |target: &headend_model::Target| *target == headend_model::Target::Slot(slot) || *target == headend_model::Target::Dut(dut);
-        let targets: Vec<TargetIx> = (0u32..).zip(&spec.targets).filter(|(_, target)| here(target)).map(|(at, _)| TargetIx(at)).collect();
+        let here = |target: &headend_model::Target| {
+            *target == headend_model::Target::Slot(slot) || *target == headend_model::Target::Dut(dut)
+        };
+        let targets: Vec<TargetIx> =
+            (0u32..).zip(&spec.targets).filter(|(_, target)| here(target)).map(|(at, _)| TargetIx(at)).collect();
         (0u32..).map(TestIx).zip(&spec.tests).any(|(test, wanted)| {
             matches!(wanted.mode, Mode::DutCoverage | Mode::TestCoverage)
                 && self.tests[test.0 as usize].left > 0
@@ -262,7 +316,12 @@ impl Job {
     }
 
     fn of_mode(&self, mode: &Mode) -> Vec<TestIx> {
-        (0u32..).map(TestIx).zip(&self.submission.spec.tests).filter(|(_, test)| test.mode == *mode).map(|(test, _)| test).collect()
+        (0u32..)
+            .map(TestIx)
+            .zip(&self.submission.spec.tests)
+            .filter(|(_, test)| test.mode == *mode)
+            .map(|(test, _)| test)
+            .collect()
     }
 }
 

@@ -27,6 +27,9 @@ const CALM: Real = 45 * SECOND;
 /// By then everything must have come to its end.
 const END: Real = CALM + 150 * SECOND;
 
+/// More can only be a circle.
+const MOST_HAPPENINGS: u64 = 100_000;
+
 /// What is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Break {
@@ -52,7 +55,8 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn drifting(rng: &mut Rng) -> Self {
         // Racks at both ends of what is allowed, more often than between.
-        let ppm = if rng.percent(60) { DRIFT_PPM * (rng.range(0, 1) * 2 - 1) } else { rng.range(-DRIFT_PPM, DRIFT_PPM) };
+        let ppm =
+            if rng.percent(60) { DRIFT_PPM * (rng.range(0, 1) * 2 - 1) } else { rng.range(-DRIFT_PPM, DRIFT_PPM) };
         Self { offset: rng.range(0, 1_000 * SECOND), ppm }
     }
 
@@ -201,7 +205,12 @@ impl World {
     /// Plays the seed to its end.
     pub(crate) fn play(mut self) -> Result<Shown, (Broken, Vec<String>)> {
         match self.run() {
-            Ok(()) => Ok(Shown { hash: self.hash, happenings: self.happenings, starts: self.witness.starts, trace: self.trace.unwrap_or_default() }),
+            Ok(()) => Ok(Shown {
+                hash: self.hash,
+                happenings: self.happenings,
+                starts: self.witness.starts,
+                trace: self.trace.unwrap_or_default(),
+            }),
             Err(broken) => Err((broken, self.trace.unwrap_or_default())),
         }
     }
@@ -215,6 +224,9 @@ impl World {
             }
             self.now = at;
             self.happenings += 1;
+            if self.happenings > MOST_HAPPENINGS {
+                return Err(Broken { id: "L2", what: "something goes round in circles".to_owned() });
+            }
             self.note(&happening);
             self.happen(happening)?;
             if self.happenings.is_multiple_of(64) {
@@ -234,7 +246,10 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        !self.clients.iter().any(Client::waits) && self.witness.open_jobs() == 0 && self.witness.alive.is_empty() && self.server.is_idle()
+        !self.clients.iter().any(Client::waits)
+            && self.witness.open_jobs() == 0
+            && self.witness.alive.is_empty()
+            && self.server.is_idle()
     }
 
     /// The faults and the work of this seed.
@@ -271,7 +286,11 @@ impl World {
         for _ in 0..self.rng.range(0, 3) {
             let at = self.rng.range(0, CALM - 10 * SECOND);
             // Around the length of a lease is where it hurts.
-            let length = if self.rng.percent(50) { self.rng.range(5 * SECOND, 9 * SECOND) } else { self.rng.range(0, 20 * SECOND) };
+            let length = if self.rng.percent(50) {
+                self.rng.range(5 * SECOND, 9 * SECOND)
+            } else {
+                self.rng.range(0, 20 * SECOND)
+            };
             self.at(at, Happening::Cut { rack, until: (at + length).min(CALM) });
         }
     }
@@ -349,7 +368,8 @@ impl World {
     fn move_dut(&mut self) -> Result<(), Broken> {
         let dut = self.duts[self.rng.range(0, self.duts.len() as i64 - 1) as usize];
         let slots: Vec<SlotId> = self.server.farm.inventory().slots.keys().copied().collect();
-        let slot = (!slots.is_empty() && !self.rng.percent(15)).then(|| slots[self.rng.range(0, slots.len() as i64 - 1) as usize]);
+        let slot = (!slots.is_empty() && !self.rng.percent(15))
+            .then(|| slots[self.rng.range(0, slots.len() as i64 - 1) as usize]);
         self.after(MS, Happening::AtServer(Box::new(ToServer::Place { dut, slot })));
         Ok(())
     }

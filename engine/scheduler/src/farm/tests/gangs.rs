@@ -32,7 +32,8 @@ fn nothing_is_held_while_it_waits() {
 
 #[test]
 fn passed_over_often_it_gets_a_dated_hold() {
-    let config = FarmConfig { gang_skips: 2, gang_hold: Span::seconds(100), ageing_step: None, ..FarmConfig::default() };
+    let config =
+        FarmConfig { gang_skips: 2, gang_hold: Span::seconds(100), ageing_step: None, ..FarmConfig::default() };
     let mut lab = Lab::with(config, &[2]);
     let single = |slot| job(slots([slot]), [test(Mode::DutCoverage, 1)]);
     for _ in 0..4 {
@@ -62,7 +63,10 @@ fn a_hold_ends_with_the_start_it_was_for() {
     let gang = lab.submit(job(slots([1, 2]), [test(Mode::SingleProcess, 2)]));
     let behind = lab.submit(job(slots([2]), [test(Mode::DutCoverage, 1)]));
     assert!(matches!(lab.why(behind, 0)[..], [WaitReason::GangHold { job, .. }] if job == gang));
-    let urgent = headend_model::JobSpec { priority: headend_model::Priority(1), ..job(slots([2]), [test(Mode::DutCoverage, 1)]) };
+    let urgent = headend_model::JobSpec {
+        priority: headend_model::Priority(1),
+        ..job(slots([2]), [test(Mode::DutCoverage, 1)])
+    };
     let urgent = lab.submit(urgent);
     assert_eq!(lab.status(urgent), JobStatus::Running, "a hold is only against those that come later");
     lab.finish();
@@ -84,7 +88,10 @@ fn the_front_gang_goes_before_smaller_jobs_behind_it() {
 fn several_racks_are_status_7() {
     let mut lab = Lab::with(FarmConfig::default(), &[1, 1]);
     let id = lab.submit(job(slots([1, 2]), [test(Mode::SingleProcess, 1)]));
-    assert_eq!((lab.status(id), lab.outcome(1)), (JobStatus::SeveralRacks, Some(Outcome::Incomplete(Incomplete::SeveralRacks))));
+    assert_eq!(
+        (lab.status(id), lab.outcome(1)),
+        (JobStatus::SeveralRacks, Some(Outcome::Incomplete(Incomplete::SeveralRacks)))
+    );
     let moved = lab.submit(job(duts([101]), [test(Mode::SingleProcess, 1)]));
     assert_eq!(lab.status(moved), JobStatus::Running);
 }
@@ -102,7 +109,10 @@ fn a_dut_moved_to_another_rack_tears_a_waiting_gang() {
 fn more_slots_than_targets_is_surplus() {
     let mut lab = lab(2);
     let id = lab.submit(job(slots([1, 2]), [test(Mode::SingleProcess, 3)]));
-    assert_eq!((lab.status(id), lab.outcome(1)), (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus))));
+    assert_eq!(
+        (lab.status(id), lab.outcome(1)),
+        (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus)))
+    );
 }
 
 #[test]
@@ -124,5 +134,8 @@ fn a_slot_and_the_dut_in_it_are_one_place_for_a_single_process() {
     lab.place(101, None);
     let moved = lab.submit(job(both(), [test(Mode::SingleProcess, 2)]));
     lab.place(101, Some(1));
-    assert_eq!((lab.status(moved), lab.outcome(2)), (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus))));
+    assert_eq!(
+        (lab.status(moved), lab.outcome(2)),
+        (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus)))
+    );
 }

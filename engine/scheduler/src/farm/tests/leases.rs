@@ -45,7 +45,10 @@ fn a_lost_rack_frees_its_slot_only_when_its_run_is_surely_gone() {
     lab.pass(free_at - lab.now - Span::micros(1));
     assert_eq!(lab.status(id), JobStatus::Stalled);
     lab.pass(Span::micros(1));
-    assert_eq!((lab.status(id), lab.outcome(1)), (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::RackLost))));
+    assert_eq!(
+        (lab.status(id), lab.outcome(1)),
+        (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::RackLost)))
+    );
     assert_eq!(lab.slot(1), SlotState::Free);
 }
 
@@ -141,7 +144,10 @@ fn what_a_new_life_does_not_know_has_to_run_out() {
         lab.step(Event::Heartbeat(beat.clone()));
         lab.step(Event::Tick);
     }
-    assert_eq!((lab.status(id), lab.outcome(1)), (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::RackLost))));
+    assert_eq!(
+        (lab.status(id), lab.outcome(1)),
+        (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::RackLost)))
+    );
 }
 
 #[test]

@@ -27,12 +27,17 @@ fn asked(boxes: u16, tests: usize) -> (Lab, JobId) {
 }
 
 fn chosen_by(lab: &Lab) -> Vec<ChosenBy> {
-    let starts = lab.log.iter().filter_map(|action| if let Action::Start { why, .. } = action { Some(&why.chosen_by) } else { None });
+    let starts = lab
+        .log
+        .iter()
+        .filter_map(|action| if let Action::Start { why, .. } = action { Some(&why.chosen_by) } else { None });
     starts.cloned().collect()
 }
 
 fn faults(actions: &[Action]) -> Vec<PlacementFault> {
-    let refused = actions.iter().filter_map(|action| if let Action::ProposalRefused { reason, .. } = action { Some(reason) } else { None });
+    let refused = actions
+        .iter()
+        .filter_map(|action| if let Action::ProposalRefused { reason, .. } = action { Some(reason) } else { None });
     refused.cloned().collect()
 }
 
@@ -61,7 +66,11 @@ fn all_free_targets_in_one_question() {
 fn what_does_not_hold_is_refused_in_parts_and_the_rest_is_taken() {
     let (mut lab, _) = asked(2, 1);
     let actions = lab.propose(1, &[(0, 0), (7, 1), (0, 0), (0, 9)]);
-    assert_eq!(faults(&actions), [PlacementFault::UnknownTest, PlacementFault::TargetTwice], "no more is read than was offered");
+    assert_eq!(
+        faults(&actions),
+        [PlacementFault::UnknownTest, PlacementFault::TargetTwice],
+        "no more is read than was offered"
+    );
     assert!(actions.iter().any(|action| matches!(action, Action::PolicyStruck { strikes: 1, quarantined: false, .. })));
     assert_eq!(lab.starts(), [(0, 1)]);
 }
