@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import socket
+import struct
 import threading
 
 try:
@@ -27,6 +28,8 @@ MAX_LINE_BYTES = 1 << 20
 ENV_SOCKET = "HEADEND_SESSION"
 ENV_TOKEN = "HEADEND_SESSION_TOKEN"
 _CHUNK = 1 << 16
+_WHOLE_BYTES = 1 << 14
+_LOOK_UP = struct.pack("ll", 0, 250000)
 
 
 class Session(object):
@@ -44,12 +47,14 @@ class Session(object):
         self._sending = False
         self._received = b""
         self._answers = {}
-        self._abandoned = set()
+        self._waiting = set()
         self._last_id = 0
         self._lost = None
         self._socket = self._connected(path)
         self._send(_line({"hello": {"protocol": PROTOCOL, "token": token}}))
-        message = self._read()
+        message = None
+        while message is None:
+            message = self._read()
         if not isinstance(message, dict) or not isinstance(message.get("welcome"), dict):
             raise self._end("it answered hello with %s" % _short(message))
         self.info = to_native(message["welcome"])
@@ -64,7 +69,7 @@ class Session(object):
             if self._lost:
                 raise SessionLost(self._lost)
             if self._sending:
-                raise StormTestError("%s came from a signal handler while another call was being sent; "
+                raise StormTestError("%s came from a signal handler while a long call was being sent; "
                                      "set a flag in the handler and call later" % name)
             self._last_id += 1
             number = self._last_id
@@ -85,16 +90,16 @@ class Session(object):
                                "call stormtest there, and hand results over by a pipe or queue" % (os.getpid(), self._pid))
 
     def _answer(self, number, line):
+        self._waiting.add(number)
         try:
             self._send(line)
             while number not in self._answers:
                 self._take(self._read())
-        except BaseException:
-            # A signal handler raised while we waited: an answer may come, and nobody will ask for it.
-            self._abandoned.add(number)
+            reply = self._answers[number]
+        finally:
+            # Should a signal handler have raised while we waited: nobody will ask for the answer that may come.
+            self._waiting.discard(number)
             self._answers.pop(number, None)
-            raise
-        reply = self._answers.pop(number)
         if "ok" in reply:
             return to_native(reply["ok"])
         error = to_native(reply.get("error"))
@@ -103,18 +108,18 @@ class Session(object):
         raise CallRefused(error.get("code", "bad_call"), error.get("message", "refused without a reason"))
 
     def _take(self, message):
+        if message is None:
+            return
         reply = message.get("reply") if isinstance(message, dict) else None
-        if not isinstance(reply, dict) or not isinstance(reply.get("id"), int):
+        if not isinstance(reply, dict) or "id" not in reply:
             raise self._end("it sent %s in place of a reply" % _short(message))
-        number = reply["id"]
-        if number not in self._abandoned:
-            self._answers[number] = reply
-        # Answers come in the order of the calls: older abandoned ones will have none any more.
-        self._abandoned = set(one for one in self._abandoned if one > number)
+        if reply["id"] in self._waiting:
+            self._answers[reply["id"]] = reply
 
     def _send(self, line):
         """Send a line. Should a handler raise right after a send, the line counts as sent, never as to be repeated."""
-        self._sending = True
+        # A short line goes out as a whole; only a long one may be half way when a signal handler wants to call.
+        self._sending = bool(self._unsent) or len(line) > _WHOLE_BYTES
         try:
             self._flush()
             sent = _retry(self._socket.send, line)
@@ -131,12 +136,19 @@ class Session(object):
             self._unsent = self._unsent[_retry(self._socket.send, self._unsent):]
 
     def _read(self):
-        """The next message."""
+        """The next message, or `None` when nothing came for a while: a signal handler's call may have taken it."""
         while b"\n" not in self._received:
             if len(self._received) > MAX_LINE_BYTES:
                 raise self._end("it sent a line of more than %d bytes" % MAX_LINE_BYTES)
-            self._received += self._up_to_a_line()
-        line, self._received = self._received.split(b"\n", 1)
+            more = self._up_to_a_line()
+            if more is None:
+                return None
+            self._received += more
+        line, whole, rest = self._received.partition(b"\n")
+        if not whole:
+            # A signal handler's call took it, just now.
+            return None
+        self._received = rest
         try:
             return json.loads(line.decode("utf-8"))
         except ValueError:
@@ -151,12 +163,16 @@ class Session(object):
                 raise self._end("it closed the session")
             return _retry(self._socket.recv, ahead.find(b"\n") + 1 or len(ahead))
         except socket.error as error:
+            if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
+                return None
             raise self._end("receiving failed: %s" % error)
 
     def _connected(self, path):
         try:
             plug = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             _keep_from_children(plug.fileno())
+            # Not a limit on answers: only how soon we look whether a signal handler's call has taken ours.
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LOOK_UP)
             _retry(plug.connect, path)
             return plug
         except (socket.error, AttributeError) as error:
