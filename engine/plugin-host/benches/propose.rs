@@ -146,9 +146,10 @@ fn host(home: &TempDir) -> PolicyHost {
 fn stage(home: &TempDir, policy: &str) -> PathBuf {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
     let file = format!("{}.wasm", policy.replace('-', "_"));
-    let built = std::env::var_os("HEADEND_GUESTS")
-        .map_or_else(|| plugins.join("target/wasm32-unknown-unknown/release"), PathBuf::from)
-        .join(&file);
+    let built = match std::env::var_os("HEADEND_GUESTS") {
+        Some(guests) => PathBuf::from(guests).join("plugins").join(policy).join(&file),
+        None => plugins.join("target/wasm32-unknown-unknown/release").join(&file),
+    };
     assert!(built.is_file(), "{} is missing; build the guests first: cargo xtask plugins", built.display());
     let folder = home.path().join(policy);
     fs::create_dir_all(&folder).unwrap();

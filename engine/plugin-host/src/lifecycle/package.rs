@@ -34,6 +34,8 @@ impl Package {
     pub(crate) fn read(path: &Path, most: &Limits) -> Result<Self, LoadError> {
         let folder = if path.ends_with(MANIFEST_FILE) { path.parent().unwrap_or(Path::new(".")) } else { path };
         let file = folder.join(MANIFEST_FILE);
+        // One folder has one spelling from here on: a plugin's name belongs to its folder.
+        let folder = folder.canonicalize().map_err(|source| LoadError::Read { path: file.clone(), source })?;
         let text = read_capped(&file, MAX_MANIFEST)?;
         let text = String::from_utf8(text).map_err(|error| LoadError::Read {
             path: file.clone(),
@@ -42,7 +44,7 @@ impl Package {
         let manifest = Manifest::parse(&text, &file, most)?;
         let code = read_capped(&folder.join(&manifest.file), code_cap(&manifest))?;
         let hash = hash(&text, &code);
-        Ok(Self { manifest, code, folder: folder.into(), hash })
+        Ok(Self { manifest, code, folder, hash })
     }
 
     /// Name and version, for messages.

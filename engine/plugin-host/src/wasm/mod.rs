@@ -1,7 +1,7 @@
 //! WebAssembly for guests that answer within this process: one engine per way of counting, no WASI, no clock, no randomness.
 //!
-//! The parts: [`engine`](self) settings, a [`Ticker`] that makes deadlines bite, a [`Meter`] that caps memory, and compilation in a
-//! child process with a private cache.
+//! The parts: the engine's settings, a ticker that makes deadlines bite, a meter that caps memory, and compilation in a child process
+//! with a private cache.
 
 mod cache;
 mod compile;

@@ -3,6 +3,7 @@
 use headend_model::Timestamp;
 use headend_plugin_host::lifecycle::LoadError;
 use headend_plugin_host::policy::PluginInfo;
+use headend_plugin_host::wasm::CompileError;
 use headend_plugin_host::{PolicyFault, PolicyInstance};
 
 use super::fixture::Fixture;
@@ -213,4 +214,46 @@ fn instances_share_no_memory() {
     for _ in 0..3 {
         assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap(), []);
     }
+}
+
+/// A module of one function with so many instructions that compiling it takes more memory than a compiler may have.
+fn bomb() -> Vec<u8> {
+    let mut body = vec![0x00, 0x20, 0x00];
+    while body.len() < 7_200_000 {
+        // local.get 0, i32.add, i32.const 7, i32.mul
+        body.extend([0x20, 0x00, 0x6a, 0x41, 0x07, 0x6c]);
+    }
+    body.push(0x0b);
+    let function = [leb(body.len()), body].concat();
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, &[0x01, 0x60, 0x01, 0x7f, 0x01, 0x7f]),
+        section(3, &[0x01, 0x00]),
+        section(10, &[vec![0x01], function].concat()),
+    ];
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module.concat())].concat()
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [vec![id], leb(content.len()), content.to_vec()].concat()
+}
+
+/// A number as WebAssembly writes it.
+fn leb(mut n: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while n >= 0x80 {
+        bytes.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    bytes.push(n as u8);
+    bytes
+}
+
+#[test]
+fn a_compile_bomb_ends_its_compiler_and_nothing_else() {
+    let lab = Lab::new();
+    let error = lab.host.load(&lab.write("bomb", "p.wasm", &bomb(), LONG)).unwrap_err();
+    let LoadError::Compile { source, .. } = &error else { panic!("{error}") };
+    assert!(matches!(source, CompileError::Died { .. } | CompileError::Deadline(_)), "{source}");
+    load(&lab, &Fixture::default(), LONG).unwrap();
 }

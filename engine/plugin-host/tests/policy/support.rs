@@ -61,7 +61,7 @@ impl Lab {
         let manifest = fs::read_to_string(source.join("headend-plugin.toml")).unwrap();
         let file = manifest.lines().find_map(|line| line.strip_prefix("file = ")).unwrap().trim_matches('"').to_owned();
         let code = if Path::new(&file).extension().is_some_and(|end| end == "wasm") {
-            guest(&file)
+            guest(name, &file)
         } else {
             source.join(&file)
         };
@@ -88,13 +88,17 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A guest of ours, built by `cargo xtask plugins`.
-fn guest(file: &str) -> PathBuf {
-    let folder = std::env::var_os("HEADEND_GUESTS")
-        .map_or_else(|| workspace().join("plugins/target/wasm32-unknown-unknown/release"), PathBuf::from);
-    let path = folder.join(file);
-    assert!(path.is_file(), "{} is missing; build the guests first: cargo xtask plugins", path.display());
-    path
+/// A guest of ours: as `cargo xtask plugins` lays it out, or as built by hand in `plugins`, whichever is newer.
+fn guest(plugin: &str, file: &str) -> PathBuf {
+    let laid_out = |guests: PathBuf| guests.join("plugins").join(plugin).join(file);
+    let by_hand = || workspace().join("plugins/target/wasm32-unknown-unknown/release").join(file);
+    let places = match std::env::var_os("HEADEND_GUESTS") {
+        Some(guests) => vec![laid_out(guests.into())],
+        None => vec![laid_out(workspace().join("target/guests")), by_hand()],
+    };
+    let built = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let newest = places.iter().filter(|path| built(path).is_some()).max_by_key(|path| built(path));
+    newest.unwrap_or_else(|| panic!("none of {places:?} is there; build the guests first: cargo xtask plugins")).clone()
 }
 
 pub(crate) fn name(text: &str) -> PolicyName {
