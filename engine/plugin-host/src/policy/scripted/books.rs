@@ -74,7 +74,7 @@ impl Books {
         self.targets.iter_mut().find(|target| target.ix == ix)
     }
 
-    /// The plan as a script sees it (see the README of the SDK's Rhai policies).
+    /// The plan as a script sees it (told in `plugins/policies/spread/README.md`).
     pub(super) fn view(&self, now: i64) -> Map {
         let tests: Array = self.test_order.iter().filter_map(|ix| self.test_view(*ix)).collect();
         let targets: Array = self.targets.iter().map(TargetRow::view).collect();
