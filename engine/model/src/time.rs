@@ -73,6 +73,7 @@ impl Span {
     }
 
     /// `self` taken `n` times.
+    #[must_use]
     pub const fn times(self, n: i64) -> Self {
         Self(self.0.saturating_mul(n))
     }

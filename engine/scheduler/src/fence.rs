@@ -347,6 +347,7 @@ impl Fence {
     }
 
     /// Highest epochs seen, for `RackReady`.
+    #[allow(clippy::type_complexity, reason = "two lists of pairs, as `RackReady` takes them")]
     pub fn seen(&self) -> (Vec<(SlotId, Epoch)>, Vec<(DutId, Epoch)>) {
         (
             self.slots.iter().map(|(slot, epoch)| (*slot, *epoch)).collect(),

@@ -25,7 +25,7 @@ pub(super) struct Queues {
     next: u32,
     #[cfg_attr(feature = "serde", serde(with = "super::serial"))]
     lists: BTreeMap<Vec<Target>, QueueId>,
-    queues: BTreeMap<QueueId, Queue>,
+    by_id: BTreeMap<QueueId, Queue>,
     #[cfg_attr(feature = "serde", serde(with = "super::serial"))]
     index: BTreeMap<Target, BTreeSet<Entry>>,
 }
@@ -42,7 +42,7 @@ impl Queues {
     /// Puts a job into the queue of its list of targets.
     pub(super) fn add(&mut self, targets: &[Target], key: Key) -> QueueId {
         let id = self.intern(targets);
-        let Some(queue) = self.queues.get_mut(&id) else { return id };
+        let Some(queue) = self.by_id.get_mut(&id) else { return id };
         queue.jobs.insert(key);
         for (at, cursor) in queue.cursors.iter_mut().enumerate() {
             if cursor.is_some_and(|old| old <= key) {
@@ -66,18 +66,18 @@ impl Queues {
         self.next += 1;
         self.lists.insert(targets.to_vec(), id);
         let queue = Queue { targets: targets.to_vec(), jobs: BTreeSet::new(), cursors: vec![None; targets.len()] };
-        self.queues.insert(id, queue);
+        self.by_id.insert(id, queue);
         id
     }
 
     /// Takes a job out; the last one takes its queue along.
     pub(super) fn remove(&mut self, id: QueueId, key: Key) {
-        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(queue) = self.by_id.get_mut(&id) else { return };
         queue.jobs.remove(&key);
         if !queue.jobs.is_empty() {
             return;
         }
-        if let Some(queue) = self.queues.remove(&id) {
+        if let Some(queue) = self.by_id.remove(&id) {
             for (at, cursor) in queue.cursors.iter().enumerate() {
                 if let Some(key) = cursor {
                     self.unlist(queue.targets[at], (*key, id, TargetIx(at as u32)));
@@ -97,12 +97,12 @@ impl Queues {
     }
 
     pub(super) fn contains(&self, id: QueueId, key: Key) -> bool {
-        self.queues.get(&id).is_some_and(|queue| queue.jobs.contains(&key))
+        self.by_id.get(&id).is_some_and(|queue| queue.jobs.contains(&key))
     }
 
     /// The job behind this one in its queue.
     pub(super) fn behind(&self, id: QueueId, key: Key) -> Option<Key> {
-        let jobs = &self.queues.get(&id)?.jobs;
+        let jobs = &self.by_id.get(&id)?.jobs;
         jobs.range((Bound::Excluded(key), Bound::Unbounded)).next().copied()
     }
 
@@ -115,7 +115,7 @@ impl Queues {
     /// The job at the cursor has nothing for the target any more: moves the cursor on.
     pub(super) fn advance(&mut self, (key, id, target): Entry) {
         let next = self.behind(id, key);
-        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(queue) = self.by_id.get_mut(&id) else { return };
         let at = target.0 as usize;
         if queue.cursors.get(at) != Some(&Some(key)) {
             return;
@@ -132,7 +132,7 @@ impl Queues {
     pub(super) fn waiting_for(&self, target: Target) -> impl Iterator<Item = (TargetIx, Key)> + '_ {
         let entries = self.index.get(&target).into_iter().flatten();
         entries.flat_map(|(from, id, at)| {
-            let jobs = self.queues.get(id).map(|queue| queue.jobs.range(*from..));
+            let jobs = self.by_id.get(id).map(|queue| queue.jobs.range(*from..));
             jobs.into_iter().flatten().map(|key| (*at, *key))
         })
     }

@@ -214,7 +214,7 @@ impl Farm {
         let mut lie = None;
         // More placements than targets cannot be sound; they are not even read.
         for placement in placements.iter().take(book.free.len() + 1) {
-            match self.fault(book, placement, &wishes, &taken) {
+            match self.fault(book, *placement, &wishes, &taken) {
                 None => {
                     wishes.insert(placement.target, placement.test);
                     *taken.entry(placement.test).or_default() += 1;
@@ -236,7 +236,7 @@ impl Farm {
     fn fault(
         &self,
         book: &AskBook,
-        placement: &Placement,
+        placement: Placement,
         wishes: &BTreeMap<TargetIx, TestIx>,
         taken: &BTreeMap<TestIx, u32>,
     ) -> Option<PlacementFault> {

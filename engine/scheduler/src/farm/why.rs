@@ -88,7 +88,7 @@ impl Farm {
             return Some(WaitReason::GangHold { job, until });
         }
         if let Some(ask) = book.offered.and_then(|ask| self.asks.get(&ask)) {
-            return Some(self.why_offered(asked, ask.job));
+            return Some(why_offered(asked, ask.job));
         }
         let gate = rack.gate?;
         Some(WaitReason::CpuGate {
@@ -97,13 +97,6 @@ impl Farm {
             since: gate.since,
             next_try: gate.next,
         })
-    }
-
-    fn why_offered(&self, asked: &Question<'_>, job: JobId) -> WaitReason {
-        match &asked.group.rule {
-            Rule::Policy(policy) if job == asked.id => WaitReason::PolicyThinks { policy: policy.clone() },
-            Rule::Policy(_) | Rule::DutCoverage | Rule::TestCoverage | Rule::Gang => WaitReason::Behind { job },
-        }
     }
 
     /// The slot is free: somebody comes first, or the rule of the group has something else in mind.
@@ -131,5 +124,12 @@ impl Farm {
         });
         let needed = asked.job.spec.tests.get(asked.test.0 as usize).map_or(0, |spec| spec.slots_needed);
         WaitReason::GangWaits { free: free.len() as u32, needed }
+    }
+}
+
+fn why_offered(asked: &Question<'_>, job: JobId) -> WaitReason {
+    match &asked.group.rule {
+        Rule::Policy(policy) if job == asked.id => WaitReason::PolicyThinks { policy: policy.clone() },
+        Rule::Policy(_) | Rule::DutCoverage | Rule::TestCoverage | Rule::Gang => WaitReason::Behind { job },
     }
 }

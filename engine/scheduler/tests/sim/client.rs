@@ -7,7 +7,6 @@ use headend_scheduler::event::{IdempotencyKey, Submission};
 
 use crate::rng::Rng;
 use crate::server::Server;
-use crate::witness::Broken;
 use crate::world::{Break, Happening, MS, SECOND, ToServer, World};
 
 pub(crate) struct Client {
@@ -71,7 +70,7 @@ fn test(rng: &mut Rng, targets: i64) -> TestSpec {
 }
 
 impl World {
-    pub(crate) fn client_acts(&mut self, client: usize) -> Result<(), Broken> {
+    pub(crate) fn client_acts(&mut self, client: usize) {
         let book = &mut self.clients[client];
         if book.job.is_none() {
             self.send(Happening::AtServer(Box::new(ToServer::Submit { client })), false);
@@ -83,10 +82,9 @@ impl World {
             let pause = self.rng.range(SECOND, 4 * SECOND);
             self.after(pause, Happening::ClientActs { client });
         }
-        Ok(())
     }
 
-    pub(crate) fn client_gets(&mut self, client: usize, job: JobId) -> Result<(), Broken> {
+    pub(crate) fn client_gets(&mut self, client: usize, job: JobId) {
         let book = &mut self.clients[client];
         if book.job.is_none() {
             book.job = Some(job);
@@ -95,6 +93,5 @@ impl World {
                 self.after(pause, Happening::ClientActs { client });
             }
         }
-        Ok(())
     }
 }

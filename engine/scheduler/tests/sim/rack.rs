@@ -77,7 +77,8 @@ impl World {
                 FenceAction::Start(lease) => {
                     // The worst moment: written, not started.
                     if !self.is_calm() && self.rng.range(0, 199) == 0 {
-                        return self.rack_crashes(rack);
+                        self.rack_crashes(rack);
+                        return Ok(());
                     }
                     self.start_process(rack, &lease)?;
                 }
@@ -118,7 +119,7 @@ impl World {
     }
 
     pub(crate) fn process_ends(&mut self, rack: usize, life: u64, run: RunId, killed: bool) -> Result<(), Broken> {
-        if !self.witness.alive.get(&run).is_some_and(|process| process.rack == rack) {
+        if self.witness.alive.get(&run).is_none_or(|process| process.rack != rack) {
             return Ok(());
         }
         if !self.racks[rack].lives(life) {
@@ -148,11 +149,7 @@ impl World {
         if !self.racks[rack].lives(life) {
             return Ok(());
         }
-        if reply.say_ready {
-            self.racks[rack].settled = false;
-        } else {
-            self.racks[rack].settled = true;
-        }
+        self.racks[rack].settled = !reply.say_ready;
         if let Some(seq) = reply.acknowledged {
             self.fence_step(rack, &FenceEvent::Acknowledged { seq })?;
         }
@@ -200,14 +197,13 @@ impl World {
         RackReady { rack: rack_id(rack), incarnation: book.life, slots, dut_epochs: duts }
     }
 
-    pub(crate) fn rack_beats(&mut self, rack: usize, life: u64) -> Result<(), Broken> {
+    pub(crate) fn rack_beats(&mut self, rack: usize, life: u64) {
         if !self.racks[rack].lives(life) {
-            return Ok(());
+            return;
         }
         self.exchange_now(rack);
         let next = self.racks[rack].clock.reaches(self.rack_clock(rack) + terms().heartbeat);
         self.at(next, Happening::Beat { rack, life });
-        Ok(())
     }
 
     fn arm_fence(&mut self, rack: usize) {
@@ -228,9 +224,9 @@ impl World {
         self.fence_step(rack, &FenceEvent::Tick)
     }
 
-    pub(crate) fn rack_crashes(&mut self, rack: usize) -> Result<(), Broken> {
+    pub(crate) fn rack_crashes(&mut self, rack: usize) {
         if !self.racks[rack].up {
-            return Ok(());
+            return;
         }
         let book = &mut self.racks[rack];
         book.up = false;
@@ -249,7 +245,6 @@ impl World {
         let down =
             if self.rng.percent(50) { self.rng.range(10 * MS, SECOND) } else { self.rng.range(SECOND, 15 * SECOND) };
         self.after(if self.is_calm() { 100 * MS } else { down }, Happening::RackBack { rack });
-        Ok(())
     }
 
     pub(crate) fn rack_is_back(&mut self, rack: usize) -> Result<(), Broken> {

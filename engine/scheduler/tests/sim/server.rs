@@ -119,12 +119,13 @@ impl World {
         }
         let death = self.death();
         if death == Some(Death::BeforeCommit) && !self.server.loses_answers() {
-            return self.server_crashes();
+            self.server_crashes();
+            return Ok(());
         }
         let durable = death != Some(Death::BeforeCommit);
         let answers = death != Some(Death::AfterCommit);
         match message {
-            ToServer::Exchange(exchange) => self.exchange(exchange, durable, answers)?,
+            ToServer::Exchange(exchange) => self.exchange(&exchange, durable, answers)?,
             ToServer::Submit { client } => self.submit(client, durable, answers)?,
             ToServer::Kill { client } => {
                 if let Some(job) = self.clients[client].job {
@@ -136,7 +137,8 @@ impl World {
             ToServer::Answer { ask } => self.policy_answers(ask, durable)?,
         }
         if death.is_some() {
-            return self.server_crashes();
+            self.server_crashes();
+            return Ok(());
         }
         self.push_offers();
         self.ask_policies();
@@ -152,7 +154,7 @@ impl World {
         Some(if self.rng.percent(50) { Death::BeforeCommit } else { Death::AfterCommit })
     }
 
-    fn exchange(&mut self, exchange: Exchange, durable: bool, answers: bool) -> Result<(), Broken> {
+    fn exchange(&mut self, exchange: &Exchange, durable: bool, answers: bool) -> Result<(), Broken> {
         let rack = rack_id(exchange.rack);
         for report in &exchange.ends {
             let (claim, outcome, unkillable) = (report.claim, report.outcome.clone(), report.unkillable);
@@ -233,7 +235,7 @@ impl World {
 
     fn submit(&mut self, client: usize, durable: bool, answers: bool) -> Result<(), Broken> {
         let submission = self.clients[client].submission.clone();
-        let actions = self.commit_submit(client, submission, durable)?;
+        let actions = self.commit_submit(client, &submission, durable)?;
         let handle =
             actions.iter().find_map(|action| if let Action::Accepted { job, .. } = action { Some(*job) } else { None });
         if let (Some(job), true) = (handle, answers) {
@@ -245,7 +247,7 @@ impl World {
     fn commit_submit(
         &mut self,
         client: usize,
-        submission: headend_scheduler::event::Submission,
+        submission: &headend_scheduler::event::Submission,
         durable: bool,
     ) -> Result<Vec<Action>, Broken> {
         let now = self.server.clock.read(self.now);
@@ -253,7 +255,7 @@ impl World {
         let actions = self.server.farm.step(now, &event);
         let now = self.server.farm.now();
         self.tell(|| format!("{event:?} -> {actions:?}"));
-        self.witness.submitted(now, client, &submission, &actions)?;
+        self.witness.submitted(now, client, submission, &actions)?;
         self.witness.actions(now, &self.server.farm, &actions)?;
         self.server.asks.extend(
             actions.iter().filter_map(|action| if let Action::Ask(ask) = action { Some(ask.clone()) } else { None }),
@@ -328,9 +330,9 @@ impl World {
         }
     }
 
-    pub(crate) fn server_crashes(&mut self) -> Result<(), Broken> {
+    pub(crate) fn server_crashes(&mut self) {
         if !self.server.up {
-            return Ok(());
+            return;
         }
         self.server.up = false;
         self.server.tick = None;
@@ -343,7 +345,6 @@ impl World {
         };
         let down = if self.is_calm() { 100 * MS } else { down };
         self.after(down, Happening::ServerBack);
-        Ok(())
     }
 
     /// The snapshot, and what was journalled behind it (O6: replayed, it must come out the same).

@@ -234,7 +234,7 @@ impl World {
             }
         }
         self.check_farm()?;
-        let waits = self.clients.iter().position(|client| client.waits());
+        let waits = self.clients.iter().position(Client::waits);
         if let Some(client) = waits {
             return Err(Broken { id: "L1", what: format!("client {client} has no answer") });
         }
@@ -340,38 +340,32 @@ impl World {
 
     fn happen(&mut self, happening: Happening) -> Result<(), Broken> {
         match happening {
-            Happening::AtServer(message) => self.server_gets(*message),
-            Happening::AtRack { rack, life, reply } => self.rack_gets(rack, life, *reply),
+            Happening::AtServer(message) => self.server_gets(*message)?,
+            Happening::AtRack { rack, life, reply } => self.rack_gets(rack, life, *reply)?,
             Happening::AtClient { client, job } => self.client_gets(client, job),
-            Happening::ServerTick => self.server_ticks(),
-            Happening::ServerBack => self.server_is_back(),
+            Happening::ServerTick => self.server_ticks()?,
+            Happening::ServerBack => self.server_is_back()?,
             Happening::ServerCrash => self.server_crashes(),
             Happening::Beat { rack, life } => self.rack_beats(rack, life),
-            Happening::FenceTick { rack, life } => self.fence_ticks(rack, life),
-            Happening::ProcessEnds { rack, life, run, killed } => self.process_ends(rack, life, run, killed),
+            Happening::FenceTick { rack, life } => self.fence_ticks(rack, life)?,
+            Happening::ProcessEnds { rack, life, run, killed } => self.process_ends(rack, life, run, killed)?,
             Happening::RackCrash { rack } => self.rack_crashes(rack),
-            Happening::RackBack { rack } => self.rack_is_back(rack),
+            Happening::RackBack { rack } => self.rack_is_back(rack)?,
             Happening::ClientActs { client } => self.client_acts(client),
             Happening::MoveDut => self.move_dut(),
-            Happening::Cut { rack, until } => {
-                self.racks[rack].cut_until = self.racks[rack].cut_until.max(until);
-                Ok(())
-            }
-            Happening::Load { rack, cpu } => {
-                self.racks[rack].cpu = cpu;
-                Ok(())
-            }
+            Happening::Cut { rack, until } => self.racks[rack].cut_until = self.racks[rack].cut_until.max(until),
+            Happening::Load { rack, cpu } => self.racks[rack].cpu = cpu,
         }
+        Ok(())
     }
 
     /// A person takes a box from one slot and puts it into another, or on the shelf, and says so.
-    fn move_dut(&mut self) -> Result<(), Broken> {
+    fn move_dut(&mut self) {
         let dut = self.duts[self.rng.range(0, self.duts.len() as i64 - 1) as usize];
         let slots: Vec<SlotId> = self.server.farm.inventory().slots.keys().copied().collect();
         let slot = (!slots.is_empty() && !self.rng.percent(15))
             .then(|| slots[self.rng.range(0, slots.len() as i64 - 1) as usize]);
         self.after(MS, Happening::AtServer(Box::new(ToServer::Place { dut, slot })));
-        Ok(())
     }
 
     fn note(&mut self, happening: &Happening) {

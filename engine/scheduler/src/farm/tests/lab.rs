@@ -67,6 +67,7 @@ impl Lab {
         lab
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a case reads better without a reference at each step")]
     pub(super) fn step(&mut self, event: Event) -> Vec<Action> {
         let actions = self.farm.step(self.now, &event);
         self.farm.check_invariants().unwrap();
