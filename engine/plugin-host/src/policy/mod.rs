@@ -14,6 +14,7 @@ mod host;
 mod info;
 mod scripted;
 mod selfcheck;
+mod version;
 mod wasm;
 
 pub use fault::PolicyFault;

@@ -9,7 +9,7 @@ use headend_scheduler::policy::QueuedJob;
 use headend_scheduler::view::{PlanView, TargetView};
 
 use super::fault::PolicyFault;
-use super::host::{AnyInstance, Version};
+use super::version::{AnyInstance, Version};
 use crate::manifest::Kind;
 
 /// Tries the version. `Err` says what it did.
