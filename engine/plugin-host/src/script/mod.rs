@@ -9,9 +9,9 @@
 //!
 //! [`guest_main`] is the whole process. Foreign code never runs in the supervisor, so whatever a script breaks, it breaks here:
 //!
-//! * [`guard`] watches the CPU time without a call, also where an interpreter cannot be interrupted (parsing, compiling);
-//! * [`limits`] caps the process's memory; an allocation past the cap ends the process, and the supervisor sees it die;
-//! * [`rhai`] and [`wasm`] set every limit that their engine has.
+//! * `guard` watches the CPU time without a call, also where an interpreter cannot be interrupted (parsing, compiling);
+//! * `limits` caps the process's memory; an allocation past the cap ends the process, and the supervisor sees it die;
+//! * `rhai` and `wasm` set every limit that their engine has.
 //!
 //! A guest stays usable after [`ScriptEnd::Finished`], [`ScriptEnd::Crashed`] and [`ScriptEnd::CannotStart`]: each run has a fresh scope or
 //! a fresh store, and nothing of a run is kept but compiled code. After [`ScriptEnd::Limit`], and when a run leaves much memory behind, it

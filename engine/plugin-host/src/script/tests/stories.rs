@@ -164,9 +164,10 @@ fn a_guest_goes_when_the_rack_hangs_up_between_runs() {
 fn a_parser_that_cannot_be_interrupted_is_ended_with_its_process() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("long.rhai");
-    fs::write(&script, "1;".repeat(30_000)).unwrap();
+    // Parsing takes time by the square of the statements: without a guard this would go on for half a minute and more.
+    fs::write(&script, "1;".repeat(300_000)).unwrap();
     let mut guest = Guest::start(None);
-    let limits = GuestLimits { cpu_ms: 1, ..GuestLimits::default() };
+    let limits = GuestLimits { cpu_ms: 1, source_bytes: 1 << 20, ..GuestLimits::default() };
     let (outcome, _) = guest.run(session(&script, &[]), &limits);
     let Outcome::Said(ScriptEnd::Limit(text)) = outcome else { panic!("{outcome:?}") };
     assert!(text.starts_with("cpu_ms: reading the script took more than 1 ms"), "{text}");
