@@ -1,8 +1,6 @@
 //! `cargo xtask ci`: everything that a change must pass, in the order in which a fault is found cheapest.
 
-use std::path::Path;
-
-use crate::shell::{self, Context, Result, Shell};
+use crate::shell::{self, Result, Shell};
 use crate::{arrow, guests, testing};
 
 #[derive(clap::Args)]
@@ -41,11 +39,9 @@ fn lints(shell: &Shell) -> Result<()> {
 /// Guests build for WebAssembly only, but the compiler can check them for any target.
 fn guest_lints(shell: &Shell) -> Result<()> {
     for manifest in guests::workspaces(shell)? {
-        let name = manifest.parent().and_then(Path::file_name).context("a workspace without a name")?;
-        let target_dir = shell.path("target/guest-build/lints").join(name);
         shell::run(shell.cargo(["fmt", "--all", "--check", "--manifest-path"]).arg(&manifest))?;
         let mut clippy = shell.cargo(["clippy", "--all-targets", "--manifest-path"]);
-        shell::run(clippy.arg(&manifest).arg("--target-dir").arg(target_dir).args(["--", "-D", "warnings"]))?;
+        shell::run(clippy.arg(&manifest).args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) struct Guest {
     pub(crate) folder: PathBuf,
     /// The module that was built.
     pub(crate) module: PathBuf,
-    /// The library's name.
+    /// The package's name.
     pub(crate) name: String,
 }
 
@@ -58,31 +58,22 @@ pub(crate) fn workspaces(shell: &Shell) -> Result<Vec<PathBuf>> {
 }
 
 fn build(shell: &Shell, toolchain: Toolchain, manifest: &Path) -> Result<Vec<Guest>> {
-    let workspace = manifest.parent().context("a manifest without a folder")?;
-    let name = workspace.file_name().context("a workspace without a name")?;
-    let target_dir = shell.path("target/guest-build").join(toolchain.folder()).join(name);
-    shell::run(&mut toolchain.build(shell, manifest, &target_dir))?;
-    let built = target_dir.join(TARGET).join("release");
-    Ok(modules(shell, manifest)?
-        .into_iter()
-        .map(|(name, folder)| Guest { folder, module: built.join(format!("{name}.wasm")), name })
-        .collect())
-}
-
-/// Packages of a workspace that build a module: library and folder.
-fn modules(shell: &Shell, manifest: &Path) -> Result<Vec<(String, PathBuf)>> {
+    shell::run(&mut toolchain.build(shell, manifest))?;
     let mut command = shell.cargo(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
     let text = shell::read(command.arg(manifest))?;
     let metadata: Value = serde_json::from_str(&text).context("`cargo metadata` gave no JSON")?;
+    let target = metadata["target_directory"].as_str().context("`cargo metadata` named no target folder")?;
+    let built = Path::new(target).join(TARGET).join("release");
     let packages = metadata["packages"].as_array().context("`cargo metadata` named no packages")?;
-    Ok(packages.iter().filter_map(module_of).collect())
+    Ok(packages.iter().filter_map(|package| guest_of(package, &built)).collect())
 }
 
-fn module_of(package: &Value) -> Option<(String, PathBuf)> {
+/// The module that a package builds, if it builds one.
+fn guest_of(package: &Value, built: &Path) -> Option<Guest> {
     let library = package["targets"].as_array()?.iter().find(|target| {
         target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
     })?;
     let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
-    let library = library["name"].as_str()?.replace('-', "_");
-    Some((library, folder))
+    let module = built.join(format!("{}.wasm", library["name"].as_str()?.replace('-', "_")));
+    Some(Guest { folder, module, name: package["name"].as_str()?.to_owned() })
 }

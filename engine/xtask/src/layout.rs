@@ -49,7 +49,9 @@ pub(crate) fn lay_out(shell: &Shell, guests: &[Guest]) -> Result<Laid> {
     lay_tree(&mut plan, &examples, &into.join("examples"))?;
     for guest in guests.iter().filter(|guest| guest.folder.starts_with(&examples)) {
         let folder = guest.folder.strip_prefix(&examples).context("an example outside of `examples`")?;
-        plan.copy(&guest.module, &into.join("examples").join(folder).join(format!("{}.wasm", guest.name)))?;
+        // The extension says the rest.
+        let name = guest.name.strip_prefix("wasm-").unwrap_or(&guest.name);
+        plan.copy(&guest.module, &into.join("examples").join(folder).join(format!("{name}.wasm")))?;
     }
     remove_others(&into, &plan.wanted)?;
     Ok(Laid { plugins: manifests.len(), written: plan.written, total: plan.wanted.len() })
@@ -113,7 +115,7 @@ fn lay_tree(plan: &mut Plan, from: &Path, into: &Path) -> Result<()> {
         if path.is_dir() && !skipped(&path) {
             lay_tree(plan, &path, &into.join(name))?;
         } else if path.is_file()
-            && !["Cargo.toml", "Cargo.lock"].iter().any(|skip| name == *skip)
+            && !["Cargo.toml", "Cargo.lock", "README.md"].iter().any(|skip| name == *skip)
             && !has_extension(&path, "pyc")
         {
             plan.copy(&path, &into.join(name))?;

@@ -61,8 +61,9 @@ fn python(shell: &Shell, pythons: &[Python]) -> Result<()> {
         return Ok(());
     }
     let Some(newest) = pythons.iter().rev().find(|python| python.version.0 == 3) else { return Ok(()) };
+    // It finds the other interpreters by itself.
     let mut command = shell.program(&newest.path);
-    command.arg(runner).args(pythons.iter().map(|python| &python.path));
+    command.arg(runner);
     tell_where(shell, &mut command, pythons);
     shell::run(&mut command)
 }

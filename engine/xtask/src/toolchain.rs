@@ -36,23 +36,14 @@ impl Toolchain {
         )))
     }
 
-    /// A cargo command line that builds the workspace of `manifest` into `target_dir`.
-    pub(crate) fn build(self, shell: &Shell, manifest: &Path, target_dir: &Path) -> Command {
+    /// A cargo command line that builds the workspace of `manifest`.
+    pub(crate) fn build(self, shell: &Shell, manifest: &Path) -> Command {
         let mut command = match self {
             Self::Own => shell.cargo(["build"]),
             Self::Debian => debian(shell),
         };
         command.args(["--release", "--target", TARGET, "--manifest-path"]).arg(manifest);
-        command.arg("--target-dir").arg(target_dir);
         command
-    }
-
-    /// Each has its own build folder: they are different compilers.
-    pub(crate) const fn folder(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::Debian => "debian",
-        }
     }
 }
 

@@ -43,7 +43,7 @@ const TESTS: [Test; 3] = [
     Test { language: "WASM", script: "wasm-menu/menu.wasm" },
     Test { language: "Python 3", script: "python-zap/zap.py" },
 ];
-const PYTHON_2: Test = Test { language: "Python 2.7", script: "python2-zap/zap2.py" };
+const PYTHON_2: Test = Test { language: "Python 2.7", script: "python27-legacy/menu_walk.py" };
 
 /// A coverage policy, loaded from its folder, and what it promises.
 struct Policy {
