@@ -11,6 +11,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::RackError;
 
+/// Leaves room for `/RUN-ATTEMPT/s` behind it, in bytes.
+const LONGEST_SOCKET_FOLDER: usize = 75;
+
 /// The folder, locked until this is dropped.
 #[derive(Debug)]
 pub struct DataFolder {
@@ -65,9 +68,15 @@ impl DataFolder {
         self.root.join("pids")
     }
 
-    /// Session sockets of Python scripts.
+    /// Session sockets and temporary files of Python scripts. A socket's path has at most 107 bytes: below a deep data
+    /// folder they lie in the system's temporary folder instead, under a name made from this one's.
     pub fn sockets(&self) -> PathBuf {
-        self.root.join("sockets")
+        let inside = self.root.join("sockets");
+        if inside.as_os_str().len() <= LONGEST_SOCKET_FOLDER {
+            return inside;
+        }
+        let name = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
+        std::env::temp_dir().join(format!("headend-{}", &name[..16]))
     }
 
     /// Blobs and working copies.

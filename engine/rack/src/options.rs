@@ -124,14 +124,14 @@ pub struct PythonOptions {
     pub sdk: Option<PathBuf>,
     /// Address space of a script, in bytes; 0: no limit.
     pub memory_bytes: u64,
-    /// Processes of a script; 0: no limit.
+    /// Processes of the daemon's user while a script runs (`RLIMIT_NPROC`): what stops a fork bomb. 0: no limit.
     pub processes: u64,
 }
 
 impl Default for PythonOptions {
-    /// Searches; 2 GiB and 64 processes for each script.
+    /// Searches; 4 GiB and 1,024 processes.
     fn default() -> Self {
-        Self { interpreters: Vec::new(), search: true, sdk: None, memory_bytes: 2 << 30, processes: 64 }
+        Self { interpreters: Vec::new(), search: true, sdk: None, memory_bytes: 4 << 30, processes: 1_024 }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::options::{RackOptions, SlotDriver};
 use crate::process::Nursery;
 use crate::process::cgroup::Cgroup;
 use crate::process::leftovers;
+use crate::python::Pythons;
 use crate::witness::Witness;
 
 /// How long the last ends may take to reach the server when the daemon stops; they are in the journal anyway.
@@ -134,6 +135,11 @@ fn start(
         (most, most.min(WARM)),
         tasks.clone(),
     );
+    let python_folders = (folder.root().to_owned(), folder.pids());
+    let pythons = Pythons::new(options.python.clone(), nursery, python_folders, cgroup.clone());
+    let pythons = pythons.map_err(RackError::io("write the Python package to", folder.root()))?;
+    let warm = pythons.clone();
+    tasks.spawn(async move { warm.warm_up().await });
     let files = WorkingCopies::open(folder.files(), options.working_copies, Arc::new(ServerBlobs(client.clone())));
     let files = files.map_err(|error| RackError::Files { folder: folder.files(), source: error })?;
     let incarnation = rand::random();
@@ -150,6 +156,7 @@ fn start(
         outbox,
         files,
         guests,
+        pythons,
         slots: RwLock::new(slots),
         terms: Mutex::new(LeaseTerms::default()),
     });
@@ -259,6 +266,7 @@ impl RackHandle {
         let _ = tokio::time::timeout(LAST_WORDS, told).await;
         self.stop.cancel();
         self.shared.guests.close().await;
+        self.shared.pythons.close().await;
         self.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await;
         if let Some(cgroup) = &self.cgroup {

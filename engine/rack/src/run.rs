@@ -11,9 +11,9 @@ use headend_wire::session::{GuestLimits, SessionInfo};
 use tokio::sync::watch;
 
 use crate::core::Shared;
-use crate::guest;
 use crate::session::ends::{HowEnded, outcome};
 use crate::session::{Session, SessionSetup};
+use crate::{guest, python};
 
 /// The signal that a run is to stop, with why.
 #[derive(Clone, Debug)]
@@ -197,8 +197,11 @@ async fn run_in(
     match kind {
         Kind::Guest => guest::run(&shared.guests, session, &limits, stop).await,
         Kind::Python => {
-            let _ = folder;
-            Finish::clean(HowEnded::CannotStart("no Python".to_owned()))
+            let private = shared.folder.sockets().join(format!("{}-{}", order.lease.run, order.lease.attempt));
+            let duts: Vec<_> = order.lease.targets.iter().map(|target| target.dut.to_string()).collect();
+            let env = [("HEADEND_DUT", duts.join(",")), ("HEADEND_REVISION", order.public_tree.clone())];
+            let place = python::Place { script: &file, folder: &folder, private: &private, env: &env };
+            python::run(&shared.pythons, session, place, &limits, stop).await
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::driver::Driver;
 use crate::folder::DataFolder;
 use crate::guest::GuestPool;
 use crate::options::RackOptions;
+use crate::python::Pythons;
 use crate::session::Guard;
 use crate::witness::Witness;
 
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) witness: Arc<Witness>,
     pub(crate) files: WorkingCopies,
     pub(crate) guests: GuestPool,
+    pub(crate) pythons: Pythons,
     /// Numbers that the server has given our slots.
     pub(crate) slots: RwLock<BTreeMap<SlotId, SlotNo>>,
     pub(crate) terms: Mutex<LeaseTerms>,

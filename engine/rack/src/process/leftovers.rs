@@ -16,6 +16,8 @@ use crate::error::RackError;
 
 /// How long killed processes may take to go.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the keeper of a Python run may take to kill its run by itself, which it does when its interpreter is gone.
+const KEEPERS: Duration = Duration::from_secs(6);
 
 /// A file that names a child as long as it lives.
 #[derive(Debug)]
@@ -26,9 +28,18 @@ pub struct PidFile {
 impl PidFile {
     /// Writes the file. A child that cannot be noted is still found by the other nets.
     pub fn write(folder: &Path, pid: u32) -> Self {
+        Self::note(folder, pid, "")
+    }
+
+    /// The same for the keeper of a Python run: it cleans up by itself, so it is given time before it is killed.
+    pub fn keeper(folder: &Path, pid: u32) -> Self {
+        Self::note(folder, pid, " keeper")
+    }
+
+    fn note(folder: &Path, pid: u32, kind: &str) -> Self {
         let path = folder.join(pid.to_string());
         if let Some(stat) = proc::stat(pid)
-            && let Err(error) = fs::write(&path, stat.started.to_string())
+            && let Err(error) = fs::write(&path, format!("{}{kind}", stat.started))
         {
             tracing::warn!(%error, path = %path.display(), "cannot note a child process");
         }
@@ -50,16 +61,17 @@ pub async fn sweep(pids: &Path, sockets: &Path, cgroup: Option<&Cgroup>) -> Resu
     if let Some(cgroup) = cgroup {
         cgroup.kill(PATIENCE).await;
     }
-    let end = Instant::now() + PATIENCE;
+    let began = Instant::now();
     loop {
         let left = find(pids, sockets);
         if left.is_empty() {
             break;
         }
-        if Instant::now() >= end {
-            return Err(RackError::Leftovers { pids: left });
+        if began.elapsed() >= PATIENCE {
+            return Err(RackError::Leftovers { pids: left.into_iter().map(|left| left.pid).collect() });
         }
-        left.iter().for_each(|pid| kill_hard(*pid));
+        let due = left.iter().filter(|left| !left.keeper || began.elapsed() >= KEEPERS);
+        due.for_each(|left| kill_hard(left.pid));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     forget(pids);
@@ -74,14 +86,20 @@ pub fn kill_hard(pid: u32) {
     let _ = kill_process(pid, Signal::KILL);
 }
 
-fn find(pids: &Path, sockets: &Path) -> Vec<u32> {
+struct Left {
+    pid: u32,
+    keeper: bool,
+}
+
+fn find(pids: &Path, sockets: &Path) -> Vec<Left> {
     let noted = entries(pids).into_iter().filter_map(|path| {
         let pid = path.file_name()?.to_str()?.parse().ok()?;
-        let started = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
-        proc::is_alive(pid, started).then_some(pid)
+        let text = fs::read_to_string(&path).ok()?;
+        let (started, kind) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        proc::is_alive(pid, started.parse().ok()?).then_some(Left { pid, keeper: kind == "keeper" })
     });
     let mark = [b"HEADEND_SESSION=", sockets.as_os_str().as_encoded_bytes(), b"/"].concat();
-    let marked = proc::all().into_iter().filter(|pid| is_marked(*pid, &mark));
+    let marked = proc::all().into_iter().filter(|pid| is_marked(*pid, &mark)).map(|pid| Left { pid, keeper: false });
     noted.chain(marked).collect()
 }
 

@@ -95,6 +95,11 @@ impl Session {
         self.setup.info.public = public.map(|path| path.display().to_string());
     }
 
+    /// What the evidence may grow to.
+    pub fn limits(&self) -> LogLimits {
+        self.setup.limits
+    }
+
     /// The result reported so far.
     pub fn reported(&self) -> Option<&Reported> {
         self.reported.as_ref()

@@ -88,6 +88,16 @@ impl Recorder {
         self.flush_if_full();
     }
 
+    /// The console was written by somebody else: is there anything in it?
+    pub fn keep_console(&mut self, path: &Path) {
+        match fs::metadata(path) {
+            Ok(file) if file.len() > 0 => self.worth_keeping = true,
+            _ => {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
     /// The folder, made, with room for one more capture.
     pub fn folder_for_capture(&mut self) -> Result<PathBuf, NotRecorded> {
         if self.captures >= self.limits.captures {
@@ -122,6 +132,9 @@ impl Recorder {
         }
         if self.worth_keeping {
             self.flush();
+        } else if self.made {
+            // The script may have put something there itself; an empty folder says nothing.
+            self.worth_keeping = fs::remove_dir(&self.folder).is_err();
         }
         self.worth_keeping
     }
