@@ -1,7 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use headend_model::Timestamp;
 use headend_store::Store;
@@ -39,7 +39,6 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) exchanges: AtomicU64,
-    pub(crate) storage_full: AtomicBool,
 }
 
 /// Shared by all handlers.

@@ -27,9 +27,7 @@ impl Clock {
     /// When `at` comes, on the monotonic clock; now if it has passed.
     pub(crate) fn instant_of(&self, at: Timestamp) -> Instant {
         let us = u64::try_from((at - self.base).as_micros()).unwrap_or(0);
-        self.started
-            .checked_add(Duration::from_micros(us))
-            .unwrap_or_else(|| self.started + Duration::from_secs(86_400))
+        self.started.checked_add(Duration::from_micros(us)).unwrap_or_else(|| self.started + Duration::from_hours(24))
     }
 }
 

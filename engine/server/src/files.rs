@@ -1,9 +1,10 @@
 //! Areas of files: which tree each has now, and how a change becomes a revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use headend_files::{BlobHash, BlobStore, Change, FilesError, Tree};
+use headend_files::{BlobHash, BlobStore, Change, FilesError, Swept, Tree};
 use headend_model::{Timestamp, UserName};
 use headend_store::{AreaHead, AreaId, FeedItem, FeedRow, Projection, Store, StoreError};
 use headend_wire::codes;
@@ -15,6 +16,11 @@ use crate::http::{ApiError, ApiResult};
 
 /// Trees that are kept at hand besides the heads.
 const TREES_KEPT: usize = 64;
+
+/// Former revisions of an area whose blobs stay.
+const REVISIONS_KEPT: u32 = 20;
+/// A blob may wait this long for its commit.
+const UPLOAD_GRACE: Duration = Duration::from_hours(1);
 
 /// The public area (`None`) or a user's own.
 pub(crate) type AreaKey = Option<UserName>;
@@ -155,6 +161,20 @@ impl Areas {
             bus.publish(FeedRow { number, item: item.clone() });
         }
         Ok(())
+    }
+
+    /// Removes blobs that no revision of late, no leased run and no upload of the last hour needs.
+    ///
+    /// # Errors
+    /// When a tree cannot be read: then nothing is removed.
+    pub(crate) async fn sweep(&self) -> ApiResult<Swept> {
+        let mut keep = BTreeSet::from([self.empty]);
+        for text in self.store.live_trees(REVISIONS_KEPT).await? {
+            let hash: BlobHash = text.parse()?;
+            keep.insert(hash);
+            keep.extend(Tree::parse(&self.blobs.read(hash).await?)?.blobs());
+        }
+        Ok(self.blobs.sweep(keep, UPLOAD_GRACE).await?)
     }
 
     async fn require_blobs(&self, change: &Change) -> ApiResult<()> {

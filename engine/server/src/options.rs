@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use headend_scheduler::FarmConfig;
+use headend_store::StoreOptions;
 
 /// How clients prove who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Longest pause between two pieces of a body.
     pub body_timeout: Duration,
+    /// Longest time in which a client takes nothing of an answer.
+    pub write_timeout: Duration,
     /// How long open requests may go on once the server shuts down.
     pub drain: Duration,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             connections: 2_048,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(15),
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
     }
@@ -85,6 +89,8 @@ pub struct ServeOptions {
     pub plugins: Option<PathBuf>,
     /// The program that hosts Rhai policies (`headend`, run as `headend guest`); `None`: Rhai policies cannot be loaded.
     pub guest: Option<PathBuf>,
+    /// Settings of the database.
+    pub store: StoreOptions,
     /// Bounds.
     pub limits: Limits,
     /// A script is stopped after this long unless its test says otherwise.
@@ -104,8 +110,9 @@ impl ServeOptions {
             farm: FarmConfig::default(),
             plugins: None,
             guest: None,
+            store: StoreOptions::default(),
             limits: Limits::default(),
-            default_time_limit: Duration::from_secs(3_600),
+            default_time_limit: Duration::from_hours(1),
             snapshot_every: 20_000,
         }
     }

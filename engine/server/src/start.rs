@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use headend_files::{BlobOptions, BlobStore, FilesError};
 use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
@@ -30,6 +31,8 @@ use crate::routes;
 
 /// File in the data folder with the administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// How often blobs that nothing refers to are removed.
+const SWEEP_EVERY: Duration = Duration::from_hours(6);
 /// Answers of policies that may wait for the loop.
 const POLICY_ANSWERS: usize = 4_096;
 /// Answers taken to the loop in one go.
@@ -124,7 +127,7 @@ impl Server {
         }
         private_folder(&options.data)?;
         private_folder(&options.run_folder())?;
-        let store = Store::open(&options.data).await?;
+        let store = Store::open_with(&options.data, options.store.clone()).await?;
         match bring_up(options, store.clone()).await {
             Ok(handle) => Ok(handle),
             Err(error) => {
@@ -140,7 +143,7 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let blobs = BlobStore::open(options.data.join("blobs"), blob_options)?;
     let areas = Arc::new(Areas::open(store.clone(), blobs).await?);
     let recovered = farm_loop::recover(&store, &options.farm).await?;
-    let clock = Clock::starting_at_or_after(recovered.at);
+    let clock = Clock::starting_at_or_after(recovered.at.max(recovered.farm.now()));
     load_areas(&areas, &recovered.farm).await?;
     let host = start_host(&options).map_err(ServeError::Plugins)?;
     let (answers, answered) = mpsc::channel(POLICY_ANSWERS);
@@ -175,6 +178,7 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let helpers = vec![
         tokio::spawn(take_answers(answered, farm.clone(), stop.farm.clone())),
         tokio::spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone())),
+        tokio::spawn(sweep_now_and_then(areas.clone(), stop.accept.clone())),
     ];
     let allowed_hosts = AllowedHosts::new(address, &options.allow_hosts);
     let limits = options.limits;
@@ -261,6 +265,20 @@ async fn take_answers(mut answers: mpsc::Receiver<Event>, farm: FarmHandle, stop
         // An answer that the journal does not take is as good as none: the farm's deadline passes the policy over.
         if let Err(error) = farm.apply(std::mem::take(&mut batch), |_, _| ()).await {
             tracing::warn!(%error, "answers of policies were lost");
+        }
+    }
+}
+
+/// Removes blobs that nothing refers to any more.
+async fn sweep_now_and_then(areas: Arc<Areas>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        match areas.sweep().await {
+            Ok(swept) => tracing::info!(removed = swept.removed, bytes = swept.bytes, kept = swept.kept, "swept blobs"),
+            Err(error) => tracing::warn!(%error, "blobs were not swept"),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use headend_model::{DutId, RackId, SlotId};
 use headend_scheduler::Farm;
-use headend_wire::Problem;
 use headend_wire::api::SlotRef;
 use headend_wire::codes;
+
+use crate::http::ApiError;
 
 /// Most names that an error lists.
 const LISTED: usize = 12;
@@ -13,11 +14,11 @@ const LISTED: usize = 12;
 ///
 /// # Errors
 /// `unknown_rack` with those that there are.
-pub(crate) fn rack(farm: &Farm, name: &str) -> Result<RackId, Problem> {
+pub(crate) fn rack(farm: &Farm, name: &str) -> Result<RackId, ApiError> {
     let racks = &farm.inventory().racks;
     racks.iter().find(|(_, known)| known.as_str() == name).map(|(id, _)| *id).ok_or_else(|| {
         let known = listed(racks.values().map(ToString::to_string));
-        Problem::new(&codes::UNKNOWN_RACK, format!("there is no rack {:?}; there are: {known}", cut(name)))
+        ApiError::new(&codes::UNKNOWN_RACK, format!("there is no rack {:?}; there are: {known}", cut(name)))
     })
 }
 
@@ -25,7 +26,7 @@ pub(crate) fn rack(farm: &Farm, name: &str) -> Result<RackId, Problem> {
 ///
 /// # Errors
 /// `unknown_rack`, `unknown_slot`, each with those that there are.
-pub(crate) fn slot(farm: &Farm, named: &SlotRef) -> Result<SlotId, Problem> {
+pub(crate) fn slot(farm: &Farm, named: &SlotRef) -> Result<SlotId, ApiError> {
     let rack = rack(farm, &named.rack)?;
     let slots = || farm.inventory().slots.iter().filter(move |(_, place)| place.rack == rack);
     slots().find(|(_, place)| place.no.0 == named.slot).map(|(id, _)| *id).ok_or_else(|| {
@@ -33,7 +34,7 @@ pub(crate) fn slot(farm: &Farm, named: &SlotRef) -> Result<SlotId, Problem> {
         numbers.sort_unstable();
         let known = listed(numbers.iter().map(ToString::to_string));
         let detail = format!("rack {:?} has no slot {}; it has: {known}", named.rack, named.slot);
-        Problem::new(&codes::UNKNOWN_SLOT, detail)
+        ApiError::new(&codes::UNKNOWN_SLOT, detail)
     })
 }
 
@@ -41,13 +42,13 @@ pub(crate) fn slot(farm: &Farm, named: &SlotRef) -> Result<SlotId, Problem> {
 ///
 /// # Errors
 /// `unknown_dut` with those that there are.
-pub(crate) fn dut(farm: &Farm, number: u64) -> Result<DutId, Problem> {
+pub(crate) fn dut(farm: &Farm, number: u64) -> Result<DutId, ApiError> {
     let duts = &farm.inventory().duts;
     if duts.contains_key(&DutId(number)) {
         return Ok(DutId(number));
     }
     let known = listed(duts.keys().map(ToString::to_string));
-    Err(Problem::new(&codes::UNKNOWN_DUT, format!("there is no DUT {number}; there are: {known}")))
+    Err(ApiError::new(&codes::UNKNOWN_DUT, format!("there is no DUT {number}; there are: {known}")))
 }
 
 /// `a, b, c and 17 more`, or `none`.

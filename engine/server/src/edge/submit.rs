@@ -2,11 +2,11 @@
 
 use headend_model::{JobSpec, Mode, PolicyName, Priority, Span, Target, TestSpec, TreePath, UserName};
 use headend_scheduler::Farm;
-use headend_wire::Problem;
 use headend_wire::api::{ModeRef, SubmitRequest, TestRequest};
 use headend_wire::codes;
 
 use super::{args, names};
+use crate::http::ApiError;
 
 /// Longest name of a job, in characters.
 const MAX_NAME: usize = 200;
@@ -30,8 +30,8 @@ pub(crate) struct Known<'a> {
 /// Checks everything that can be said before the farm decides.
 ///
 /// # Errors
-/// The first [`Problem`] found, with the field at fault.
-pub(crate) fn spec(request: &SubmitRequest, owner: UserName, known: &Known<'_>) -> Result<JobSpec, Problem> {
+/// The first problem found, with the field at fault.
+pub(crate) fn spec(request: &SubmitRequest, owner: UserName, known: &Known<'_>) -> Result<JobSpec, ApiError> {
     let name = job_name(&request.name)?;
     let priority = priority(request.priority)?;
     let targets = targets(request, known.farm)?;
@@ -39,8 +39,8 @@ pub(crate) fn spec(request: &SubmitRequest, owner: UserName, known: &Known<'_>) 
     Ok(JobSpec { name, owner, priority, targets, tests })
 }
 
-fn job_name(name: &str) -> Result<String, Problem> {
-    let bad = |what: &str| Problem::new(&codes::INVALID, format!("the job's name {what}")).at("/name");
+fn job_name(name: &str) -> Result<String, ApiError> {
+    let bad = |what: &str| ApiError::new(&codes::INVALID, format!("the job's name {what}")).at("/name");
     if name.trim().is_empty() {
         return Err(bad("is empty; give it one"));
     }
@@ -53,26 +53,26 @@ fn job_name(name: &str) -> Result<String, Problem> {
     Ok(name.to_owned())
 }
 
-fn priority(given: Option<u8>) -> Result<Priority, Problem> {
+fn priority(given: Option<u8>) -> Result<Priority, ApiError> {
     match given {
         None => Ok(Priority::default()),
         Some(priority @ 1..=9) => Ok(Priority(priority)),
         Some(other) => {
             let detail = format!("priority is {other}; use 1 (first) to 9 (last)");
-            Err(Problem::new(&codes::INVALID, detail).at("/priority"))
+            Err(ApiError::new(&codes::INVALID, detail).at("/priority"))
         }
     }
 }
 
-fn targets(request: &SubmitRequest, farm: &Farm) -> Result<Vec<Target>, Problem> {
+fn targets(request: &SubmitRequest, farm: &Farm) -> Result<Vec<Target>, ApiError> {
     let count = request.slots.len() + request.duts.len();
     if count == 0 {
         return Err(
-            Problem::new(&codes::NO_TARGETS, "the job has no slots and no DUTs; give at least one").at("/slots")
+            ApiError::new(&codes::NO_TARGETS, "the job has no slots and no DUTs; give at least one").at("/slots")
         );
     }
     if count > MAX_TARGETS {
-        return Err(Problem::new(&codes::INVALID, format!("{count} targets; at most {MAX_TARGETS} are taken")));
+        return Err(ApiError::new(&codes::INVALID, format!("{count} targets; at most {MAX_TARGETS} are taken")));
     }
     let slots = request.slots.iter().zip(0..).map(|(named, at)| {
         let pointer: String = format!("/slots/{at}");
@@ -88,25 +88,25 @@ fn targets(request: &SubmitRequest, farm: &Farm) -> Result<Vec<Target>, Problem>
         let target = target.map_err(|problem| problem.at(&pointer))?;
         if !seen.insert(target) {
             let detail = format!("{named} is given twice; name each slot or DUT once");
-            return Err(Problem::new(&codes::DUPLICATE_TARGET, detail).at(pointer));
+            return Err(ApiError::new(&codes::DUPLICATE_TARGET, detail).at(pointer));
         }
         targets.push(target);
     }
     Ok(targets)
 }
 
-fn tests(tests: &[TestRequest], targets: usize, known: &Known<'_>) -> Result<Vec<TestSpec>, Problem> {
+fn tests(tests: &[TestRequest], targets: usize, known: &Known<'_>) -> Result<Vec<TestSpec>, ApiError> {
     if tests.is_empty() {
-        return Err(Problem::new(&codes::NO_TESTS, "the job has no tests; give at least one").at("/tests"));
+        return Err(ApiError::new(&codes::NO_TESTS, "the job has no tests; give at least one").at("/tests"));
     }
     if tests.len() > MAX_TESTS {
         let detail = format!("{} tests; at most {MAX_TESTS} are taken, split the job", tests.len());
-        return Err(Problem::new(&codes::TOO_MANY_RUNS, detail).at("/tests"));
+        return Err(ApiError::new(&codes::TOO_MANY_RUNS, detail).at("/tests"));
     }
     tests.iter().zip(0..).map(|(test, at)| one_test(test, at, targets, known)).collect()
 }
 
-fn one_test(test: &TestRequest, at: usize, targets: usize, known: &Known<'_>) -> Result<TestSpec, Problem> {
+fn one_test(test: &TestRequest, at: usize, targets: usize, known: &Known<'_>) -> Result<TestSpec, ApiError> {
     let field = |name: &str| format!("/tests/{at}/{name}");
     Ok(TestSpec {
         script: script(&test.script).map_err(|problem| problem.at(field("script")))?,
@@ -114,31 +114,31 @@ fn one_test(test: &TestRequest, at: usize, targets: usize, known: &Known<'_>) ->
         slots_needed: slots_needed(test.slots_needed, targets).map_err(|problem| problem.at(field("slots_needed")))?,
         mode: mode(&test.mode, known.policies).map_err(|problem| problem.at(field("mode")))?,
         args: args::split(&test.args)
-            .map_err(|error| Problem::new(&codes::BAD_ARGUMENTS, error.to_string()).at(field("args")))?,
+            .map_err(|error| ApiError::new(&codes::BAD_ARGUMENTS, error.to_string()).at(field("args")))?,
         time_limit: time_limit(test.time_limit_s).map_err(|problem| problem.at(field("time_limit_s")))?,
     })
 }
 
-fn script(text: &str) -> Result<TreePath, Problem> {
+fn script(text: &str) -> Result<TreePath, ApiError> {
     if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
         let detail = format!("script {:?} has a quote as part of its name; give the path without it", names::cut(text));
-        return Err(Problem::new(&codes::BAD_PATH, detail));
+        return Err(ApiError::new(&codes::BAD_PATH, detail));
     }
-    TreePath::parse(text).map_err(|error| Problem::new(&codes::BAD_PATH, error.to_string()))
+    TreePath::parse(text).map_err(|error| ApiError::new(&codes::BAD_PATH, error.to_string()))
 }
 
-fn slots_needed(given: Option<i64>, targets: usize) -> Result<u32, Problem> {
+fn slots_needed(given: Option<i64>, targets: usize) -> Result<u32, ApiError> {
     match given {
         None => Ok(u32::try_from(targets).unwrap_or(u32::MAX)),
         Some(needed @ 1..=MAX_SLOTS_NEEDED) => Ok(needed as u32),
         Some(other) => {
             let detail = format!("slots_needed is {other}; use 1 to {MAX_SLOTS_NEEDED}");
-            Err(Problem::new(&codes::BAD_SLOTS_NEEDED, detail))
+            Err(ApiError::new(&codes::BAD_SLOTS_NEEDED, detail))
         }
     }
 }
 
-fn mode(given: &ModeRef, policies: &[PolicyName]) -> Result<Mode, Problem> {
+fn mode(given: &ModeRef, policies: &[PolicyName]) -> Result<Mode, ApiError> {
     match given {
         ModeRef::Number(0) => Ok(Mode::SingleProcess),
         ModeRef::Number(1) => Ok(Mode::DutCoverage),
@@ -148,13 +148,13 @@ fn mode(given: &ModeRef, policies: &[PolicyName]) -> Result<Mode, Problem> {
             let detail = format!(
                 "mode {other}; use 0 (single process), 1 (DUT coverage), 2 (test coverage) or a policy: {known}"
             );
-            Err(Problem::new(&codes::UNKNOWN_MODE, detail))
+            Err(ApiError::new(&codes::UNKNOWN_MODE, detail))
         }
         ModeRef::Name(name) => named_mode(name, policies),
     }
 }
 
-fn named_mode(name: &str, policies: &[PolicyName]) -> Result<Mode, Problem> {
+fn named_mode(name: &str, policies: &[PolicyName]) -> Result<Mode, ApiError> {
     if let Some(policy) = policies.iter().find(|policy| policy.as_str() == name) {
         return Ok(Mode::Policy(policy.clone()));
     }
@@ -166,18 +166,18 @@ fn named_mode(name: &str, policies: &[PolicyName]) -> Result<Mode, Problem> {
         _ => {
             let known = names::listed(policies.iter().map(ToString::to_string));
             let detail = format!("there is no policy {:?}; installed are: {known}", names::cut(name));
-            Err(Problem::new(&codes::UNKNOWN_POLICY, detail))
+            Err(ApiError::new(&codes::UNKNOWN_POLICY, detail))
         }
     }
 }
 
-fn time_limit(given: Option<u64>) -> Result<Option<Span>, Problem> {
+fn time_limit(given: Option<u64>) -> Result<Option<Span>, ApiError> {
     match given {
         None => Ok(None),
         Some(seconds @ 1..=MAX_TIME_LIMIT_S) => Ok(Some(Span::seconds(seconds as i64))),
         Some(other) => {
             let detail = format!("time_limit_s is {other}; use 1 to {MAX_TIME_LIMIT_S}");
-            Err(Problem::new(&codes::INVALID, detail))
+            Err(ApiError::new(&codes::INVALID, detail))
         }
     }
 }

@@ -14,7 +14,7 @@ mod task;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headend_model::{RunId, Timestamp};
+use headend_model::RunId;
 use headend_scheduler::{Action, Event, Farm};
 use headend_store::{Pin, StoreError};
 use headend_wire::codes;
@@ -49,8 +49,6 @@ pub(crate) struct Command {
 pub(crate) struct View<'a> {
     /// The farm.
     pub(crate) farm: &'a Farm,
-    /// The time of the last step.
-    pub(crate) now: Timestamp,
     /// The trees that leased runs were given.
     pub(crate) pins: &'a BTreeMap<RunId, Pin>,
 }

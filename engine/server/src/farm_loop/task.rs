@@ -96,7 +96,7 @@ pub(crate) async fn run(parts: LoopParts) -> Result<(), LoopFailure> {
 
 impl Loop {
     fn next_tick(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3_600);
+        let far = Instant::now() + Duration::from_hours(1);
         // A pause of a millisecond keeps a deadline that does not move from spinning the loop.
         let soon = Instant::now() + Duration::from_millis(1);
         self.state.farm.next_deadline().map_or(far, |at| self.clock.instant_of(at).max(soon).min(far))
@@ -151,7 +151,7 @@ impl Loop {
     }
 
     fn finish(&mut self, batch: Batch, committed: &Committed) {
-        let view = View { farm: &self.state.farm, now: self.state.at, pins: &self.state.pins };
+        let view = View { farm: &self.state.farm, pins: &self.state.pins };
         self.tell.feed(committed, self.recorder.take_feed());
         for actions in batch.waiting.iter().flat_map(|(_, stepped)| stepped).chain(&batch.tick) {
             self.tell.actions(actions);
@@ -186,7 +186,7 @@ impl Loop {
     }
 
     fn answer_refused(&self, batch: Batch, error: &StoreError) {
-        let view = View { farm: &self.state.farm, now: self.state.at, pins: &self.state.pins };
+        let view = View { farm: &self.state.farm, pins: &self.state.pins };
         for (command, stepped) in batch.waiting {
             // Readers have nothing to lose.
             let answer = if stepped.is_empty() { Ok(stepped) } else { Err(Rejected::Store(error.clone())) };

@@ -45,6 +45,7 @@ fn request_id(request: &Request) -> String {
 }
 
 /// A handler has panicked: our own bug. The connection lives on, the client learns that it was us.
+#[allow(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(crate) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("no text"), "a handler panicked");

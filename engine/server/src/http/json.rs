@@ -167,7 +167,7 @@ mod tests {
             "{\"name\":\"x\u{1}\",\"tests\":[]}",
         ] {
             let status = problem(bad).status;
-            assert!(matches!(status, 400 | 422), "{status} for {:.40}", bad);
+            assert!(matches!(status, 400 | 422), "{status} for {bad:.40}");
         }
     }
 

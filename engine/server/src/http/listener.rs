@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::patient::Patient;
 use crate::options::Limits;
 
 /// Serves until `stop`; then accepts no more, lets open requests end for at most [`Limits::drain`], and drops the rest.
@@ -66,7 +67,7 @@ async fn serve_one(stream: TcpStream, router: Router, limits: Limits, stop: Canc
         .max_headers(64)
         .max_buf_size(64 << 10)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -264,7 +264,7 @@ impl Plugins {
     /// `unknown_plugin`.
     pub(crate) async fn disable(&self, name: &str) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
-        let info = self.host.disable(&name).map_err(unknown)?;
+        let info = self.host.disable(&name).map_err(|error| unknown(&error))?;
         self.tell.policies.forget_policy(&name);
         self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;
         self.publish(format!("{name} was disabled"), about(&info), vec![row_of(&info)]).await?;
@@ -277,7 +277,7 @@ impl Plugins {
     /// `unknown_plugin`.
     pub(crate) async fn enable(&self, name: &str) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
-        let info = self.host.enable(&name).map_err(unknown)?;
+        let info = self.host.enable(&name).map_err(|error| unknown(&error))?;
         self.tell.policies.forgive(&name);
         if is_asked(&info) {
             self.farm.step(Event::PolicyLoaded { policy: name.clone() }).await?;
@@ -392,7 +392,7 @@ fn same_folder(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn unknown(error: headend_plugin_host::policy::UnknownPlugin) -> ApiError {
+fn unknown(error: &headend_plugin_host::policy::UnknownPlugin) -> ApiError {
     ApiError::new(&codes::UNKNOWN_PLUGIN, error.to_string())
 }
 

@@ -30,7 +30,7 @@ impl Worker {
         while let Ok(work) = work.recv() {
             match work {
                 Work::Ask(question) => {
-                    let event = self.answer(*question);
+                    let event = self.answer(&question);
                     if self.answers.blocking_send(event).is_err() {
                         return;
                     }
@@ -41,10 +41,10 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, question: Question) -> Event {
+    fn answer(&mut self, question: &Question) -> Event {
         let (ask, key) = (question.ask.ask, (question.ask.job, question.ask.group));
         // A panic of the host is our bug, but it must not take the thread's other instances along.
-        let answered = catch_unwind(AssertUnwindSafe(|| self.propose(&question)))
+        let answered = catch_unwind(AssertUnwindSafe(|| self.propose(question)))
             .unwrap_or_else(|_| Err("the plugin host panicked".to_owned()));
         match answered {
             Ok(placements) => Event::Proposed { ask, placements },

@@ -1,5 +1,6 @@
 //! What runs leave behind: put by the rack that ran it, read by whoever may see the job.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path as FsPath, PathBuf};
 
@@ -40,7 +41,7 @@ pub(crate) fn live_run(farm: &Farm, run: u64) -> Option<LiveRun> {
 }
 
 /// Keeps a file of a run. Putting it again replaces it.
-#[utoipa::path(put, path = "/runs/{run}/files/{path}", operation_id = "put_artifact", tag = "runs",
+#[utoipa::path(put, path = "/runs/{run}/files/{*path}", operation_id = "put_artifact", tag = "runs",
     params(("run" = u64, Path,), ("path" = String, Path, description = "Path with `/`")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = ArtifactItem), (status = "4XX", body = Problem), (status = 507, body = Problem)))]
@@ -180,7 +181,7 @@ fn walk(folder: &FsPath, prefix: &str, files: &mut Vec<ArtifactItem>) -> io::Res
 }
 
 /// A file that a run has left. Whatever a browser might run comes as a download.
-#[utoipa::path(get, path = "/runs/{run}/files/{path}", operation_id = "get_artifact", tag = "runs",
+#[utoipa::path(get, path = "/runs/{run}/files/{*path}", operation_id = "get_artifact", tag = "runs",
     params(("run" = u64, Path,), ("path" = String, Path, description = "Path with `/`")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
 pub(crate) async fn get(
@@ -224,7 +225,8 @@ fn encoded(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

@@ -88,7 +88,7 @@ pub(crate) async fn place(
     Json(request): Json<PlaceRequest>,
 ) -> ApiResult<axum::Json<DutItem>> {
     let dut = DutId(dut);
-    one(&app, dut).await?;
+    let _known = one(&app, dut).await?;
     let slot = slot_of(&app, request.place).await?;
     app.farm.step(Event::PlaceDut { dut, slot }).await?;
     one(&app, dut).await

@@ -108,7 +108,12 @@ async fn life(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &RackDesk) -
         })
         .await?;
     match known {
-        Some(known) if known == incarnation => Ok(Life::Known),
+        Some(known) if known == incarnation => {
+            desk.life.store(incarnation, Ordering::Release);
+            Ok(Life::Known)
+        }
+        // Nobody has spoken for the rack since this server started: racks and server may have gone down together.
+        Some(_) if desk.life.load(Ordering::Acquire) == 0 => Ok(Life::Unknown),
         Some(known) if last_seen.is_some_and(|seen| now < seen + term) => {
             let seen = last_seen.map(rfc3339).unwrap_or_default();
             Err(ApiError::new(
@@ -168,7 +173,7 @@ async fn unconfirmed_declines(app: &Shared, rack: RackId, exchange: &Exchange) -
     Ok(open)
 }
 
-fn events_of(rack: RackId, exchange: &Exchange, declined: &BTreeSet<Claim>) -> Vec<Event> {
+fn events_of(rack: RackId, exchange: &Exchange, open: &BTreeSet<Claim>) -> Vec<Event> {
     let started = exchange.started.iter().map(|claim| Event::RunStarted { rack, claim: *claim });
     let ends = exchange.ends.iter().map(|end| Event::RunEnded {
         rack,
@@ -176,7 +181,7 @@ fn events_of(rack: RackId, exchange: &Exchange, declined: &BTreeSet<Claim>) -> V
         outcome: end.outcome.clone(),
         unkillable: end.unkillable,
     });
-    let declines = exchange.declined.iter().filter(|no| declined.contains(&no.claim)).map(|no| Event::RunEnded {
+    let declines = exchange.declined.iter().filter(|no| open.contains(&no.claim)).map(|no| Event::RunEnded {
         rack,
         claim: no.claim,
         outcome: Outcome::Incomplete(Incomplete::CannotStart(no.reason.chars().take(500).collect())),

@@ -50,7 +50,7 @@ pub(crate) async fn submit(
     Ok((status, axum::Json(answer)))
 }
 
-fn answer(farm: &headend_scheduler::Farm, spec: &JobSpec, stepped: &[Vec<Action>]) -> Result<SubmitAnswer, Problem> {
+fn answer(farm: &headend_scheduler::Farm, spec: &JobSpec, stepped: &[Vec<Action>]) -> ApiResult<SubmitAnswer> {
     for action in stepped.iter().flatten() {
         match action {
             Action::Accepted { job, warnings, repeated } => {
@@ -61,7 +61,7 @@ fn answer(farm: &headend_scheduler::Farm, spec: &JobSpec, stepped: &[Vec<Action>
             _ => {}
         }
     }
-    Err(Problem::new(&codes::INTERNAL, "the scheduler gave no answer to the submission"))
+    Err(ApiError::new(&codes::INTERNAL, "the scheduler gave no answer to the submission"))
 }
 
 /// Tests whose script is not there now. Looking also brings the areas into memory, from where runs are pinned.
@@ -149,7 +149,7 @@ pub(crate) async fn detail(
     let live = app.farm.read(move |view| view.farm.job(job).map(|found| Live::full(view.farm, &found))).await?;
     let row = visible(&app, &person, job).await?;
     let ended = ended_runs(&app, job).await?;
-    Ok(axum::Json(show::jobs::detail(&row, live, ended)))
+    Ok(axum::Json(show::jobs::detail(&row, live, &ended)))
 }
 
 /// A job that this person may see.

@@ -107,9 +107,17 @@ fn described() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(top()).nest("/api/v1", api)
 }
 
+/// The routes and their description. A path that takes slashes is written `{*path}` for the router and `{path}` there.
+fn split() -> (Router<Shared>, utoipa::openapi::OpenApi) {
+    let (routes, mut api) = described().split_for_parts();
+    let paths = std::mem::take(&mut api.paths.paths);
+    api.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    (routes, api)
+}
+
 /// The description of all routes, OpenAPI 3.1, as committed in `openapi.json`.
 pub fn openapi_json() -> String {
-    let (_, api) = described().split_for_parts();
+    let (_, api) = split();
     let mut text = api.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
@@ -117,7 +125,7 @@ pub fn openapi_json() -> String {
 
 /// All routes with all that stands before them.
 pub(crate) fn router(app: Shared) -> Router {
-    let (routes, api) = described().split_for_parts();
+    let (routes, api) = split();
     let description: Arc<str> = api.to_json().unwrap_or_default().into();
     let describe = move || {
         let description = description.clone();

@@ -1,6 +1,6 @@
 //! Jobs and runs: what is on disk, with what the farm knows of those that are still open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{JobId, JobStatus, Mode, RunState, TestSpec, Timestamp};
 use headend_scheduler::Farm;
@@ -78,12 +78,13 @@ pub(crate) fn item(row: &JobRow, live: Option<&Live>) -> JobItem {
 }
 
 /// A job with its tests and runs. `live` was looked at before `ended` was read, so a run may be in both: it has ended.
-pub(crate) fn detail(row: &JobRow, live: Option<Live>, ended: Vec<RunRow>) -> JobDetail {
+pub(crate) fn detail(row: &JobRow, live: Option<Live>, ended: &[RunRow]) -> JobDetail {
     let item = item(row, live.as_ref());
     let mut left: Vec<u32> = row.spec.tests.iter().map(crate::farm_loop::runs_of).collect();
     let mut runs: BTreeMap<(Timestamp, u64), RunItem> = BTreeMap::new();
+    let over: BTreeSet<u64> = ended.iter().map(|run| run.run.0).collect();
     for run in live.map(|live| live.runs).unwrap_or_default() {
-        if !ended.iter().any(|row| row.run.0 == run.item.run) {
+        if !over.contains(&run.item.run) {
             runs.insert((run.leased, run.item.run), run.item);
         }
     }

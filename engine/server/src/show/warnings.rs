@@ -3,32 +3,32 @@
 use headend_model::{JobSpec, Target, TargetIx, TestIx};
 use headend_scheduler::Farm;
 use headend_scheduler::action::{Refusal, Warning};
-use headend_wire::Problem;
 use headend_wire::api::WarningItem;
 use headend_wire::codes::{self, Code};
 
 use super::slot_text;
+use crate::http::ApiError;
 
 /// A warning with what caused it.
 pub(crate) fn warning(farm: &Farm, spec: &JobSpec, warning: &Warning) -> WarningItem {
     match warning {
         Warning::ScriptMissing(test) => {
             let area = if test_at(spec, *test).is_some_and(|test| test.public) { "public" } else { "private" };
-            item(&codes::WARN_SCRIPT_MISSING, format!("not in the {area} area"), script(spec, *test))
+            item(&codes::WARN_SCRIPT_MISSING, &format!("not in the {area} area"), script(spec, *test))
         }
         Warning::Surplus { test, needed, given } => {
-            item(&codes::WARN_SURPLUS, format!("{needed} slots needed, {given} given"), script(spec, *test))
+            item(&codes::WARN_SURPLUS, &format!("{needed} slots needed, {given} given"), script(spec, *test))
         }
         Warning::Busy { target, holder } => {
-            item(&codes::WARN_BUSY, format!("user {holder} has work there"), target_text(farm, spec, *target))
+            item(&codes::WARN_BUSY, &format!("user {holder} has work there"), target_text(farm, spec, *target))
         }
-        Warning::NoDut(target) => item(&codes::WARN_NO_DUT, String::new(), target_text(farm, spec, *target)),
-        Warning::NoDaemon(target) => item(&codes::WARN_NO_DAEMON, String::new(), target_text(farm, spec, *target)),
-        Warning::SeveralRacks(test) => item(&codes::WARN_SEVERAL_RACKS, String::new(), script(spec, *test)),
+        Warning::NoDut(target) => item(&codes::WARN_NO_DUT, "", target_text(farm, spec, *target)),
+        Warning::NoDaemon(target) => item(&codes::WARN_NO_DAEMON, "", target_text(farm, spec, *target)),
+        Warning::SeveralRacks(test) => item(&codes::WARN_SEVERAL_RACKS, "", script(spec, *test)),
     }
 }
 
-fn item(code: &Code, more: String, parameter: String) -> WarningItem {
+fn item(code: &Code, more: &str, parameter: String) -> WarningItem {
     let message = if more.is_empty() { code.text.to_owned() } else { format!("{}: {more}", code.text) };
     WarningItem { number: code.number, code: code.name.to_owned(), message, parameter }
 }
@@ -50,8 +50,8 @@ fn target_text(farm: &Farm, spec: &JobSpec, target: TargetIx) -> String {
 }
 
 /// Why nothing was stored.
-pub(crate) fn refusal(farm: &Farm, spec: &JobSpec, refusal: &Refusal) -> Problem {
-    let of = |code: &Code| Problem::new(code, refusal.to_string());
+pub(crate) fn refusal(farm: &Farm, spec: &JobSpec, refusal: &Refusal) -> ApiError {
+    let of = |code: &Code| ApiError::new(code, refusal.to_string());
     match refusal {
         Refusal::NoTests => of(&codes::NO_TESTS).at("/tests"),
         Refusal::NoTargets => of(&codes::NO_TARGETS).at("/slots"),
@@ -65,7 +65,7 @@ pub(crate) fn refusal(farm: &Farm, spec: &JobSpec, refusal: &Refusal) -> Problem
             let texts: Vec<String> = warnings.iter().take(10).map(|one| text(&warning(farm, spec, one))).collect();
             let detail =
                 format!("nothing was stored, as asked, because of {} warnings: {}", warnings.len(), texts.join("; "));
-            Problem::new(&codes::FAILED_ON_WARNING, detail)
+            ApiError::new(&codes::FAILED_ON_WARNING, detail)
         }
     }
 }

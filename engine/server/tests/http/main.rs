@@ -1,0 +1,12 @@
+//! A real server on port 0, asked over HTTP by clients, by a rack that drives nothing, and by the ill-disposed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod auth;
+mod bad_input;
+mod disk;
+mod files;
+mod jobs;
+mod live;
+mod raw;
+mod restart;
+mod support;
