@@ -113,13 +113,6 @@ pub(crate) enum Command {
     /// What the exit codes mean.
     #[command(long_about = exit::HELP)]
     ExitCodes,
-    /// Hosts of foreign code; started by the server and the rack, not by people.
-    #[cfg(feature = "host")]
-    #[command(hide = true)]
-    Guest {
-        #[command(subcommand)]
-        kind: crate::host::Guest,
-    },
 }
 
 /// Where the credentials file of a data folder is.

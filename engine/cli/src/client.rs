@@ -25,8 +25,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// The server that flags, environment and credentials file name.
     pub(crate) fn new(args: &ServerArgs) -> Result<Self> {
-        let credentials = Credentials::find(args)?;
+        Self::with(Credentials::find(args)?)
+    }
+
+    /// This server.
+    pub(crate) fn with(credentials: Credentials) -> Result<Self> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("headend/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(5))

@@ -123,6 +123,10 @@ pub(crate) fn default_path() -> Result<PathBuf> {
 /// `$XDG_STATE_HOME/headend`, or what the system has instead.
 #[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only a server keeps data"))]
 pub(crate) fn default_data() -> Result<PathBuf> {
+    // What systemd gives a service with `StateDirectory=`.
+    if let Some(folder) = std::env::var_os("STATE_DIRECTORY").filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
     let folders = folders()?;
     Ok(folders.state_dir().unwrap_or_else(|| folders.data_dir()).join("headend"))
 }
@@ -135,8 +139,8 @@ fn folders() -> Result<impl BaseStrategy> {
     })
 }
 
-/// `host:port` and `http://host:port/` are the same server.
-fn base(text: &str) -> Result<String> {
+/// The address of a server, as it is kept: `host:port` and `http://host:port/` are the same server.
+pub(crate) fn base(text: &str) -> Result<String> {
     let text = text.trim();
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = reqwest::Url::parse(&with_scheme).ok().filter(reqwest::Url::has_host);

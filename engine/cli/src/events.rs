@@ -18,6 +18,7 @@ const EVENT_LIMIT: usize = 1 << 20;
 /// A stream of events that opens itself again.
 pub(crate) struct Events {
     client: Client,
+    job: u64,
     after: Option<u64>,
     open: Option<Open>,
 }
@@ -29,9 +30,9 @@ struct Open {
 }
 
 impl Events {
-    /// Events after the given number; the newest only when there is none.
-    pub(crate) const fn new(client: Client, after: Option<u64>) -> Self {
-        Self { client, after, open: None }
+    /// Events about a job after the given number; the newest only when there is none.
+    pub(crate) const fn new(client: Client, job: u64, after: Option<u64>) -> Self {
+        Self { client, job, after, open: None }
     }
 
     /// The next event. Waits as long as it takes; a server that is away is tried again.
@@ -66,7 +67,8 @@ impl Events {
     }
 
     async fn reopen(&self) -> Result<Open> {
-        let mut request = self.client.request(Method::GET, "/events").header("accept", "text/event-stream");
+        let path = format!("/events?job={}", self.job);
+        let mut request = self.client.request(Method::GET, &path).header("accept", "text/event-stream");
         if let Some(after) = self.after {
             request = request.header("last-event-id", after.to_string());
         }

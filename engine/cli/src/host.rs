@@ -1,1 +1,26 @@
-//! x
+//! What runs for long: server, rack, both in one, and the processes that host foreign code.
+
+pub(crate) mod farm_args;
+pub(crate) mod life;
+pub(crate) mod rack;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod up;
+
+use std::process::ExitCode;
+
+/// `headend guest script|policy|compile`: a host of foreign code, started by server and rack and by nobody else.
+///
+/// Looked at before the command line is parsed: guests are started often, and print nothing of their own.
+pub(crate) fn guest_by_name() -> Option<ExitCode> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != "guest" {
+        return None;
+    }
+    match words.next()?.to_str()? {
+        "script" => Some(headend_plugin_host::script::guest_main()),
+        "policy" => Some(headend_plugin_host::policy::guest_main()),
+        "compile" => Some(headend_plugin_host::wasm::compile_main()),
+        _ => None,
+    }
+}

@@ -58,8 +58,6 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         Command::Rack(args) => host::rack::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]
         Command::Run(args) => host::run::run(&args, cli.output, ui),
-        #[cfg(feature = "host")]
-        Command::Guest { kind } => host::guest(&kind),
         command => ask(&command, &cli.server, ui),
     }
 }
@@ -99,7 +97,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<()> {
         Command::Plugin { command } => plugin::run(context, command.as_ref().unwrap_or(&plugin::Command::List)).await,
         Command::Completions { .. } | Command::ExitCodes => Ok(()),
         #[cfg(feature = "host")]
-        Command::Up(_) | Command::Serve(_) | Command::Rack(_) | Command::Run(_) | Command::Guest { .. } => Ok(()),
+        Command::Up(_) | Command::Serve(_) | Command::Rack(_) | Command::Run(_) => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use headend_wire::api::{EnrolToken, RackItem, RackList};
 use super::Context;
 use crate::client::segment;
 use crate::failure::Result;
+use crate::targets::{self, SlotRange};
 use crate::ui::{self, cell, plain, verdict, when_or_dash};
 
 #[derive(Debug, clap::Subcommand)]
@@ -20,6 +21,11 @@ pub(crate) enum Command {
         #[arg(long)]
         off: bool,
     },
+    /// Take a slot out of quarantine: somebody has looked, and nothing drives it.
+    Clear {
+        /// rack1/4
+        slot: SlotRange,
+    },
     /// A new one-use token with which a rack enrols.
     Token,
 }
@@ -28,6 +34,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::List => list(context).await,
         Command::Drain { rack, off } => drain(context, rack, !off).await,
+        Command::Clear { slot } => clear(context, slot).await,
         Command::Token => token(context).await,
     }
 }
@@ -85,11 +92,24 @@ async fn drain(context: &Context, rack: &str, on: bool) -> Result<()> {
     Ok(())
 }
 
+async fn clear(context: &Context, SlotRange(slots): &SlotRange) -> Result<()> {
+    for slot in slots {
+        let path = format!("/racks/{}/slots/{}/clear", segment(&slot.rack), slot.slot);
+        let answer: serde_json::Value = context.client.post(&path, &serde_json::json!({})).await?;
+        if context.ui.json {
+            context.ui.print_json(&answer)?;
+        } else {
+            context.ui.say(&format!("{} may be used again", targets::show(slot)));
+        }
+    }
+    Ok(())
+}
+
 async fn token(context: &Context) -> Result<()> {
     let token: EnrolToken = context.client.post("/racks/tokens", &serde_json::json!({})).await?;
     context.ui.show(&token, |token| token.token.clone())?;
     context.ui.say(&format!(
-        "for one rack, until {}; on the rack: headend rack --server {} --enrol TOKEN",
+        "for one rack, until {}; on the rack: headend rack --name NAME --server {} --token TOKEN",
         ui::when(&token.expires),
         context.client.server()
     ));

@@ -38,10 +38,7 @@ pub(crate) async fn run(context: &Context, paths: &[PathBuf], to: Option<&str>, 
         return Err(Failure::usage("there is nothing to upload").help("give a folder with files in it"));
     }
     if found.hidden > 0 {
-        context.ui.say(&format!(
-            "left out: {} (hidden, or compiled by Python)",
-            count(found.hidden, "entry").replace("entrys", "entries")
-        ));
+        context.ui.say(&format!("left out {} hidden or compiled files and folders", found.hidden));
     }
     let missing = missing(context, &found.files, area).await?;
     send(context, &missing).await?;

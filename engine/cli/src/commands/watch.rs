@@ -58,7 +58,7 @@ fn exit_of(detail: &JobDetail) -> Exit {
 async fn watch(context: &Context, job: u64, lively: bool) -> Result<JobDetail> {
     // Before the first look at the job: whatever happens after it is an event that we see.
     let info: ServerInfo = context.client.get("/server").await?;
-    let mut events = Events::new(context.client.clone(), Some(info.event));
+    let mut events = Events::new(context.client.clone(), job, Some(info.event));
     let mut detail: JobDetail = context.client.get(&format!("/jobs/{job}")).await?;
     let mut shown = Shown::new(context, &detail, lively);
     loop {

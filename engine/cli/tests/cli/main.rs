@@ -1,5 +1,7 @@
 //! What people read, held by snapshots: help, tables, errors. The server is a fake that says what it was told to say.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod errors;
 mod fake;
 mod help;

@@ -1,0 +1,93 @@
+//! `headend rack`: a rack of boxes that works for a server.
+
+use std::path::PathBuf;
+
+use headend_rack::{Rack, RackError, RackOptions};
+
+use super::life::{self, Signals};
+use crate::args::OutputArgs;
+use crate::credentials::{self, DEFAULT_SERVER, ServerArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::ui::Ui;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A new rack enrols with a one-use token (`headend racks token`), given by --token; afterwards it has its own."
+)]
+pub(crate) struct Args {
+    /// Name of the rack.
+    #[arg(long)]
+    name: String,
+    /// Folder of everything that the rack keeps [default: the rack's name, in the user's state folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) boxes: BoxFlags,
+    /// A file that takes a line for each drive of a box, for tests of the rack itself.
+    #[arg(long, value_name = "FILE", hide = true)]
+    witness: Option<PathBuf>,
+}
+
+/// What `rack` and `up` have in common.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rack")]
+pub(crate) struct BoxFlags {
+    /// Virtual boxes.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) slots: u16,
+    /// Virtual boxes run as fast as they can be simulated: waits of scripts cost nothing.
+    #[arg(long)]
+    virtual_time: bool,
+    /// A Python interpreter to use, besides those that are found. May be given several times.
+    #[arg(long = "python", value_name = "FILE")]
+    pythons: Vec<PathBuf>,
+    /// Working copies of uploaded files to keep.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    working_copies: u16,
+}
+
+impl BoxFlags {
+    /// Options of the rack on this folder.
+    pub(crate) fn options(&self, server: &str, name: &str, data: PathBuf) -> RackOptions {
+        let mut options = RackOptions::new(server, name, data, self.slots).virtual_time(self.virtual_time);
+        options.python.interpreters.clone_from(&self.pythons);
+        options.working_copies = usize::from(self.working_copies);
+        options
+    }
+}
+
+/// Works until it is told to stop, or has drained.
+pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
+    life::log(ui, output, "info");
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None => credentials::default_data()?.join(&args.name),
+    };
+    let base = credentials::base(server.server.as_deref().unwrap_or(DEFAULT_SERVER))?;
+    let mut options = args.boxes.options(&base, &args.name, data);
+    options.enrol_token.clone_from(&server.token);
+    options.witness.clone_from(&args.witness);
+    life::runtime()?.block_on(async {
+        let mut signals = Signals::catch()?;
+        let rack = Rack::start(options).await.map_err(failed)?;
+        tokio::select! {
+            ready = rack.ready() => if ready { ui.say(&format!("rack {} is ready for {base}", args.name)) },
+            () = signals.next() => return life::stop(ui, &mut signals, async { rack.stop().await; Ok(()) }).await,
+        }
+        tokio::select! {
+            () = rack.finished() => ui.say("drained"),
+            () = signals.next() => {}
+        }
+        life::stop(ui, &mut signals, async {
+            rack.stop().await;
+            Ok(())
+        })
+        .await
+    })
+}
+
+/// Why a rack did not start.
+pub(crate) fn failed(error: RackError) -> Failure {
+    Failure::new(Exit::CouldNotRun, "rack", "the rack cannot run").because(error)
+}

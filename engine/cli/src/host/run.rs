@@ -1,0 +1,146 @@
+//! `headend run`: a script here and now on a virtual box, without a server.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use headend_model::run::Incomplete;
+use headend_model::{Outcome, RunId};
+use headend_rack::local::{LocalError, LocalOptions, LocalReport, run_script};
+use headend_rack::options::{GuestProgram, PythonOptions};
+use headend_rack::session::Watcher;
+use headend_wire::session::GuestLimits;
+use tokio_util::sync::CancellationToken;
+
+use super::life::{self, Signals};
+use crate::args::OutputArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::ui::{Ui, plain};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The script: .rhai, .wasm or .py.
+    script: PathBuf,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+    /// Virtual boxes.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    slots: u16,
+    /// Waits take as long as they say; without it they cost nothing.
+    #[arg(long)]
+    real_time: bool,
+    /// Where log and captures go [default: a new folder below headend-runs].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A Python interpreter to use, besides those that are found. May be given several times.
+    #[arg(long = "python", value_name = "FILE")]
+    pythons: Vec<PathBuf>,
+    /// Stop it after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    time_limit: Option<u64>,
+}
+
+/// Shows what the script says, as it comes.
+struct Listener(Ui);
+
+impl Watcher for Listener {
+    fn note(&self, _: RunId, text: String) {
+        self.0.say(&format!("  {}", plain(&text)));
+    }
+
+    fn console(&self, _: RunId, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        // Nobody to hear it is no failure.
+        stderr.write_all(text.as_bytes()).ok();
+    }
+}
+
+/// Runs the script; the exit code tells how it ended.
+pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
+    life::log(ui, output, "warn");
+    let stop = CancellationToken::new();
+    let options = options(args, ui, stop.clone());
+    let report = life::runtime()?.block_on(async {
+        let mut signals = Signals::catch()?;
+        let running = run_script(options);
+        tokio::pin!(running);
+        tokio::select! {
+            report = &mut running => report.map_err(failed),
+            () = signals.next() => {
+                stop.cancel();
+                running.await.map_err(failed)
+            }
+        }
+    })?;
+    tell(ui, &report)?;
+    match exit_of(&report.outcome) {
+        Exit::Ok => Ok(()),
+        other => Err(Failure::silent(other)),
+    }
+}
+
+fn options(args: &Args, ui: Ui, stop: CancellationToken) -> LocalOptions {
+    LocalOptions {
+        script: args.script.clone(),
+        args: args.args.clone(),
+        slots: args.slots,
+        virtual_time: !args.real_time,
+        out: args.out.clone().unwrap_or_else(|| new_folder(&args.script)),
+        guest: GuestProgram::default(),
+        python: PythonOptions { interpreters: args.pythons.clone(), ..PythonOptions::default() },
+        limits: GuestLimits::default(),
+        time_limit: args.time_limit.map(Duration::from_secs),
+        watcher: Arc::new(Listener(ui)),
+        stop,
+    }
+}
+
+/// `headend-runs/zap-20261122-031500`.
+fn new_folder(script: &Path) -> PathBuf {
+    let stem = script.file_stem().unwrap_or_default().to_string_lossy();
+    let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    Path::new("headend-runs").join(format!("{stem}-{now}"))
+}
+
+fn tell(ui: Ui, report: &LocalReport) -> Result<()> {
+    let result = word(&report.outcome);
+    if ui.json {
+        return ui.print_json(&serde_json::json!({
+            "result": report.outcome.code(), "text": result, "comment": report.outcome.to_string(), "out": report.out,
+        }));
+    }
+    ui.print(&format!("{result}: {}", plain(&report.outcome.to_string())))?;
+    if let Some(out) = &report.out {
+        ui.say(&format!("log and captures are in {}", out.display()));
+    }
+    Ok(())
+}
+
+fn word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { result, .. } => result.to_string().to_uppercase(),
+        Outcome::Incomplete(_) => "INCOMPLETE".to_owned(),
+        Outcome::Killed => "STOPPED".to_owned(),
+    }
+}
+
+const fn exit_of(outcome: &Outcome) -> Exit {
+    match outcome {
+        outcome if outcome.is_pass() => Exit::Ok,
+        Outcome::Incomplete(Incomplete::CannotStart(_)) => Exit::CouldNotRun,
+        Outcome::Killed => Exit::Interrupted,
+        Outcome::Done { .. } | Outcome::Incomplete(_) => Exit::Failed,
+    }
+}
+
+fn failed(error: LocalError) -> Failure {
+    let exit = match &error {
+        LocalError::Script { .. } => Exit::NotFound,
+        LocalError::Kind(_) => Exit::Usage,
+        LocalError::SetUp { .. } => Exit::Io,
+    };
+    Failure::new(exit, "run", "the script was not run").because(error)
+}

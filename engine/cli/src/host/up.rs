@@ -1,0 +1,170 @@
+//! `headend up`: server and virtual rack in one process, with everything that needs no choice.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use headend_rack::{Rack, RackHandle};
+use headend_server::ServerHandle;
+use headend_wire::api::RackList;
+use tokio::time::Instant;
+
+use super::farm_args::FarmArgs;
+use super::life::{self, Signals};
+use super::rack::{self, BoxFlags};
+use super::serve::{self, ServerFlags};
+use crate::args::{OutputArgs, credentials_in};
+use crate::client::Client;
+use crate::credentials::{self, ServerArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::ui::Ui;
+
+/// Name of the virtual rack.
+const RACK: &str = "rack1";
+/// Server, rack, client and everything else share this machine: being busy is no reason to wait.
+const CPU_GATE: u8 = 100;
+/// Longest wait until the rack has joined and all boxes are placed.
+const JOIN: Duration = Duration::from_secs(30);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of everything that is kept, credentials too [default: the user's state folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Port on loopback; 0 picks a free one.
+    #[arg(long, default_value_t = 8001)]
+    port: u16,
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    boxes: BoxFlags,
+    #[command(flatten)]
+    farm: FarmArgs,
+}
+
+/// Where things are.
+struct Places {
+    data: PathBuf,
+    credentials: PathBuf,
+}
+
+impl Places {
+    /// `--config` first; a data folder of one's own has its credentials inside; else they are where clients look.
+    fn find(args: &Args, server: &ServerArgs) -> Result<Self> {
+        let data = match &args.data {
+            Some(data) => std::path::absolute(data).map_err(|error| Failure::file("find", data, error))?,
+            None => credentials::default_data()?,
+        };
+        let credentials = match (&server.config, &args.data) {
+            (Some(config), _) => config.clone(),
+            (None, Some(_)) => credentials_in(&data),
+            (None, None) => credentials::default_path()?,
+        };
+        Ok(Self { data, credentials })
+    }
+}
+
+/// Runs both until told to stop.
+pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
+    life::log(ui, output, "warn");
+    let places = Places::find(args, server)?;
+    life::runtime()?.block_on(async {
+        let mut signals = Signals::catch()?;
+        let (server, rack) = tokio::select! {
+            started = start(args, &places) => started?,
+            () = signals.next() => return Err(Failure::silent(Exit::Interrupted)),
+        };
+        ready(ui, args, &places, &server)?;
+        let ended = watch(&mut signals, &rack).await;
+        life::stop(ui, &mut signals, async {
+            rack.stop().await;
+            server.shutdown().await.map_err(serve::failed)
+        })
+        .await?;
+        ended
+    })
+}
+
+async fn start(args: &Args, places: &Places) -> Result<(ServerHandle, RackHandle)> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let mut options = args.server.options(places.data.join("server"), listen);
+    options.farm = args.farm.config(CPU_GATE);
+    let server = serve::start(options).await?;
+    match join(args, places, &server).await {
+        Ok(rack) => Ok((server, rack)),
+        Err(failure) => {
+            server.shutdown().await.map_err(serve::failed)?;
+            Err(failure)
+        }
+    }
+}
+
+/// The rack, and then the credentials: whoever finds them finds everything ready.
+async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<RackHandle> {
+    let mut options = args.boxes.options(&serve::base(server), RACK, places.data.join(RACK));
+    options.enrol_token = Some(server.new_enrol_token().await.map_err(serve::failed)?);
+    let rack = Rack::start(options).await.map_err(rack::failed)?;
+    let known = serve::tell(server);
+    let joined = match Client::with(known.clone()) {
+        Ok(client) => wait_for_boxes(&client, args.boxes.slots).await.and_then(|()| known.write(&places.credentials)),
+        Err(failure) => Err(failure),
+    };
+    match joined {
+        Ok(()) => Ok(rack),
+        Err(failure) => {
+            rack.stop().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn wait_for_boxes(client: &Client, slots: u16) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let list: RackList = client.get("/racks").await?;
+        let rack = list.racks.iter().find(|rack| rack.rack == RACK && rack.online);
+        if rack.is_some_and(|rack| rack.slots.iter().filter(|slot| slot.dut.is_some()).count() >= usize::from(slots)) {
+            return Ok(());
+        }
+        if began.elapsed() > JOIN {
+            let message = format!("the virtual rack did not come online within {} s", JOIN.as_secs());
+            return Err(Failure::new(Exit::CouldNotRun, "rack", message).help("run it again with -v, which says why"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn ready(ui: Ui, args: &Args, places: &Places, server: &ServerHandle) -> Result<()> {
+    let base = serve::base(server);
+    if ui.json {
+        return ui.print_json_line(&serde_json::json!({
+            "event": "ready", "server": base, "credentials": places.credentials, "data": places.data,
+            "rack": RACK, "slots": args.boxes.slots,
+        }));
+    }
+    let is_default = credentials::default_path().is_ok_and(|path| path == places.credentials);
+    ui.print(&text(&base, args.boxes.slots, places, is_default))
+}
+
+fn text(base: &str, slots: u16, places: &Places, is_default: bool) -> String {
+    let shown = |path: &Path| path.display().to_string();
+    let hint = if is_default { "" } else { "   (for other commands: export HEADEND_CONFIG to it)" };
+    format!(
+        "server       {base}\nrack         {RACK} with {slots} virtual boxes\ndata         {}\ncredentials  {}{hint}\nready; Ctrl-C stops",
+        shown(&places.data),
+        shown(&places.credentials)
+    )
+}
+
+/// Until a signal comes. A rack that ends by itself is a fault, unless it was drained.
+async fn watch(signals: &mut Signals, rack: &RackHandle) -> Result<()> {
+    tokio::select! {
+        () = signals.next() => Ok(()),
+        () = rack.finished() => {
+            // Drained by order: the server goes on, so that results can be read.
+            signals.next().await;
+            Ok(())
+        }
+    }
+}
