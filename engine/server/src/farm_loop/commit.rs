@@ -3,7 +3,6 @@
 use headend_scheduler::Action;
 use headend_store::{Committed, FeedItem, FeedRow};
 
-use crate::crash::crash_point;
 use crate::events::Bus;
 use crate::policies::PolicyDesk;
 use crate::racks::Board;
@@ -27,10 +26,7 @@ impl Tell {
     pub(crate) fn actions(&self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Start { lease, .. } => {
-                    self.board.wake(lease.rack);
-                    crash_point("dispatch.after_send");
-                }
+                Action::Start { lease, .. } => self.board.wake(lease.rack),
                 Action::Stop { rack, .. } => self.board.wake(*rack),
                 Action::JobChanged { job, status, .. } if status.is_final() => self.policies.forget(*job),
                 Action::PolicyStruck { policy, strikes, reason, quarantined } => {

@@ -22,11 +22,16 @@ fn group(method: &str, path: &str) -> For {
         (_, "/api/v1/racks/enrol") => For::Newcomers,
         (_, "/api/v1/racks/exchange") | ("put", "/api/v1/runs/{run}/files/{path}") => For::Racks,
         ("get", "/api/v1/blobs/{hash}" | "/api/v1/trees/{hash}") => For::Both,
-        ("post", "/api/v1/duts" | "/api/v1/racks/tokens" | "/api/v1/tokens" | "/api/v1/racks/{rack}/drain")
-        | ("post", "/api/v1/racks/{rack}/slots/{slot}/clear")
-        | (
+        (
             "post",
-            "/api/v1/plugins/{name}/reload" | "/api/v1/plugins/{name}/disable" | "/api/v1/plugins/{name}/enable",
+            "/api/v1/duts"
+            | "/api/v1/racks/tokens"
+            | "/api/v1/tokens"
+            | "/api/v1/racks/{rack}/drain"
+            | "/api/v1/racks/{rack}/slots/{slot}/clear"
+            | "/api/v1/plugins/{name}/reload"
+            | "/api/v1/plugins/{name}/disable"
+            | "/api/v1/plugins/{name}/enable",
         )
         | ("put", "/api/v1/duts/{dut}/place") => For::Admins,
         (

@@ -48,7 +48,7 @@ async fn bad_submissions_name_the_field_and_leave_nothing() {
             "too_many_runs",
             "/tests",
             with(|r| {
-                r["tests"] = json!([{ "script": "a.py", "slots_needed": 100_000 }, { "script": "a.py", "slots_needed": 100_000 }])
+                r["tests"] = json!([{ "script": "a.py", "slots_needed": 100_000 }, { "script": "a.py", "slots_needed": 100_000 }]);
             }),
         ),
     ];

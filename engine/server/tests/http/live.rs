@@ -32,7 +32,7 @@ impl Feed {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
-                self.text = rest.to_owned();
+                self.text = rest.to_string();
                 if let Some(data) = data {
                     return serde_json::from_str(&data).unwrap();
                 }

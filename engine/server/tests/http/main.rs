@@ -7,6 +7,7 @@ mod disk;
 mod files;
 mod jobs;
 mod live;
+mod plugins;
 mod raw;
 mod restart;
 mod support;

@@ -34,8 +34,9 @@ async fn jobs_tokens_racks_and_files_outlive_a_restart() {
     assert!(orders.renewed && !orders.say_ready);
     rack.holds.extend(orders.start.iter().map(|order| crate::support::claim_of(&order.lease)));
     assert_eq!(rack.holds.len(), 1);
-    rack.pass().await;
-    rack.take().await;
+    // The answer to the end of the first run brings the next one.
+    let next = rack.pass().await.start;
+    rack.holds.extend(next.iter().map(|order| crate::support::claim_of(&order.lease)));
     rack.pass().await;
     for handle in [handle, waiting] {
         assert_eq!(lab.client.job(handle).await["status"], json!(2));
@@ -92,7 +93,7 @@ async fn snapshots_taken_on_the_way_lose_nothing() {
         assert_eq!(lab.client.job(handle).await["passed"], json!(1));
     }
     let next = lab.client.submit("a.py", &[1]).await;
-    assert_eq!(lab.client.job(next).await["status"], json!(0));
+    assert_eq!(lab.client.job(next).await["ended"], json!(null));
 }
 
 #[tokio::test]
