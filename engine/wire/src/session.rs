@@ -203,24 +203,24 @@ pub enum Call {
         /// Where.
         slot: Option<u32>,
     },
-    /// A line in the run's log.
+    /// A line in the run's log. Answer: `null`.
     Log {
         /// How it is shown.
         level: LogLevel,
         /// The line.
         text: String,
     },
-    /// What the script printed (guests; Python's output is taken from its pipe).
+    /// What the script printed (guests; Python's output is taken from its pipe). Answer: `null`.
     Console {
         /// The text.
         text: String,
     },
-    /// `BeginLogRegion`.
+    /// `BeginLogRegion`. Answer: `null`.
     BeginRegion {
         /// Its title.
         name: String,
     },
-    /// `EndLogRegion`: ends the innermost open region of that name and what is open inside it.
+    /// `EndLogRegion`: ends the innermost open region of that name and what is open inside it. Answer: `null`.
     EndRegion {
         /// Its title.
         name: String,
@@ -229,12 +229,12 @@ pub enum Call {
         /// Shown after the title.
         comment: Option<String>,
     },
-    /// `BeginTestStep`.
+    /// `BeginTestStep`. Answer: `null`.
     BeginStep {
         /// Its name; may repeat and nest.
         name: String,
     },
-    /// `EndTestStep`.
+    /// `EndTestStep`. Answer: `null`.
     EndStep {
         /// Its name.
         name: String,

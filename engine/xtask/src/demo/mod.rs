@@ -77,15 +77,17 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     let lab = shell::step("headend up", || Lab::start(shell, &program, &data, BOXES))?;
     let shown = show(&lab, &guests, &tests);
-    if let Err(failure) = &shown {
-        eprintln!("\n{failure}\nThe log of server and rack ends with:\n{}", lab.log_tail());
+    if shown.is_err() {
+        eprintln!("\nNot as it should be; the log of server and rack ends with:\n{}", lab.log_tail());
     } else if args.stay {
         stay(&lab, &program)?;
     }
     shell::step("stop", || lab.stop())?;
     shown?;
-    if args.keep || args.data.is_some() {
+    if args.keep || args.stay || args.data.is_some() {
         println!("Everything is kept in {}", data.display());
+    } else {
+        println!("Logs, captures and results are removed now; --keep keeps them.");
     }
     println!("\nThe demo went as it should.");
     Ok(())
