@@ -142,7 +142,8 @@ fn start(
     tasks.spawn(async move { warm.warm_up().await });
     let files = WorkingCopies::open(folder.files(), options.working_copies, Arc::new(ServerBlobs(client.clone())));
     let files = files.map_err(|error| RackError::Files { folder: folder.files(), source: error })?;
-    let incarnation = rand::random();
+    // 0 means nobody.
+    let incarnation = rand::random::<u64>().max(1);
     let outbox = Arc::new(Outbox::default());
     outbox.publish(fence.held(), fence.unacknowledged());
     let slots = folder.slots();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headend_files::{Access, FilesError, SnapshotId, WorkingCopies, WorkingCopy};
 use headend_model::{Outcome, TreePath};
+use headend_scheduler::fence::StopReason;
 use headend_wire::rack::StartOrder;
 use headend_wire::session::{GuestLimits, SessionInfo};
 use tokio::sync::watch;
@@ -112,7 +113,10 @@ impl Kind {
 pub(crate) async fn execute(shared: &Shared, order: &StartOrder, mut stop: Stop) -> Ended {
     shared.witness.lease(&order.lease, "drive_begin");
     let mut session = Session::new(setup(shared, order));
-    let finish = run(shared, order, &mut session, &mut stop).await;
+    let mut finish = run(shared, order, &mut session, &mut stop).await;
+    if session.lease_lost() {
+        finish.how = HowEnded::Stopped(StopReason::LeaseExpired);
+    }
     let mut outcome = outcome(session.reported(), &finish.how);
     note_leaks(&mut outcome, finish.leaked);
     let keep = session.finish(&outcome.to_string());

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::clock::wall_now;
 use crate::session::Watcher;
 
-/// Ends per report.
-const MOST_ENDS: usize = 1_000;
+/// Items of each kind per report.
+const MOST: usize = 1_000;
 /// Lines of running scripts that wait; more are dropped, the oldest first.
 const MOST_NOTES: usize = 2_000;
 /// Lines per report.
@@ -92,9 +92,9 @@ impl Outbox {
         let most = state.notes.len().min(NOTES_PER_REPORT);
         Report {
             held: state.held.clone(),
-            ends: state.ends.iter().filter(|end| end.seq > acknowledged).take(MOST_ENDS).cloned().collect(),
-            started: state.started.iter().copied().collect(),
-            declined: state.declined.iter().cloned().collect(),
+            ends: state.ends.iter().filter(|end| end.seq > acknowledged).take(MOST).cloned().collect(),
+            started: state.started.iter().take(MOST).copied().collect(),
+            declined: state.declined.iter().take(MOST).cloned().collect(),
             // Notes may be lost, so they are not kept until the answer.
             notes: state.notes.drain(..most).collect(),
         }

@@ -26,7 +26,12 @@ impl LinkError {
     /// Trying again with the same words will not help.
     pub(crate) fn is_final(&self) -> bool {
         let Self::Refused { status, .. } = self else { return false };
-        matches!(status.as_u16(), 400 | 401 | 403 | 404 | 409 | 422 | 426)
+        matches!(status.as_u16(), 400 | 401 | 403 | 404 | 422 | 426)
+    }
+
+    /// Another process speaks for this rack, or did until a moment ago.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::CONFLICT)
     }
 
     pub(crate) fn at_start(self, server: &str, name: &str, tried: Duration) -> RackError {

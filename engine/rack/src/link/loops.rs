@@ -160,7 +160,12 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
                 log_failure(&error, pause.0);
                 // Next time everything is told again.
                 last_sent = 0;
-                let wait = if error.is_final() { LONGEST_PAUSE } else { pause.next() };
+                let wait = match pause.next() {
+                    _ if error.is_final() => LONGEST_PAUSE,
+                    // Our own former life is forgotten after three heartbeats.
+                    wait if error.is_taken() => wait.min(link.heartbeat()),
+                    wait => wait,
+                };
                 link.pause(wait).await;
                 next_beat = Instant::now();
             }
@@ -207,7 +212,7 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
 
 fn log_failure(error: &LinkError, pause: Duration) {
     let text = crate::core::chain(error);
-    if error.is_final() {
+    if error.is_final() || error.is_taken() && pause <= LONGEST_PAUSE / 2 {
         tracing::error!(error = text, "the server refuses this rack");
     } else if pause <= FIRST_PAUSE {
         // Once per outage, not once per try.

@@ -76,22 +76,24 @@ impl Session {
     }
 
     /// The slots that a call is for, after the lease of each has been checked.
-    fn chosen(&self, what: &str, slot: Option<u32>) -> Result<Vec<Chosen>, CallError> {
+    fn chosen(&mut self, what: &str, slot: Option<u32>) -> Result<Vec<Chosen>, CallError> {
         let chosen = self.slots.chosen(slot);
         if chosen.is_empty() {
             let which =
                 slot.map_or_else(|| "no slot is reserved".to_owned(), |slot| format!("slot {slot} is not reserved"));
             return Self::refuse("no_slot", format!("{what}: {which}; call ReserveSlot first"));
         }
-        chosen.into_iter().map(|(number, place)| self.device(number, place)).collect()
+        let device = |(number, place)| self.device(number, place);
+        chosen.into_iter().map(device).collect()
     }
 
-    fn device(&self, number: u32, place: usize) -> Result<Chosen, CallError> {
+    fn device(&mut self, number: u32, place: usize) -> Result<Chosen, CallError> {
         let target = self.setup.lease.targets.get(place);
         let Some((target, driver)) = target.zip(self.setup.drivers.get(place)) else {
             return Self::refuse("no_slot", format!("slot {number} has no device"));
         };
         if self.setup.guard.may_drive(self.setup.lease.run, target.slot) != Some(target.slot_epoch) {
+            self.lease_lost = true;
             return Self::refuse(
                 "lease_lost",
                 format!("slot {number} is no longer leased to this run, which is being stopped"),
@@ -178,7 +180,7 @@ impl Session {
         self.recorder.event("region", true, &json!({ "name": name, "depth": self.regions.len() }));
         self.setup.watcher.note(self.setup.lease.run, format!("> {name}"));
         self.regions.push(name);
-        true.into()
+        Value::Null
     }
 
     fn end_region(&mut self, name: &str, style: Option<String>, comment: Option<String>) -> Value {
@@ -189,14 +191,14 @@ impl Session {
         }
         let kept = json!({ "name": name, "style": style, "comment": comment, "ok": open.is_some() });
         self.recorder.event("region_end", true, &kept);
-        open.is_some().into()
+        Value::Null
     }
 
     fn begin_step(&mut self, name: String) -> Value {
         self.recorder.event("step", true, &json!({ "name": name }));
         self.setup.watcher.note(self.setup.lease.run, format!("step {name}"));
         self.steps.push(name);
-        true.into()
+        Value::Null
     }
 
     /// Ends the innermost open step of that name. Steps inside it stay open: scripts do end an outer one first.
@@ -209,7 +211,7 @@ impl Session {
         let kept = json!({ "name": name, "result": result, "comment": comment, "ok": open.is_some() });
         self.recorder.event("step_end", true, &kept);
         self.setup.watcher.note(self.setup.lease.run, format!("step {name}: {words}"));
-        open.is_some().into()
+        Value::Null
     }
 
     fn result(&mut self, code: i64, comment: Option<String>) -> Answer {

@@ -72,6 +72,7 @@ pub struct Session {
     recorder: Recorder,
     connected: bool,
     reported: Option<Reported>,
+    lease_lost: bool,
     regions: Vec<String>,
     steps: Vec<String>,
 }
@@ -81,7 +82,8 @@ impl Session {
     pub fn new(setup: SessionSetup) -> Self {
         let slots = Slots::new(setup.lease.targets.len());
         let recorder = Recorder::new(PathBuf::from(&setup.info.out), setup.limits);
-        Self { setup, slots, recorder, connected: false, reported: None, regions: Vec::new(), steps: Vec::new() }
+        let (regions, steps) = (Vec::new(), Vec::new());
+        Self { setup, slots, recorder, connected: false, reported: None, lease_lost: false, regions, steps }
     }
 
     /// What the script is told.
@@ -103,6 +105,11 @@ impl Session {
     /// The result reported so far.
     pub fn reported(&self) -> Option<&Reported> {
         self.reported.as_ref()
+    }
+
+    /// A call was refused because the lease is over. A script that breaks at that is not broken.
+    pub fn lease_lost(&self) -> bool {
+        self.lease_lost
     }
 
     /// The run's log.

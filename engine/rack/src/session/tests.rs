@@ -211,9 +211,15 @@ async fn captures_are_pictures_of_the_slots() {
 async fn regions_end_with_what_is_open_inside() {
     let mut bench = bench(&[1]);
     for name in ["outer", "inner"] {
-        bench.ok(Call::BeginRegion { name: name.into() }).await;
+        assert_eq!(bench.ok(Call::BeginRegion { name: name.into() }).await, Value::Null);
     }
-    let end = |name: &str| Call::EndRegion { name: name.into(), style: Some("pass".into()), comment: None };
-    assert_eq!(bench.ok(end("outer")).await, true);
-    assert_eq!(bench.ok(end("inner")).await, false, "it ended with the outer one");
+    for name in ["outer", "inner"] {
+        let end = Call::EndRegion { name: name.into(), style: Some("pass".into()), comment: None };
+        assert_eq!(bench.ok(end).await, Value::Null);
+    }
+    bench.session.finish("done");
+    let log = std::fs::read_to_string(bench.out.path().join("run/log.jsonl")).unwrap();
+    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ended: Vec<_> = events.filter(|event| event["kind"] == "region_end").map(|event| event["ok"].clone()).collect();
+    assert_eq!(ended, [true, false], "the inner one ended with the outer one");
 }
