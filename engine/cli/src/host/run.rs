@@ -24,8 +24,8 @@ pub(crate) struct Args {
     /// The script: .rhai, .wasm or .py.
     script: PathBuf,
     /// Its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
     /// Virtual boxes.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     slots: u16,
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
 fn options(args: &Args, ui: Ui, stop: CancellationToken) -> LocalOptions {
     LocalOptions {
         script: args.script.clone(),
-        args: args.args.clone(),
+        args: args.words.clone(),
         slots: args.slots,
         virtual_time: !args.real_time,
         out: args.out.clone().unwrap_or_else(|| new_folder(&args.script)),
