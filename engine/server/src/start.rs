@@ -31,6 +31,8 @@ use crate::routes;
 
 /// File in the data folder with the administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// How long the data folder may still be in use before the start is given up.
+const FORMER_LIFE: Duration = Duration::from_secs(1);
 /// How often blobs that nothing refers to are removed.
 const SWEEP_EVERY: Duration = Duration::from_hours(6);
 /// Answers of policies that may wait for the loop.
@@ -127,13 +129,26 @@ impl Server {
         }
         private_folder(&options.data)?;
         private_folder(&options.run_folder())?;
-        let store = Store::open_with(&options.data, options.store.clone()).await?;
+        let store = open_store(&options).await?;
         match bring_up(options, store.clone()).await {
             Ok(handle) => Ok(handle),
             Err(error) => {
                 store.close().await;
                 Err(error)
             }
+        }
+    }
+}
+
+/// A former server that was killed a moment ago may still have the folder: it is given the time to be gone.
+async fn open_store(options: &ServeOptions) -> Result<Store, StoreError> {
+    let until = tokio::time::Instant::now() + FORMER_LIFE;
+    loop {
+        match Store::open_with(&options.data, options.store.clone()).await {
+            Err(StoreError::InUse { .. }) if tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            opened => return opened,
         }
     }
 }
