@@ -36,7 +36,7 @@ pub(crate) struct LoopParts {
     pub(crate) stop: CancellationToken,
 }
 
-/// Why the loop ended other than by [`LoopParts::stop`].
+/// Why the loop ended other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopFailure {
     /// The journal failed in a way that leaves its outcome unknown.
