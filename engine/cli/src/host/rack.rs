@@ -89,5 +89,6 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
 
 /// Why a rack did not start.
 pub(crate) fn failed(error: RackError) -> Failure {
-    Failure::new(Exit::CouldNotRun, "rack", "the rack cannot run").because(error)
+    let exit = if matches!(error, RackError::FolderInUse { .. }) { Exit::Conflict } else { Exit::CouldNotRun };
+    Failure::new(exit, "rack", "the rack cannot run").because(error)
 }

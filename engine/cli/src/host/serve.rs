@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use headend_server::{AuthMode, ServeError, ServeOptions, Server, ServerHandle};
+use headend_store::StoreError;
 
 use super::farm_args::FarmArgs;
 use super::life::{self, Signals};
@@ -108,7 +109,7 @@ pub(crate) fn tell(server: &ServerHandle) -> Credentials {
 /// Why a server did not start, or ended.
 pub(crate) fn failed(error: ServeError) -> Failure {
     let exit = match &error {
-        ServeError::Listen { .. } => Exit::Conflict,
+        ServeError::Listen { .. } | ServeError::Store(StoreError::InUse { .. }) => Exit::Conflict,
         ServeError::OpenNotLoopback { .. } => Exit::Usage,
         ServeError::Folder { .. } | ServeError::Store(_) | ServeError::Files(_) => Exit::Io,
         ServeError::Recover(_)

@@ -33,3 +33,17 @@ fn every_shell_gets_a_completion_script() {
         assert!(said.starts_with("exit 0") && said.contains("plugin"), "{shell}: {said}");
     }
 }
+
+#[cfg(feature = "host")]
+#[test]
+fn everything() {
+    insta::assert_snapshot!(help(&["--help"]));
+}
+
+#[cfg(feature = "host")]
+#[test]
+fn what_runs_for_long() {
+    for command in ["up", "serve", "rack", "run"] {
+        insta::assert_snapshot!(command, help(&[command, "-h"]));
+    }
+}
