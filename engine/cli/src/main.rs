@@ -121,3 +121,11 @@ fn report(ui: Ui, failure: Failure) {
     miette::set_hook(Box::new(move |_| Box::new(miette::MietteHandlerOpts::new().color(color).build()))).ok();
     eprintln!("{:?}", miette::Report::new(failure));
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_holds_together() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

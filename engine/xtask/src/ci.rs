@@ -8,8 +8,9 @@ pub(crate) struct Args {
     /// The tests have been run already.
     #[arg(long)]
     skip_tests: bool,
-    #[command(flatten)]
-    test: testing::Args,
+    /// Leave the set-up out: everything is here.
+    #[arg(long)]
+    no_setup: bool,
 }
 
 /// Runs all checks; stops at the first that fails.
@@ -21,7 +22,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.skip_tests {
         guests::run(shell)?;
     } else {
-        testing::run(shell, &args.test)?;
+        testing::run(shell, &testing::Args::all(args.no_setup))?;
     }
     shell::step("documentation", || {
         let mut doc = shell.cargo(["doc", "--workspace", "--no-deps", "--document-private-items"]);

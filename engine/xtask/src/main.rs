@@ -62,3 +62,11 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_holds_together() {
+        <super::Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

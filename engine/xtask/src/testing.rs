@@ -17,6 +17,13 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
+impl Args {
+    /// Every test there is.
+    pub(crate) const fn all(no_setup: bool) -> Self {
+        Self { no_setup, filter: None }
+    }
+}
+
 /// Runs all tests and ends with one line that says so.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let began = Instant::now();
