@@ -15,7 +15,7 @@ use crate::core::{Shared, chain};
 use crate::link::Client;
 
 /// How often the folder is looked through for what the queue has missed.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 /// Largest file handed over, in bytes.
 const LARGEST: u64 = 64 << 20;
 /// Most files of a run handed over.
@@ -55,7 +55,7 @@ async fn deliver_with_patience(client: &Client, folder: &Path) {
         match deliver(client, folder).await {
             Ok(()) => return,
             Err(problem) => {
-                tracing::debug!(folder = %folder.display(), problem, attempt, "evidence was not handed over")
+                tracing::debug!(folder = %folder.display(), problem, attempt, "evidence was not handed over");
             }
         }
         tokio::time::sleep(Duration::from_millis(200) * attempt).await;

@@ -57,7 +57,9 @@ impl Journal {
     /// Appends the records and returns when they are durable.
     pub fn append(&mut self, records: &[FenceRecord]) -> Result<(), RackError> {
         let mut text = Vec::with_capacity(records.len() * 160);
-        records.iter().for_each(|record| write_line(&mut text, record));
+        for record in records {
+            write_line(&mut text, record);
+        }
         if self.broken {
             self.file.set_len(self.length).map_err(RackError::io("cut the journal", &self.path))?;
         }
@@ -83,7 +85,9 @@ impl Journal {
     pub fn compact(&mut self, records: &[FenceRecord]) -> Result<(), RackError> {
         let beside = self.path.with_extension("new");
         let mut text = Vec::new();
-        records.iter().for_each(|record| write_line(&mut text, record));
+        for record in records {
+            write_line(&mut text, record);
+        }
         let write = || -> std::io::Result<File> {
             let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&beside)?;
             file.write_all(&text)?;

@@ -165,8 +165,8 @@ async fn run(shared: &Shared, order: &StartOrder, session: &mut Session, stop: &
 }
 
 async fn acquire(files: &WorkingCopies, order: &StartOrder, access: Access) -> Result<WorkingCopy, HowEnded> {
-    let snapshot = snapshot(order).map_err(cannot_start)?;
-    files.acquire(snapshot, access).await.map_err(cannot_start)
+    let snapshot = snapshot(order).map_err(|error| cannot_start(&error))?;
+    files.acquire(snapshot, access).await.map_err(|error| cannot_start(&error))
 }
 
 fn snapshot(order: &StartOrder) -> Result<SnapshotId, FilesError> {
@@ -174,14 +174,8 @@ fn snapshot(order: &StartOrder) -> Result<SnapshotId, FilesError> {
     Ok(SnapshotId { public: order.public_tree.parse()?, private })
 }
 
-fn cannot_start(error: FilesError) -> HowEnded {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    HowEnded::CannotStart(text)
+fn cannot_start(error: &FilesError) -> HowEnded {
+    HowEnded::CannotStart(crate::core::chain(error))
 }
 
 async fn run_in(
@@ -194,7 +188,7 @@ async fn run_in(
     let (file, folder) = match copy.script(order.public, script) {
         Ok(found) => found,
         Err(FilesError::NoFile { .. }) => return Finish::clean(HowEnded::ScriptMissing),
-        Err(error) => return Finish::clean(cannot_start(error)),
+        Err(error) => return Finish::clean(cannot_start(&error)),
     };
     session.set_files(&file, Some(copy.public_root()));
     let limits = Limits { time: Duration::from_millis(order.time_limit_ms), guest: shared.options.limits.clone() };

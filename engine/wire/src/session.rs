@@ -210,7 +210,8 @@ pub enum Call {
         /// The line.
         text: String,
     },
-    /// What the script printed (guests; Python's output is taken from its pipe). Answer: `null`.
+    /// What the script printed (guests; Python's output is taken from its pipe); a line end is added if there is none.
+    /// Answer: `null`.
     Console {
         /// The text.
         text: String,

@@ -22,7 +22,7 @@ use crate::session::{self, ends::HowEnded};
 /// Messages taken as one batch.
 const BATCH: usize = 512;
 /// Longest sleep: nothing depends on it.
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 /// How soon a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 

@@ -80,9 +80,8 @@ async fn serve(taken: &mut Taken, session: &mut Session, limits: &GuestLimits) -
         return Served::Lost { called, problem };
     }
     loop {
-        let heard = match hear(taken, limits.cpu_ms).await {
-            Some(heard) => heard,
-            None => return Served::Enough(HowEnded::Limit(format!("{} ms of CPU time without a call", limits.cpu_ms))),
+        let Some(heard) = hear(taken, limits.cpu_ms).await else {
+            return Served::Enough(HowEnded::Limit(format!("{} ms of CPU time without a call", limits.cpu_ms)));
         };
         match heard {
             Ok(ToHost::Call { id, call }) => {

@@ -104,7 +104,7 @@ impl Client {
     pub(crate) async fn put_run_file(&self, run: u64, path: &str, bytes: Vec<u8>) -> Result<(), LinkError> {
         let path = path.split('/').map(escaped).collect::<Vec<_>>().join("/");
         let url = format!("{}/runs/{run}/files/{path}", self.base);
-        let request = self.http.put(url).bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(bytes);
+        let request = self.http.put(url).bearer_auth(&self.token).timeout(Duration::from_mins(1)).body(bytes);
         accepted(request.send().await?).await.map(drop)
     }
 }

@@ -192,20 +192,17 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
             () = link.stop.cancelled() => return,
             answer = link.client.exchange(&exchange, wait + Duration::from_secs(5)) => answer,
         };
-        match answer {
-            Ok(orders) => {
-                pause.reset();
-                let news = orders.start.iter().any(|order| report.held.iter().all(|held| held.run != order.lease.run));
-                link.work_in(orders, sent, &exchange).await;
-                if !news && asked.elapsed() < wait / 2 {
-                    link.pause(BREATH).await;
-                }
+        if let Ok(orders) = answer {
+            pause.reset();
+            let news = orders.start.iter().any(|order| report.held.iter().all(|held| held.run != order.lease.run));
+            link.work_in(orders, sent, &exchange).await;
+            if !news && asked.elapsed() < wait / 2 {
+                link.pause(BREATH).await;
             }
-            Err(_) => {
-                // The report loop says what is wrong; here it is only waited.
-                let wait = pause.next();
-                link.pause(wait).await;
-            }
+        } else {
+            // The report loop says what is wrong; here it is only waited.
+            let wait = pause.next();
+            link.pause(wait).await;
         }
     }
 }

@@ -32,9 +32,11 @@ impl Session {
             Call::Log { level, text } => Ok(self.log(level, &text)),
             Call::Console { text } => Ok(self.console(&text)),
             Call::BeginRegion { name } => Ok(self.begin_region(name)),
-            Call::EndRegion { name, style, comment } => Ok(self.end_region(&name, style, comment)),
+            Call::EndRegion { name, style, comment } => {
+                Ok(self.end_region(&name, style.as_deref(), comment.as_deref()))
+            }
             Call::BeginStep { name } => Ok(self.begin_step(name)),
-            Call::EndStep { name, result, comment } => Ok(self.end_step(&name, result, comment)),
+            Call::EndStep { name, result, comment } => Ok(self.end_step(&name, result, comment.as_deref())),
             Call::Result { code, comment } => self.result(code, comment),
         }
     }
@@ -170,9 +172,11 @@ impl Session {
         Value::Null
     }
 
+    /// A script prints lines: their ends are added where they are missing.
     fn console(&mut self, text: &str) -> Value {
-        self.recorder.console(text.as_bytes());
-        self.setup.watcher.console(self.setup.lease.run, text);
+        let line = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+        self.recorder.console(line.as_bytes());
+        self.setup.watcher.console(self.setup.lease.run, &line);
         Value::Null
     }
 
@@ -183,7 +187,7 @@ impl Session {
         Value::Null
     }
 
-    fn end_region(&mut self, name: &str, style: Option<String>, comment: Option<String>) -> Value {
+    fn end_region(&mut self, name: &str, style: Option<&str>, comment: Option<&str>) -> Value {
         let open = self.regions.iter().rposition(|open| open == name);
         if let Some(place) = open {
             // What is open inside ends with it.
@@ -202,7 +206,7 @@ impl Session {
     }
 
     /// Ends the innermost open step of that name. Steps inside it stay open: scripts do end an outer one first.
-    fn end_step(&mut self, name: &str, result: i64, comment: Option<String>) -> Value {
+    fn end_step(&mut self, name: &str, result: i64, comment: Option<&str>) -> Value {
         let open = self.steps.iter().rposition(|open| open == name);
         if let Some(place) = open {
             self.steps.remove(place);

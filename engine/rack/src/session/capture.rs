@@ -84,13 +84,13 @@ fn create(folder: &Path, name: &str) -> std::io::Result<(File, PathBuf)> {
 }
 
 fn encode(frame: &Frame, path: &Path, file: &mut File) -> std::io::Result<()> {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     let jpeg = extension.is_some_and(|extension| extension == "jpg" || extension == "jpeg");
     let mut out = BufWriter::new(file);
     if jpeg {
-        encode_jpeg(frame, &mut out)?
+        encode_jpeg(frame, &mut out)?;
     } else {
-        encode_png(frame, &mut out)?
+        encode_png(frame, &mut out)?;
     }
     out.flush()
 }

@@ -113,18 +113,16 @@ async fn one_script_drives_several_slots() {
 async fn many_runs_over_all_slots_each_end_once() {
     let lab = Lab::new().await;
     let rack = lab.rack().await;
+    let orders: Vec<_> = (0..400).map(|n| lab.server.order(("test.rhai", "result(PASS);"), &[1 + n % 4])).collect();
+    let runs: Vec<_> = orders.iter().map(|order| order.lease.run).collect();
     let began = std::time::Instant::now();
-    let mut runs = Vec::new();
-    for _ in 0..25 {
-        let round: Vec<_> = (1..=4).map(|slot| lab.server.submit("result(PASS);", slot)).collect();
-        for run in &round {
-            assert_eq!(result(&lab.server.outcome(*run).await), TestResult::Pass);
-        }
-        runs.extend(round);
-    }
+    lab.server.work_off(orders);
+    eventually("all have ended", || (lab.server.farm().ends.len() >= runs.len()).then_some(())).await;
     println!("{} runs in {:?}", runs.len(), began.elapsed());
+    let seen = lab.seen();
     for run in &runs {
-        assert_eq!(lab.count("drive_begin", run.0), 1);
+        assert_eq!(result(&lab.server.outcome(*run).await), TestResult::Pass);
+        assert_eq!(seen.iter().filter(|(what, of)| what == "drive_begin" && *of == run.0).count(), 1);
     }
     assert_eq!(lab.server.farm().ends.len(), runs.len());
     let left = std::fs::read_dir(lab.folder.path().join("rack/runs")).unwrap().count();

@@ -71,7 +71,7 @@ async fn what_a_script_leaves_behind_is_killed_and_said() {
     let lab = Lab::new().await;
     let rack = lab.rack().await;
     // Leaves its session, forks twice, ignores SIGTERM and keeps standard output.
-    let script = r#"
+    let script = r"
 import os, signal, time
 from stormtest.ClientAPI import *
 if os.fork() == 0:
@@ -82,7 +82,7 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep(0.2)
 ReturnTestResult(TM.PASS)
-"#;
+";
     let outcome = lab.python(script).await;
     assert!(outcome.is_pass() && outcome.to_string().contains("leaky"), "{outcome}");
     rack.stop().await;

@@ -1,6 +1,6 @@
 //! A server as a rack sees it: hands out leases, hears ends, and can lose what it answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,14 +19,16 @@ use headend_wire::rack::{Declined, Enrol, Enrolled, Exchange, Orders, Ready, Sta
 use tokio::sync::Notify;
 
 /// First slot id of the played farm: real numbers and ids must not be mixed up.
-pub const FIRST_SLOT: u32 = 500;
+pub(crate) const FIRST_SLOT: u32 = 500;
 
 #[derive(Default)]
-pub struct Farm {
+pub(crate) struct Farm {
     pub blobs: BTreeMap<String, Vec<u8>>,
     /// Leased and not ended.
     pub leased: BTreeMap<RunId, StartOrder>,
     pub stops: BTreeSet<RunId>,
+    /// Leased one after the other as slots come free.
+    pub(crate) backlog: VecDeque<StartOrder>,
     pub ends: Vec<EndReport>,
     pub declined: Vec<Declined>,
     pub ready: Vec<Ready>,
@@ -47,14 +49,14 @@ pub struct Farm {
 }
 
 #[derive(Clone)]
-pub struct FakeServer {
+pub(crate) struct FakeServer {
     pub url: String,
     farm: Arc<Mutex<Farm>>,
     changed: Arc<Notify>,
 }
 
 impl FakeServer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let terms = LeaseTerms {
             heartbeat: Span::millis(100),
             length: Span::seconds(20),
@@ -76,12 +78,12 @@ impl FakeServer {
         server
     }
 
-    pub fn farm(&self) -> MutexGuard<'_, Farm> {
+    pub(crate) fn farm(&self) -> MutexGuard<'_, Farm> {
         self.farm.lock().unwrap()
     }
 
     /// A tree with these files; its hash is the snapshot.
-    pub fn tree(&self, files: &[(&str, &str)]) -> String {
+    pub(crate) fn tree(&self, files: &[(&str, &str)]) -> String {
         let mut farm = self.farm();
         let entry = |bytes: &[u8]| FileEntry { hash: BlobHash::of(bytes), size: bytes.len() as u64 };
         let list = files.iter().map(|(path, text)| (TreePath::parse(path).unwrap(), entry(text.as_bytes()))).collect();
@@ -94,7 +96,7 @@ impl FakeServer {
     }
 
     /// An order for a script alone in the public area, on these slots, under fresh epochs. Not leased yet.
-    pub fn order(&self, (name, text): (&str, &str), slots: &[u16]) -> StartOrder {
+    pub(crate) fn order(&self, (name, text): (&str, &str), slots: &[u16]) -> StartOrder {
         let tree = self.tree(&[(name, text)]);
         let mut farm = self.farm();
         farm.epoch += 1;
@@ -128,7 +130,7 @@ impl FakeServer {
         }
     }
 
-    pub fn lease(&self, order: StartOrder) -> RunId {
+    pub(crate) fn lease(&self, order: StartOrder) -> RunId {
         let run = order.lease.run;
         self.farm().leased.insert(run, order);
         self.changed.notify_waiters();
@@ -136,29 +138,38 @@ impl FakeServer {
     }
 
     /// Leases one Rhai script to one slot.
-    pub fn submit(&self, text: &str, slot: u16) -> RunId {
+    pub(crate) fn submit(&self, text: &str, slot: u16) -> RunId {
         self.lease(self.order(("test.rhai", text), &[slot]))
     }
 
-    pub fn ask_stop(&self, run: RunId) {
+    /// Hands out these as slots come free.
+    pub(crate) fn work_off(&self, orders: Vec<StartOrder>) {
+        let mut farm = self.farm();
+        farm.backlog.extend(orders);
+        (0..4).for_each(|_| farm.next_of_backlog());
+        drop(farm);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn ask_stop(&self, run: RunId) {
         self.farm().stops.insert(run);
         self.changed.notify_waiters();
     }
 
     /// Waits for the end of a run.
-    pub async fn end(&self, run: RunId) -> EndReport {
+    pub(crate) async fn end(&self, run: RunId) -> EndReport {
         let found = || self.farm().ends.iter().find(|end| end.claim.run == run).cloned();
         eventually(&format!("run {run} has an end"), found).await
     }
 
-    pub async fn outcome(&self, run: RunId) -> Outcome {
+    pub(crate) async fn outcome(&self, run: RunId) -> Outcome {
         self.end(run).await.outcome
     }
 }
 
 /// Waits for a condition.
-pub async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = std::time::Instant::now() + Duration::from_secs(60);
+pub(crate) async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let end = std::time::Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(found) = found() {
             return found;
@@ -208,6 +219,17 @@ async fn exchange(
     }
 }
 
+impl Farm {
+    /// Leases the first order of the backlog whose slot is free.
+    pub(crate) fn next_of_backlog(&mut self) {
+        let busy: BTreeSet<SlotId> = self.leased.values().map(|order| order.lease.targets[0].slot).collect();
+        let free = |order: &StartOrder| !busy.contains(&order.lease.targets[0].slot);
+        if let Some(order) = self.backlog.iter().position(free).and_then(|place| self.backlog.remove(place)) {
+            self.leased.insert(order.lease.run, order);
+        }
+    }
+}
+
 impl FakeServer {
     fn work_in(&self, said: &Exchange) {
         let mut farm = self.farm();
@@ -218,7 +240,9 @@ impl FakeServer {
             if farm.ends.iter().all(|known| known.seq != end.seq) {
                 farm.ends.push(end.clone());
             }
-            farm.leased.remove(&end.claim.run);
+            if farm.leased.remove(&end.claim.run).is_some() {
+                farm.next_of_backlog();
+            }
             farm.stops.remove(&end.claim.run);
         }
         for declined in &said.declined {

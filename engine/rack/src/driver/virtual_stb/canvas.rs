@@ -50,7 +50,9 @@ impl Canvas {
     pub fn shade(&mut self, x: i32, y: i32, width: i32, height: i32) {
         for line in y.max(0)..y.saturating_add(height).min(HEIGHT as i32) {
             if let Some(row) = self.row(x, line, width) {
-                row.iter_mut().for_each(|value| *value /= 4);
+                for value in row {
+                    *value /= 4;
+                }
             }
         }
     }

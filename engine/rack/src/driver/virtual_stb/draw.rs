@@ -85,7 +85,7 @@ fn moving(canvas: &mut Canvas, channel: Channel, now: u64) {
     let bounce = |period: u64, range: i32| {
         let phase = (now % (2 * period)) as i64;
         let period = period as i64;
-        (range as i64 * (period - (phase - period).abs()) / period) as i32
+        (i64::from(range) * (period - (phase - period).abs()) / period) as i32
     };
     let (x, y) = (140 + bounce(4_000, 1_000), 160 + bounce(3_000, 360));
     match channel.shape {

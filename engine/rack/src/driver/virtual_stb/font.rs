@@ -3,6 +3,7 @@
 /// Rows of a letter from the top, five bits each, the leftmost dot highest. Small letters look like capitals; what the
 /// box cannot draw is a full block.
 #[rustfmt::skip]
+#[must_use] 
 pub fn glyph(letter: char) -> [u8; 7] {
     match letter.to_ascii_uppercase() {
         'A' => [0b01110, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001],

@@ -120,12 +120,11 @@ fn live(state: &mut BoxState, key: Key, now: u64) {
         Key::ChannelUp | Key::Up => state.zap(state.channel + 1, now),
         Key::ChannelDown | Key::Down => state.zap(state.channel + CHANNELS - 1, now),
         Key::Swap => state.zap(state.former, now),
-        Key::Info => state.banner_until = now + BANNER_MS,
         Key::Ok if state.digits.is_some() => {
             state.digits = state.digits.map(|(number, _)| (number, 0));
             state.settle(now);
         }
-        Key::Ok => state.banner_until = now + BANNER_MS,
+        Key::Ok | Key::Info => state.banner_until = now + BANNER_MS,
         Key::Back => state.banner_until = 0,
         Key::Digit(digit) => {
             let before = state.digits.map_or(0, |(number, _)| number);
