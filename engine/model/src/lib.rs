@@ -4,7 +4,7 @@
 //! is already valid; parsing happens once, in the constructors here. (`serde` is an optional feature for the journal,
 //! see `engine/design/0002-serde-behind-a-feature.md`; wire types live in `headend-wire`.)
 //!
-//! Meet [`job::JobSpec`] first: it is what a client hands in. It becomes runs ([`run::RunId`]); a run gets a
+//! Meet [`job::JobSpec`] first: it is what a client hands in. It becomes runs ([`ids::RunId`]); a run gets a
 //! [`lease::Lease`] on slots and DUTs, is driven by a rack, and ends in exactly one [`run::Outcome`].
 
 pub mod ids;
