@@ -62,6 +62,19 @@ impl Rack {
         let name = RackName::new(options.name.as_str())?;
         let folder = DataFolder::open(&options.data)?;
         let cgroup = Cgroup::for_rack(folder.root());
+        let started = Self::start_in(options, name, folder, cgroup.clone()).await;
+        if let Some(cgroup) = cgroup.filter(|_| started.is_err()) {
+            cgroup.remove();
+        }
+        started
+    }
+
+    async fn start_in(
+        options: RackOptions,
+        name: RackName,
+        folder: DataFolder,
+        cgroup: Option<Cgroup>,
+    ) -> Result<RackHandle, RackError> {
         // Before anything else: nothing of a former life may drive a device when this one says that it is ready.
         leftovers::sweep(&folder.pids(), &folder.sockets(), cgroup.as_ref()).await?;
         let (fence, journal) = recover(&folder)?;

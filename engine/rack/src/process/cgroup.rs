@@ -59,13 +59,17 @@ impl Cgroup {
         true
     }
 
+    /// Removes the folders below it; they must be empty of processes.
+    pub fn clear(&self) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+            Self { path }.remove();
+        }
+    }
+
     /// Removes the folder and those below it; they must be empty of processes.
     pub fn remove(&self) {
-        if let Ok(entries) = fs::read_dir(&self.path) {
-            entries.flatten().filter(|entry| entry.path().is_dir()).for_each(|entry| {
-                Self { path: entry.path() }.remove();
-            });
-        }
+        self.clear();
         let _ = fs::remove_dir(&self.path);
     }
 }

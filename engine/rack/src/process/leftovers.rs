@@ -60,6 +60,7 @@ impl Drop for PidFile {
 pub async fn sweep(pids: &Path, sockets: &Path, cgroup: Option<&Cgroup>) -> Result<(), RackError> {
     if let Some(cgroup) = cgroup {
         cgroup.kill(PATIENCE).await;
+        cgroup.clear();
     }
     let began = Instant::now();
     loop {

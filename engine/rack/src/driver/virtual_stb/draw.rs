@@ -69,7 +69,9 @@ fn live(state: &BoxState, now: u64) -> Canvas {
         canvas.rect(stripe * 160, 0, 160, 24, tint(channel.back, stripe));
     }
     moving(&mut canvas, channel, state.paused.unwrap_or(now));
-    canvas.text(1080, 40, 3, WHITE, &format!("CH {}", channel.number));
+    if state.screen == Screen::Live {
+        canvas.text(1080, 40, 3, WHITE, &format!("CH {}", channel.number));
+    }
     if state.paused.is_some() {
         canvas.centred(300, 8, WHITE, "PAUSED");
     }
