@@ -95,8 +95,11 @@ impl Drop for FolderWatch {
 
 /// Too many watches or a strange file system must not keep the server from starting.
 fn watcher(folder: &Path, tell: Sender<Notice>) -> Option<RecommendedWatcher> {
-    let started = notify::recommended_watcher(move |_event| {
-        let _ = tell.send(Notice::Moved);
+    let started = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Our own looks read the files: notices of access would ring for ever.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            let _ = tell.send(Notice::Moved);
+        }
     })
     .and_then(|mut watcher| watcher.watch(folder, RecursiveMode::Recursive).map(|()| watcher));
     started
