@@ -59,7 +59,7 @@ impl Slot {
         self.power(false)
     }
 
-    fn power(&self, on: bool) -> Result<()> {
+    fn power(self, on: bool) -> Result<()> {
         let done = host::power(on, Some(self.number))?.iter().all(|answer| answer.ok);
         if done { Ok(()) } else { Err(Error::device(format!("the power of slot {} was not switched", self.number))) }
     }
@@ -80,7 +80,7 @@ impl Slot {
         self.picture(name, Some(part))
     }
 
-    fn picture(&self, name: &str, part: Option<Rect>) -> Result<Captured> {
+    fn picture(self, name: &str, part: Option<Rect>) -> Result<Captured> {
         let pictures = host::capture(Some(name), part, Some(self.number))?;
         let none = || Error::device(format!("slot {} gave no picture", self.number));
         pictures.into_iter().next().ok_or_else(none)
