@@ -61,7 +61,7 @@ async fn upload_noops(lab: &Lab) {
 fn report(what: &str, rate: f64, baseline: &str, other: Option<f64>, budget: f64) {
     match other {
         Some(other) => {
-            println!("{what}: {rate:.0}/s; {baseline}: {other:.0}/s; ratio {:.2} (budget {budget})", rate / other)
+            println!("{what}: {rate:.0}/s; {baseline}: {other:.0}/s; ratio {:.2} (budget {budget})", rate / other);
         }
         None => println!("{what}: {rate:.0}/s; no baseline: name HyperQueue's `hq` in HEADEND_HQ"),
     }
