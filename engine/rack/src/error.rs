@@ -56,7 +56,7 @@ pub enum RackError {
     Name(#[from] headend_model::BadName),
     /// Neither an enrol token nor a saved one.
     #[error(
-        "rack `{name}` has no token in {} yet; give the one-use token of `headend rack token` with --enrol-token",
+        "rack `{name}` has no token in {} yet; give the one-use token of `headend racks token` with --token",
         folder.display()
     )]
     NoToken {
