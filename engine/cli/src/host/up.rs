@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use headend_rack::{Rack, RackHandle};
-use headend_server::ServerHandle;
+use headend_server::{ServeOptions, ServerHandle};
 use headend_wire::api::RackList;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::farm_args::FarmArgs;
 use super::life::{self, Signals};
@@ -72,24 +74,22 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
     life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let (server, rack) = tokio::select! {
-            started = start(args, &places) => started?,
+            started = start(args, &places, options(args, &places)) => started?,
             () = signals.next() => return Err(Failure::silent(Exit::Interrupted)),
         };
         ready(ui, args, &places, &server)?;
-        let ended = watch(&mut signals, &rack).await;
-        life::stop(ui, &mut signals, async {
-            rack.stop().await;
-            server.shutdown().await.map_err(serve::failed)
-        })
-        .await?;
-        ended
+        live(ui, &mut signals, server, rack).await
     })
 }
 
-async fn start(args: &Args, places: &Places) -> Result<(ServerHandle, RackHandle)> {
+fn options(args: &Args, places: &Places) -> ServeOptions {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let mut options = args.server.options(places.data.join("server"), listen);
     options.farm = args.farm.config(CPU_GATE);
+    options
+}
+
+async fn start(args: &Args, places: &Places, options: ServeOptions) -> Result<(ServerHandle, RackHandle)> {
     let server = serve::start(options).await?;
     match join(args, places, &server).await {
         Ok(rack) => Ok((server, rack)),
@@ -157,14 +157,64 @@ fn text(base: &str, slots: u16, places: &Places, is_default: bool) -> String {
     )
 }
 
-/// Until a signal comes. A rack that ends by itself is a fault, unless it was drained.
-async fn watch(signals: &mut Signals, rack: &RackHandle) -> Result<()> {
-    tokio::select! {
-        () = signals.next() => Ok(()),
-        () = rack.finished() => {
-            // Drained by order: the server goes on, so that results can be read.
-            signals.next().await;
-            Ok(())
+/// Until a signal comes or the server fails; a rack that was drained is no end, as results can still be read. Then stops
+/// in order: the rack first, while the server can hear how its runs ended.
+async fn live(ui: Ui, signals: &mut Signals, server: ServerHandle, rack: RackHandle) -> Result<()> {
+    let told = CancellationToken::new();
+    let mut serving = pin!(server.wait(told.cancelled()));
+    let failed = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = signals.next() => None,
+    };
+    life::stop(ui, signals, async {
+        rack.stop().await;
+        told.cancel();
+        match failed {
+            Some(ended) => ended,
+            None => serving.await,
         }
+        .map_err(serve::failed)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use clap::Parser;
+    use headend_store::{Fault, FaultHook};
+
+    use super::*;
+    use crate::ui::ColorChoice;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_fails_ends_the_rack_and_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = Line::parse_from(["up", "--port", "0", "--slots", "1"]).args;
+        let places = Places { data: folder.path().to_owned(), credentials: credentials_in(folder.path()) };
+        let broken = Arc::new(AtomicBool::new(false));
+        let mut options = options(&args, &places);
+        let disk = broken.clone();
+        options.store.faults = Some(FaultHook::new(move |_| disk.load(Ordering::SeqCst).then_some(Fault::Io)));
+        let mut signals = Signals::catch().unwrap();
+        let (server, rack) = start(&args, &places, options).await.unwrap();
+
+        broken.store(true, Ordering::SeqCst);
+        let ended = live(Ui::new(false, true, ColorChoice::Never), &mut signals, server, rack);
+        let ended = tokio::time::timeout(Duration::from_mins(1), ended).await.expect("the failure was not noticed");
+        assert_eq!(ended.unwrap_err().exit(), Exit::Fault);
+        // Both have let go of their folders.
+        broken.store(false, Ordering::SeqCst);
+        let (server, rack) = start(&args, &places, super::options(&args, &places)).await.unwrap();
+        rack.stop().await;
+        server.shutdown().await.unwrap();
     }
 }
