@@ -244,3 +244,13 @@ impl Lab {
         format!("--- server\n{}\n--- rack\n{}", of(&self.server), of(&self.rack))
     }
 }
+
+impl Drop for Lab {
+    /// A failed story leaves its folder for whoever looks for the reason.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("the lab's folder is kept: {}", self.folder.path().display());
+        }
+    }
+}

@@ -5,6 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+/// A run is about to touch a box.
+pub const BEGIN: &str = "drive_begin";
+/// Nothing of the run is left on the box.
+pub const END: &str = "drive_end";
+
 /// One line of the witness.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Seen {
@@ -31,8 +36,9 @@ pub fn judge(seen: &[Seen]) {
     let mut starts: BTreeMap<(u64, u32, u32), u32> = BTreeMap::new();
     let mut slots: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
     let mut duts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    assert!(seen.iter().any(|line| line.what == BEGIN), "the witness saw nothing at all");
     for line in seen {
-        if line.what == "begin" {
+        if line.what == BEGIN {
             let count = starts.entry((line.run, line.attempt, line.slot)).or_default();
             *count += 1;
             assert_eq!(*count, 1, "run {} attempt {} was started twice on slot {}", line.run, line.attempt, line.slot);

@@ -50,6 +50,9 @@ pub(crate) struct ServerFlags {
     /// Stop a test after so many seconds, unless it says otherwise.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     default_time_limit: u64,
+    /// A snapshot of the scheduler's state every so many events.
+    #[arg(long, value_name = "EVENTS", env = "HEADEND_SNAPSHOT_EVERY", hide = true)]
+    snapshot_every: Option<u64>,
 }
 
 impl ServerFlags {
@@ -61,6 +64,7 @@ impl ServerFlags {
         options.plugins.clone_from(&self.plugins);
         options.guest = std::env::current_exe().ok();
         options.default_time_limit = Duration::from_secs(self.default_time_limit);
+        options.snapshot_every = self.snapshot_every.unwrap_or(options.snapshot_every).max(1);
         options.auth = match (self.open, self.force_open) {
             (false, _) => AuthMode::Token,
             (true, false) => AuthMode::Open,

@@ -47,8 +47,8 @@ impl Pause {
     }
 
     /// Between half of the pause and all of it, so that many racks do not come back at once.
-    fn next(&mut self) -> Duration {
-        let now = self.0;
+    fn next(&mut self, longest: Duration) -> Duration {
+        let now = self.0.min(longest);
         self.0 = (self.0 * 2).min(LONGEST_PAUSE);
         now.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
@@ -110,6 +110,12 @@ impl Link {
         (lease / 3).clamp(Duration::from_millis(100), Duration::from_secs(30))
     }
 
+    /// A sixth of a lease: a server that comes back finds its racks before their leases are over.
+    fn longest_pause(&self) -> Duration {
+        let lease = Duration::from_micros(self.shared.terms().length.as_micros().unsigned_abs());
+        (lease / 6).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+    }
+
     async fn pause(&self, time: Duration) {
         tokio::select! {
             () = self.stop.cancelled() => {}
@@ -160,7 +166,7 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
                 log_failure(&error, pause.0);
                 // Next time everything is told again.
                 last_sent = 0;
-                let wait = match pause.next() {
+                let wait = match pause.next(link.longest_pause()) {
                     _ if error.is_final() => LONGEST_PAUSE,
                     // Our own former life is forgotten after three heartbeats.
                     wait if error.is_taken() => wait.min(link.heartbeat()),
@@ -201,7 +207,7 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
             }
         } else {
             // The report loop says what is wrong; here it is only waited.
-            let wait = pause.next();
+            let wait = pause.next(link.longest_pause());
             link.pause(wait).await;
         }
     }

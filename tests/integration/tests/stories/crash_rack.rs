@@ -48,7 +48,7 @@ async fn results_that_the_server_missed_are_delivered_later() {
     .await;
     lab.server.as_mut().unwrap().kill();
     headend_integration::eventually("the run to end on the rack", || async {
-        witness::read(&lab.witness()).iter().any(|seen| seen.what == "end").then_some(())
+        witness::read(&lab.witness()).iter().any(|seen| seen.what == witness::END).then_some(())
     })
     .await;
     lab.start_server(&[]);

@@ -67,6 +67,7 @@ async fn die_at(lab: &mut Lab, point: &str, pass: usize) -> bool {
     let start = std::time::Instant::now();
     while server.ended().is_none() {
         if start.elapsed() > std::time::Duration::from_secs(20) {
+            eprintln!("{point}:{pass} was not passed");
             return false;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

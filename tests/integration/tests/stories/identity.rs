@@ -34,8 +34,13 @@ async fn a_second_rack_with_the_same_identity_is_refused() {
     let log = lab.folder.path().join("second.log");
     let arguments = ["rack", "--server", &server, "--name", "rack1", "--data", copy.to_str().unwrap(), "--slots", "1"];
     let mut second = Process::spawn(&arguments, &[], &log);
-    eventually("the second rack to give up", || std::future::ready(second.ended())).await;
-    assert!(second.log().contains("rack1"), "{}", second.log());
+    let refusal = eventually("the second rack to be refused", || {
+        let log = second.log();
+        std::future::ready(log.lines().find(|line| line.contains("refuses")).map(str::to_owned))
+    })
+    .await;
+    assert!(refusal.contains("rack1"), "{refusal}");
+    second.stop();
     lab.rack_online().await;
 }
 

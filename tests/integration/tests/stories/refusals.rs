@@ -49,7 +49,7 @@ async fn each_bad_submit_names_the_thing_and_stores_nothing() {
         (path("C:\\a.rhai"), "bad_path", "C:"),
         (path("a\0.rhai"), "bad_path", "a"),
         (path(&long), "bad_path", "300"),
-        (with(&|r| r.tests[0].args = "one \"two".into()), "bad_arguments", "two"),
+        (with(&|r| r.tests[0].args = "one \"two".into()), "bad_arguments", "character 5"),
         (
             with(&|r| {
                 r.fail_on_warning = true;
