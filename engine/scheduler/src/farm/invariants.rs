@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headend_model::{DutId, JobId, RunId, SlotId};
+use headend_model::{DutId, JobId, LeasedTarget, RunId, SlotId};
 
 use super::state::{Held, Job};
 use super::{Farm, Violation};
@@ -23,6 +23,31 @@ impl Farm {
         self.jobs.iter().try_for_each(|(id, job)| self.check_job(*id, job))?;
         self.leases.values().try_for_each(|held| self.check_lease(held))?;
         self.check_slots()
+    }
+
+    /// S1, before a place is leased: nothing holds it. Cheap enough for every lease.
+    pub(super) fn check_free(&mut self, target: &LeasedTarget) {
+        let slot = self.slots.get(&target.slot).and_then(|slot| slot.lease);
+        let dut = self.duts.get(&target.dut).and_then(|dut| dut.lease);
+        self.note(ensure(slot.is_none() && dut.is_none(), "S1", || {
+            format!("slot {} is leased to {slot:?}, DUT {} to {dut:?}, and both again", target.slot, target.dut)
+        }));
+    }
+
+    /// S4, after a step: a job that it touched has no more runs than it was accepted with, and none runs once all have
+    /// ended. Cheap enough for every step.
+    pub(super) fn check_touched(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let (running, ended, total) = (job.running.len() as u32, job.tally.ended, job.tally.total);
+        self.note(ensure(running + ended <= total, "S4", || {
+            format!("job {id} has {running} runs under way and {ended} ended, of {total} accepted")
+        }));
+    }
+
+    fn note(&mut self, check: Check) {
+        if let Err(violation) = check {
+            self.broken.get_or_insert(violation);
+        }
     }
 
     /// S1: one lease at most per slot and per DUT.

@@ -208,6 +208,7 @@ impl Farm {
     /// Tells the new status of each job that was touched; final ones leave the books.
     pub(super) fn settle(&mut self) {
         for id in std::mem::take(&mut self.round.touched) {
+            self.check_touched(id);
             let Some(job) = self.jobs.get(&id) else { continue };
             let status = self.status_of(job);
             if status == job.status {

@@ -60,6 +60,7 @@ impl Farm {
 
     fn occupy(&mut self, lease: &Lease) {
         for target in &lease.targets {
+            self.check_free(target);
             if let Some(slot) = self.slots.get_mut(&target.slot) {
                 slot.lease = Some(lease.run);
                 slot.offered = None;

@@ -66,6 +66,9 @@ pub struct Farm {
     timers: BTreeSet<(Timestamp, Timer)>,
     #[cfg_attr(feature = "serde", serde(skip))]
     round: Round,
+    /// The first broken invariant that a step has met.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    broken: Option<Violation>,
     #[cfg(feature = "mutants")]
     #[cfg_attr(feature = "serde", serde(skip))]
     mutant: Option<crate::mutant::Mutant>,
@@ -127,6 +130,12 @@ impl Farm {
 
     fn arm(&mut self, at: Timestamp, timer: Timer) {
         self.timers.insert((at, timer));
+    }
+
+    /// The first broken invariant that a step has met, in release builds too: S1 and S4 of what the step touched. The
+    /// writer stops on it before anything of the step is made durable.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.broken.as_ref()
     }
 
     /// When the next `Tick` is due, if anything waits for time to pass.

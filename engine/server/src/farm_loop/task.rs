@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headend_model::Timestamp;
+use headend_scheduler::farm::Violation;
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 use headend_store::{Committed, Entry, Store, StoreError};
 use tokio::sync::mpsc;
@@ -45,6 +46,9 @@ pub enum LoopFailure {
     /// The farm could not be rebuilt after a refused commit.
     #[error("the farm could not be rebuilt after a refused commit")]
     Recover(#[source] RecoverError),
+    /// A bug of ours. What it would have written is not.
+    #[error("the scheduler broke one of its own rules; nothing more is decided")]
+    Broken(#[source] Violation),
 }
 
 struct Loop {
@@ -104,6 +108,11 @@ impl Loop {
 
     async fn take(&mut self, commands: Vec<Command>) -> Result<(), LoopFailure> {
         let batch = self.step_all(commands);
+        if let Some(violation) = self.state.farm.violation().cloned() {
+            tracing::error!(%violation, "stopping before anything of it is written");
+            self.answer_refused(batch, &StoreError::Stopped { reason: violation.to_string() });
+            return Err(LoopFailure::Broken(violation));
+        }
         if batch.entries.is_empty() {
             self.finish(batch, &Committed::default());
             return Ok(());

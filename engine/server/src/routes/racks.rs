@@ -121,7 +121,7 @@ pub(crate) async fn enrol(
 }
 
 fn void(what: &str) -> ApiError {
-    ApiError::new(&codes::UNAUTHENTICATED, format!("{what}; make one with `headend rack token` or POST /racks/tokens"))
+    ApiError::new(&codes::UNAUTHENTICATED, format!("{what}; make one with `headend racks token` or POST /racks/tokens"))
 }
 
 /// A new token voids the old one, which a rack at work needs.
