@@ -37,6 +37,11 @@ impl Stop {
     }
 }
 
+/// How long files are asked for; the end of the lease or a kill ends it earlier.
+const FETCH_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries.
+const FETCH_PAUSE: Duration = Duration::from_millis(250);
+
 /// What a run may use up.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -164,9 +169,19 @@ async fn run(shared: &Shared, order: &StartOrder, session: &mut Session, stop: &
     finish
 }
 
+/// A server that goes away while its files are fetched is waited for, a while: the run is leased and would be lost else.
 async fn acquire(files: &WorkingCopies, order: &StartOrder, access: Access) -> Result<WorkingCopy, HowEnded> {
     let snapshot = snapshot(order).map_err(|error| cannot_start(&error))?;
-    files.acquire(snapshot, access).await.map_err(|error| cannot_start(&error))
+    let give_up = tokio::time::Instant::now() + FETCH_PATIENCE;
+    loop {
+        match files.acquire(snapshot.clone(), access).await {
+            Err(error @ FilesError::Fetch { .. }) if tokio::time::Instant::now() < give_up => {
+                tracing::warn!(error = crate::core::chain(&error), "files cannot be fetched; trying again");
+                tokio::time::sleep(FETCH_PAUSE).await;
+            }
+            acquired => return acquired.map_err(|error| cannot_start(&error)),
+        }
+    }
 }
 
 fn snapshot(order: &StartOrder) -> Result<SnapshotId, FilesError> {
