@@ -12,6 +12,7 @@
 )]
 
 mod baseline;
+mod cold;
 mod measure;
 
 use headend_integration::Lab;
@@ -42,6 +43,17 @@ async fn main() {
     measure::runs_per_second(&lab, "noop.py", 2).await;
     let rate = measure::runs_per_second(&lab, "noop.py", PYTHON_RUNS_PER_SLOT).await;
     report("no-op runs, Python 3", rate, "HyperQueue, `python3 -c pass`", python, 4.0);
+    let one_box = Lab::start(1).await;
+    upload_noops(&one_box).await;
+    for (name, script, cold, what) in [
+        ("Rhai in a warm guest", "noop.rhai", cold::guest_ms(), "a cold guest process up to its first word"),
+        ("Python from the zygote", "noop.py", cold::python_ms(), "`python3 -c pass`"),
+    ] {
+        measure::runs_per_second(&one_box, script, 5).await;
+        let run = 1e3 / measure::runs_per_second(&one_box, script, 100).await;
+        println!("{name}, whole run on one box: {run:.2} ms; {what}: {cold:.2} ms; ratio {:.2}", cold / run);
+    }
+    drop(one_box);
     let waits = measure::submit_to_start(&lab, "noop.wasm", 300).await;
     println!(
         "submit to first start, idle rack: median {:.1} ms, p99 {:.1} ms (budget: p99 20 ms)",
