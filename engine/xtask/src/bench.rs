@@ -42,20 +42,21 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     })
 }
 
-/// `HyperQueue`, the baseline of a task queue: `HEADEND_HQ`, or installed by pip into a folder of its own.
+/// `HyperQueue`, the baseline of a task queue: a Python that has it, named in `HEADEND_HQ` or made in a folder of its own.
 fn hyperqueue(shell: &Shell) -> Option<PathBuf> {
-    if let Some(hq) = std::env::var_os("HEADEND_HQ") {
-        return Some(hq.into());
+    if let Some(python) = std::env::var_os("HEADEND_HQ") {
+        return Some(python.into());
     }
     let folder = shell.path("target/tools/hyperqueue");
-    let hq = folder.join("bin/hq");
-    if !hq.exists() {
+    let own = folder.join("bin/python");
+    let has_it = |own: &PathBuf| shell::answers(shell.program(own).args(["-c", "import hyperqueue"]));
+    if !has_it(&own) {
         let python = pythons::find(shell).into_iter().rev().find(|python| python.version.0 == 3)?;
         eprintln!("installing HyperQueue with pip: the figures stand beside its null tasks");
         let made = shell::run(shell.program(&python.path).args(["-m", "venv"]).arg(&folder));
-        let mut pip = shell.program(folder.join("bin/python"));
+        let mut pip = shell.program(&own);
         let installed = made.and_then(|()| shell::run(pip.args(["-m", "pip", "install", "--quiet", "hyperqueue"])));
         installed.inspect_err(|failure| eprintln!("{failure}; the figures stand alone")).ok()?;
     }
-    hq.exists().then_some(hq)
+    has_it(&own).then_some(own)
 }
