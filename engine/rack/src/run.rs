@@ -174,7 +174,7 @@ async fn acquire(files: &WorkingCopies, order: &StartOrder, access: Access) -> R
     let snapshot = snapshot(order).map_err(|error| cannot_start(&error))?;
     let give_up = tokio::time::Instant::now() + FETCH_PATIENCE;
     loop {
-        match files.acquire(snapshot.clone(), access).await {
+        match files.acquire(snapshot, access).await {
             Err(error @ FilesError::Fetch { .. }) if tokio::time::Instant::now() < give_up => {
                 tracing::warn!(error = crate::core::chain(&error), "files cannot be fetched; trying again");
                 tokio::time::sleep(FETCH_PAUSE).await;
