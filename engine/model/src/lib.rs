@@ -12,7 +12,9 @@ pub mod inventory;
 pub mod job;
 pub mod lease;
 pub mod path;
+pub mod pattern;
 pub mod run;
+pub mod search;
 pub mod time;
 
 pub use ids::{BadName, DutId, JobId, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, UserName};
@@ -20,5 +22,7 @@ pub use inventory::{DutFields, Inventory};
 pub use job::{JobSpec, JobStatus, Mode, Priority, Target, TargetIx, TestIx, TestSpec};
 pub use lease::{Epoch, Lease, LeaseTerms, LeasedTarget};
 pub use path::{BadPath, TreePath};
+pub use pattern::Pattern;
 pub use run::{Outcome, RunState, TestResult};
+pub use search::{BadFilter, Field, Filter};
 pub use time::{Span, Timestamp};
