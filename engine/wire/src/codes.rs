@@ -32,6 +32,7 @@ codes! {
     WARN_NO_DUT = -4, 200, "no_dut", "No DUT in the slot", "place a DUT there; the test waits for a while and then ends incomplete";
     WARN_NO_DAEMON = -5, 200, "no_daemon", "No daemon on the rack", "start `headend rack` there; the test waits for a while and then ends incomplete";
     WARN_SEVERAL_RACKS = -6, 200, "several_racks", "A single-process test cannot span racks", "give slots of one rack";
+    WARN_NOT_UPLOADED = -7, 200, "not_uploaded", "Some files were not uploaded", "see the fifth element; upload them again once the cause is gone";
     BAD_REQUEST = 1, 400, "bad_request", "The request cannot be read", "see the detail";
     INVALID = 2, 422, "invalid", "A field is not valid", "see the fields";
     UNAUTHENTICATED = 3, 401, "unauthenticated", "No valid token", "log in, or set HEADEND_TOKEN";
