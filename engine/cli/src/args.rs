@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{duts, files, jobs, plugin, racks, submit, submit_file};
+use crate::commands::{duts, files, inventory, jobs, plugin, racks, submit, submit_file};
 use crate::credentials::ServerArgs;
 use crate::exit;
 use crate::ui::ColorChoice;
@@ -95,10 +95,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<racks::Command>,
     },
-    /// Devices under test: list, add, move.
+    /// Devices under test: list, find, add, change, move.
+    #[command(visible_alias = "dut")]
     Duts {
         #[command(subcommand)]
         command: Option<duts::Command>,
+    },
+    /// The lab's devices as one file: export, import, remove.
+    Inventory {
+        #[command(subcommand)]
+        command: inventory::Command,
     },
     /// Plugins of the server: list, load, reload, disable, enable.
     Plugin {

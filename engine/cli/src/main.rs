@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
-use crate::commands::{Context, duts, files, jobs, plugin, racks, status, submit, watch, why};
+use crate::commands::{Context, duts, files, inventory, jobs, plugin, racks, status, submit, watch, why};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::Ui;
@@ -93,7 +93,11 @@ async fn dispatch(context: &Context, command: &Command) -> Result<()> {
             files::run(context, command.as_ref().unwrap_or(&list)).await
         }
         Command::Racks { command } => racks::run(context, command.as_ref().unwrap_or(&racks::Command::List)).await,
-        Command::Duts { command } => duts::run(context, command.as_ref().unwrap_or(&duts::Command::List)).await,
+        Command::Duts { command } => {
+            let all = duts::Command::List { filters: Vec::new() };
+            duts::run(context, command.as_ref().unwrap_or(&all)).await
+        }
+        Command::Inventory { command } => inventory::run(context, command).await,
         Command::Plugin { command } => plugin::run(context, command.as_ref().unwrap_or(&plugin::Command::List)).await,
         Command::Completions { .. } | Command::ExitCodes => Ok(()),
         #[cfg(feature = "host")]

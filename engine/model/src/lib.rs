@@ -7,6 +7,7 @@
 //! Meet [`job::JobSpec`] first: it is what a client hands in. It becomes runs ([`ids::RunId`]); a run gets a
 //! [`lease::Lease`] on slots and DUTs, is driven by a rack, and ends in exactly one [`run::Outcome`].
 
+pub mod catalogue;
 pub mod ids;
 pub mod inventory;
 pub mod job;
@@ -14,10 +15,15 @@ pub mod lease;
 pub mod path;
 pub mod pattern;
 pub mod run;
+pub mod schedule;
 pub mod search;
 pub mod time;
 
-pub use ids::{BadName, DutId, JobId, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, UserName};
+pub use catalogue::{Catalogue, CatalogueEntry, DeviceModel, DutRefs, IrSet, Smartcard};
+pub use ids::{
+    BadName, DutId, JobId, OccurrenceNo, PolicyName, RackId, RackName, RunId, ScheduleId, ScheduledTestId, SlotId, SlotNo,
+    UserName,
+};
 pub use inventory::{DutFields, Inventory};
 pub use job::{JobSpec, JobStatus, Mode, Priority, Target, TargetIx, TestIx, TestSpec};
 pub use lease::{Epoch, Lease, LeaseTerms, LeasedTarget};
@@ -25,4 +31,5 @@ pub use path::{BadPath, TreePath};
 pub use pattern::Pattern;
 pub use run::{Outcome, RunState, TestResult};
 pub use search::{BadFilter, Field, Filter};
+pub use schedule::{NewSchedule, ScheduleKind, ScheduleName, ScheduleSettings, ScheduledTest, Timing, ZoneName};
 pub use time::{Span, Timestamp};

@@ -14,13 +14,17 @@ use crate::files::Areas;
 use crate::http::guard::AllowedHosts;
 use crate::options::ServeOptions;
 use crate::policies::plugins::Plugins;
+use crate::run_files::RunFiles;
 
 /// The server's parts.
 pub(crate) struct App {
     pub(crate) options: ServeOptions,
     pub(crate) farm: FarmHandle,
     pub(crate) store: Store,
+    /// Held while the inventory changes.
+    pub(crate) lab: tokio::sync::Mutex<()>,
     pub(crate) areas: Arc<Areas>,
+    pub(crate) run_files: RunFiles,
     pub(crate) tokens: Tokens,
     /// Feed, racks that wait, policies.
     pub(crate) tell: Arc<Tell>,

@@ -1,26 +1,26 @@
-//! Starting and stopping: the order in which the parts come up, and go down again.
+//! Starting: the order in which the parts come up. They go down in [`crate::handle`].
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headend_files::{BlobOptions, BlobStore, FilesError};
-use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
+use headend_files::{BlobOptions, BlobStore};
+use headend_plugin_host::lifecycle::FolderChange;
 use headend_scheduler::Event;
 use headend_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Counters, Shared};
+use crate::app::{App, Counters};
 use crate::auth::Person;
 use crate::auth::tokens::{Secret, Tokens, admin_name};
 use crate::clock::Clock;
 use crate::events::Bus;
-use crate::farm_loop::{self, FarmHandle, LoopFailure, LoopParts, Recorder, RecoverError, Tell};
+use crate::farm_loop::{self, FarmHandle, LoopParts, Recorder, Tell};
 use crate::files::Areas;
+use crate::handle::{ServeError, ServerHandle, Stops, Tasks};
 use crate::http::guard::AllowedHosts;
 use crate::http::listener;
 use crate::options::{AuthMode, ServeOptions};
@@ -28,6 +28,7 @@ use crate::policies::PolicyDesk;
 use crate::policies::plugins::{HostMaker, Plugins, start_host};
 use crate::racks::Board;
 use crate::routes;
+use crate::run_files::RunFiles;
 
 /// File in the data folder with the administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
@@ -40,83 +41,8 @@ const POLICY_ANSWERS: usize = 4_096;
 /// Answers taken to the loop in one go.
 const POLICY_BATCH: usize = 256;
 
-/// Why a server does not start, or has ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Open mode on an address that others can reach.
-    #[error("auth mode `open` serves anybody and is refused on {listen}; listen on loopback, use tokens, or force it")]
-    OpenNotLoopback {
-        /// Where it was to listen.
-        listen: SocketAddr,
-    },
-    /// The address cannot be used.
-    #[error("cannot listen on {listen}; is another server running there?")]
-    Listen {
-        /// Where it was to listen.
-        listen: SocketAddr,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file or folder of the data folder cannot be used.
-    #[error("cannot use {}", path.display())]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The store cannot be opened or used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The blobs cannot be opened.
-    #[error(transparent)]
-    Files(#[from] FilesError),
-    /// The farm cannot be rebuilt.
-    #[error("the scheduler's state cannot be rebuilt")]
-    Recover(#[from] RecoverError),
-    /// The plugin host cannot start.
-    #[error("the plugin host cannot start: {0}")]
-    Plugins(String),
-    /// A step of the start was refused.
-    #[error("the start was refused: {0}")]
-    Refused(String),
-    /// The loop has ended by a failure.
-    #[error("the server has stopped")]
-    Loop(#[source] LoopFailure),
-    /// A part of the server has panicked: our own bug.
-    #[error("a part of the server has panicked; the log tells more")]
-    Panic,
-}
-
 /// A server.
 pub struct Server;
-
-/// A running server. Dropping it does not stop it; see [`ServerHandle::shutdown`].
-pub struct ServerHandle {
-    address: SocketAddr,
-    admin_token: Secret,
-    app: Shared,
-    stop: Stops,
-    tasks: Tasks,
-}
-
-/// What each part listens to, in the order of a shutdown.
-#[derive(Clone, Default)]
-struct Stops {
-    /// No more connections; long polls and streams end.
-    accept: CancellationToken,
-    /// The loop ends once all that waits is done.
-    farm: CancellationToken,
-}
-
-struct Tasks {
-    listener: JoinHandle<()>,
-    farm: JoinHandle<Result<(), LoopFailure>>,
-    helpers: Vec<JoinHandle<()>>,
-    watch: Option<FolderWatch>,
-}
 
 impl Server {
     /// Opens the data folder, goes on where the last life ended, and listens.
@@ -157,6 +83,9 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let blob_options = BlobOptions { durable: true, limit: options.limits.blob_bytes };
     let blobs = BlobStore::open(options.data.join("blobs"), blob_options)?;
     let areas = Arc::new(Areas::open(store.clone(), blobs).await?);
+    let run_folder = options.run_folder();
+    let run_files =
+        RunFiles::open(run_folder.clone()).map_err(|source| ServeError::Folder { path: run_folder, source })?;
     let recovered = farm_loop::recover(&store, &options.farm).await?;
     let clock = Clock::starting_at_or_after(recovered.at.max(recovered.farm.now()));
     load_areas(&areas, &recovered.farm).await?;
@@ -183,18 +112,19 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
         snapshot_every: options.snapshot_every,
         stop: stop.farm.clone(),
     };
-    let farm_task = tokio::spawn(farm_loop::run(parts));
-    let started = Event::ServerStarted { config: options.farm.clone() };
-    farm.step(started).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let plugins =
         Arc::new(Plugins::new(host, options.plugin_folder(), store.clone(), farm.clone(), tell.clone(), clock));
-    plugins.load_all().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
+    // Compiling may take a while: the farm's time goes on only after it.
+    let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
+    let mut tasks = Tasks::default();
+    tasks.farm.spawn(farm_loop::run(parts));
+    let started = Event::ServerStarted { config: options.farm.clone() };
+    plugins.announce(started, found).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let (watch, changes) = plugins.watch().map_err(ServeError::Plugins)?;
-    let helpers = vec![
-        tokio::spawn(take_answers(answered, farm.clone(), stop.farm.clone())),
-        tokio::spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone())),
-        tokio::spawn(sweep_now_and_then(areas.clone(), stop.accept.clone())),
-    ];
+    tasks.watch = Some(watch);
+    tasks.helpers.spawn(take_answers(answered, farm.clone(), stop.farm.clone()));
+    tasks.helpers.spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone()));
+    tasks.helpers.spawn(sweep_now_and_then(areas.clone(), stop.accept.clone()));
     let allowed_hosts = AllowedHosts::new(address, &options.allow_hosts);
     let limits = options.limits;
     let app = Arc::new(App {
@@ -202,19 +132,20 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
         farm,
         store,
         areas,
+        run_files,
         tokens,
         tell,
         plugins,
         allowed_hosts,
         clock,
+        lab: tokio::sync::Mutex::default(),
         started: clock.now(),
         stop: stop.accept.clone(),
         counters: Counters::default(),
     });
     let serving = listener::serve(listener, routes::router(app.clone()), limits, stop.accept.clone());
-    let listener = tokio::spawn(serving);
+    tasks.listener.spawn(serving);
     tracing::info!(%address, "listening");
-    let tasks = Tasks { listener, farm: farm_task, helpers, watch: Some(watch) };
     Ok(ServerHandle { address, admin_token, app, stop, tasks })
 }
 
@@ -307,74 +238,5 @@ async fn follow_plugins(mut changes: mpsc::Receiver<FolderChange>, plugins: Arc<
             },
             () = stop.cancelled() => return,
         }
-    }
-}
-
-impl ServerHandle {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The administrator's token of this data folder.
-    pub fn admin_token(&self) -> &str {
-        self.admin_token.reveal()
-    }
-
-    /// A one-use token with which a rack can enrol within the hour.
-    ///
-    /// # Errors
-    /// When it cannot be stored.
-    pub async fn new_enrol_token(&self) -> Result<String, ServeError> {
-        let made = routes::racks::new_enrol_token(&self.app).await;
-        made.map(|(token, _)| token.reveal().to_owned()).map_err(|error| ServeError::Refused(error.to_string()))
-    }
-
-    /// Stops in order: no more connections, open requests end, the loop takes what waits, a snapshot is kept.
-    ///
-    /// # Errors
-    /// [`ServeError::Loop`] when the journal failed on the way.
-    pub async fn shutdown(self) -> Result<(), ServeError> {
-        self.stop.accept.cancel();
-        self.end().await
-    }
-
-    /// Runs until the server fails, or until `asked` resolves; then stops in order.
-    ///
-    /// # Errors
-    /// [`ServeError::Loop`] when the journal failed, [`ServeError::Panic`] when a part broke.
-    pub async fn wait(mut self, asked: impl Future<Output = ()>) -> Result<(), ServeError> {
-        tokio::select! {
-            () = asked => self.shutdown().await,
-            ended = &mut self.tasks.farm => {
-                self.stop.accept.cancel();
-                let _ = self.tasks.listener.await;
-                self.stop.farm.cancel();
-                self.app.store.close().await;
-                flatten(ended)
-            }
-        }
-    }
-
-    async fn end(self) -> Result<(), ServeError> {
-        let Tasks { listener, farm, helpers, watch } = self.tasks;
-        let listened = listener.await;
-        // Its thread may be in the middle of a load, which ends by itself.
-        let watch_ended = tokio::task::spawn_blocking(move || drop(watch)).await;
-        self.stop.farm.cancel();
-        for helper in helpers {
-            let _ = helper.await;
-        }
-        let ended = flatten(farm.await);
-        self.app.store.close().await;
-        ended?;
-        listened.and(watch_ended).map_err(|_| ServeError::Panic)
-    }
-}
-
-fn flatten(ended: Result<Result<(), LoopFailure>, tokio::task::JoinError>) -> Result<(), ServeError> {
-    match ended {
-        Ok(result) => result.map_err(ServeError::Loop),
-        Err(_) => Err(ServeError::Panic),
     }
 }

@@ -14,12 +14,17 @@ mod code {
     pub(super) const FULL: i32 = 13;
     pub(super) const CONSTRAINT: i32 = 19;
     pub(super) const NOT_A_DATABASE: i32 = 26;
+    /// Extended: the index of the write-ahead log cannot grow. Nothing has been written yet.
+    pub(super) const IO_SHM_SIZE: i32 = IO | 19 << 8;
 }
 
 /// What an error of the database means.
 pub(crate) fn said(places: &Places, doing: &'static str, error: sqlx::Error) -> StoreError {
     let known = error.as_database_error().and_then(|e| {
-        let code = e.code()?.parse::<i32>().ok()? & 0xff;
+        let code = match e.code()?.parse::<i32>().ok()? {
+            code::IO_SHM_SIZE => code::FULL,
+            code => code & 0xff,
+        };
         Some((code, e.message().to_owned()))
     });
     match known {

@@ -29,7 +29,7 @@ mod writer;
 pub use error::StoreError;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use rows::{
-    AreaHead, AreaId, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
     Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 pub use store::{Store, Ticket};

@@ -1,6 +1,6 @@
 //! Rows that change seldom: lab, tokens, plugins; and the writes that answer.
 
-use headend_model::{DutFields, DutId, Timestamp, UserName};
+use headend_model::{CatalogueEntry, DutFields, DutId, Timestamp, UserName};
 
 use crate::codec::Values;
 use crate::error::StoreError;
@@ -13,13 +13,31 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
     let sql = match row {
         Projection::Dut(row) => {
             reserve_dut(tx, row.dut).await?;
+            let refs = row.refs;
             values.number(row.dut.0).json(&row.fields).time(row.created);
-            "INSERT INTO duts (dut, fields, created) VALUES ($1, $2, $3) \
-             ON CONFLICT (dut) DO UPDATE SET fields = excluded.fields"
+            values.number(refs.model).number(refs.ir_set).number(refs.smartcard);
+            "INSERT INTO duts (dut, fields, created, model, ir_set, smartcard) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (dut) DO UPDATE SET fields = excluded.fields, model = excluded.model, \
+             ir_set = excluded.ir_set, smartcard = excluded.smartcard"
         }
         Projection::DutRemoved(dut) => {
             values.number(dut.0);
             "DELETE FROM duts WHERE dut = $1"
+        }
+        Projection::Catalogue(row) => {
+            values.number(row.id).text(row.entry.kind().as_str()).text(row.entry.key());
+            match &row.entry {
+                CatalogueEntry::Model(model) => values.json(model),
+                CatalogueEntry::IrSet(set) => values.json(set),
+                CatalogueEntry::Smartcard(card) => values.json(card),
+            };
+            values.time(row.created);
+            "INSERT INTO catalogue (id, kind, key, fields, created) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (id) DO UPDATE SET key = excluded.key, fields = excluded.fields"
+        }
+        Projection::CatalogueRemoved { id } => {
+            values.number(*id);
+            "DELETE FROM catalogue WHERE id = $1"
         }
         Projection::Rack(row) => {
             values.number(u64::from(row.rack.0)).text(row.name.as_str()).text(&row.token_hash).time(row.enrolled);
@@ -78,6 +96,17 @@ pub(crate) async fn create_dut(tx: &mut Tx<'_>, fields: &DutFields, at: Timestam
     values.number(id).json(fields).time(at);
     tx.run("INSERT INTO duts (dut, fields, created) VALUES ($1, $2, $3)", values).await?;
     Ok(DutId(id))
+}
+
+/// Takes `count` ids that nobody else gets; the first of them. `name`: their counter in `meta`.
+pub(crate) async fn take_ids(tx: &mut Tx<'_>, name: &'static str, count: u64) -> Result<u64, StoreError> {
+    let mut values = Values::default();
+    values.text(name).number(count);
+    let sql = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + $2 AS TEXT) WHERE name = $1 RETURNING value";
+    match tx.one(sql, values).await? {
+        Some(row) => Ok(row.parsed::<u64>("value")?.saturating_sub(count)),
+        None => Err(tx.places.damaged(format!("meta has no {name}"))),
+    }
 }
 
 /// An id that came from elsewhere is not given again either.

@@ -1,6 +1,6 @@
 //! What is asked of the reader connections. Every list is bounded or small by nature, and every query has its index.
 
-use headend_model::{DutId, JobId, RackId, RunId, SlotId, TestIx, Timestamp};
+use headend_model::{Catalogue, CatalogueEntry, DutId, DutRefs, JobId, RackId, RunId, SlotId, TestIx, Timestamp};
 use sqlx::SqlitePool;
 
 use crate::codec::{Columns, Values, digest};
@@ -8,8 +8,8 @@ use crate::error::StoreError;
 use crate::fault::said;
 use crate::open::Places;
 use crate::rows::{
-    AreaHead, AreaId, DutRow, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow, RackRow, Recovered,
-    RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+    AreaHead, AreaId, CatalogueRow, DutRow, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow, RackRow,
+    Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 
 /// Longest page of a list.
@@ -125,6 +125,10 @@ impl Reader {
 
     pub(crate) async fn duts(&self) -> Result<Vec<DutRow>, StoreError> {
         self.rows("SELECT * FROM duts ORDER BY dut", Values::default(), dut).await
+    }
+
+    pub(crate) async fn catalogue(&self) -> Result<Vec<CatalogueRow>, StoreError> {
+        self.rows("SELECT * FROM catalogue ORDER BY id", Values::default(), catalogue).await
     }
 
     pub(crate) async fn dut(&self, id: DutId) -> Result<Option<DutRow>, StoreError> {
@@ -285,7 +289,21 @@ fn feed(row: &Columns<'_>) -> Result<FeedRow, StoreError> {
 }
 
 fn dut(row: &Columns<'_>) -> Result<DutRow, StoreError> {
-    Ok(DutRow { dut: DutId(row.number("dut")?), fields: row.json("fields")?, created: row.time("created")? })
+    let refs = DutRefs {
+        model: row.maybe_number("model")?,
+        ir_set: row.maybe_number("ir_set")?,
+        smartcard: row.maybe_number("smartcard")?,
+    };
+    Ok(DutRow { dut: DutId(row.number("dut")?), fields: row.json("fields")?, refs, created: row.time("created")? })
+}
+
+fn catalogue(row: &Columns<'_>) -> Result<CatalogueRow, StoreError> {
+    let entry = match row.parsed("kind")? {
+        Catalogue::Models => CatalogueEntry::Model(row.json("fields")?),
+        Catalogue::IrSets => CatalogueEntry::IrSet(row.json("fields")?),
+        Catalogue::Smartcards => CatalogueEntry::Smartcard(row.json("fields")?),
+    };
+    Ok(CatalogueRow { id: row.number("id")?, entry, created: row.time("created")? })
 }
 
 fn rack(row: &Columns<'_>) -> Result<RackRow, StoreError> {

@@ -1,8 +1,8 @@
 //! What is kept for pages and CLI: one type per kind of row, and the [`Projection`]s that write them.
 
 use headend_model::{
-    DutFields, DutId, JobId, JobSpec, JobStatus, Outcome, Priority, RackId, RackName, RunId, SlotId, SlotNo, TestIx,
-    Timestamp, UserName,
+    CatalogueEntry, DutFields, DutId, DutRefs, JobId, JobSpec, JobStatus, Outcome, Priority, RackId, RackName, RunId,
+    SlotId, SlotNo, TestIx, Timestamp, UserName,
 };
 use headend_scheduler::Event;
 use headend_scheduler::action::StartReason;
@@ -86,6 +86,13 @@ pub enum Projection {
     Dut(Box<DutRow>),
     /// A DUT has left the lab.
     DutRemoved(DutId),
+    /// A model, infrared set or smartcard, new or changed.
+    Catalogue(Box<CatalogueRow>),
+    /// An entry is gone. Gone already: no error.
+    CatalogueRemoved {
+        /// Its id.
+        id: u64,
+    },
     /// A rack, new or changed.
     Rack(RackRow),
     /// A slot, new or changed.
@@ -251,6 +258,19 @@ pub struct DutRow {
     pub dut: DutId,
     /// What people have written about it.
     pub fields: DutFields,
+    /// Whose texts some of these are.
+    pub refs: DutRefs,
+    /// When it was made known.
+    pub created: Timestamp,
+}
+
+/// A model, an infrared set or a smartcard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueRow {
+    /// Its id, unique over all kinds.
+    pub id: u64,
+    /// What it says.
+    pub entry: CatalogueEntry,
     /// When it was made known.
     pub created: Timestamp,
 }

@@ -13,8 +13,8 @@ use crate::open::{self, Places};
 use crate::options::StoreOptions;
 use crate::read::Reader;
 use crate::rows::{
-    AreaHead, AreaId, Committed, DutRow, Entry, FeedRow, JobQuery, JobRow, Pin, PluginRow, Projection, RackRow,
-    Recovered, RunRow, ServerMeta, SlotRow, TokenRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedRow, JobQuery, JobRow, Pin, PluginRow, Projection,
+    RackRow, Recovered, RunRow, ServerMeta, SlotRow, TokenRow,
 };
 use crate::writer::{Answer, Request, StopReason, Work, Writer};
 
@@ -208,6 +208,29 @@ impl Store {
         }
     }
 
+    /// Reserves ids for DUTs; the first of them. An id is never given twice, used or not.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn take_dut_ids(&self, count: u64) -> Result<u64, StoreError> {
+        self.take_ids("next_dut", count).await
+    }
+
+    /// Reserves ids for models, infrared sets and smartcards; the first of them.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn take_catalogue_ids(&self, count: u64) -> Result<u64, StoreError> {
+        self.take_ids("next_catalogue", count).await
+    }
+
+    async fn take_ids(&self, counter: &'static str, count: u64) -> Result<u64, StoreError> {
+        match self.ask(Work::TakeIds { counter, count }).await?.answer().await? {
+            Answer::FirstId(first) => Ok(first),
+            other => Err(odd(&other)),
+        }
+    }
+
     /// Takes a new DUT in. Ids are never given twice.
     ///
     /// # Errors
@@ -303,6 +326,11 @@ impl Store {
     /// All DUTs, by id.
     pub async fn duts(&self) -> Result<Vec<DutRow>, StoreError> {
         self.inner.reader.duts().await
+    }
+
+    /// Models, infrared sets and smartcards, by id.
+    pub async fn catalogue(&self) -> Result<Vec<CatalogueRow>, StoreError> {
+        self.inner.reader.catalogue().await
     }
 
     /// A DUT.

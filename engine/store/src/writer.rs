@@ -23,12 +23,37 @@ const FEED_SLACK: u64 = 500;
 /// Something to write. Pure data: it may be tried again alone after a transaction with others has failed.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Append { events: Vec<(Timestamp, String)>, rows: Vec<Projection> },
-    Snapshot { seq: u64, at: Timestamp, hash: String, farm: Vec<u8> },
-    Redeem { hash: String, now: Timestamp },
-    CreateDut { fields: Box<DutFields>, at: Timestamp },
-    PrivateArea { user: UserName },
-    CommitArea { expected: u64, head: AreaHead, also: Vec<Projection> },
+    Append {
+        events: Vec<(Timestamp, String)>,
+        rows: Vec<Projection>,
+    },
+    Snapshot {
+        seq: u64,
+        at: Timestamp,
+        hash: String,
+        farm: Vec<u8>,
+    },
+    Redeem {
+        hash: String,
+        now: Timestamp,
+    },
+    CreateDut {
+        fields: Box<DutFields>,
+        at: Timestamp,
+    },
+    /// Of the counter `next_dut` or `next_catalogue`.
+    TakeIds {
+        counter: &'static str,
+        count: u64,
+    },
+    PrivateArea {
+        user: UserName,
+    },
+    CommitArea {
+        expected: u64,
+        head: AreaHead,
+        also: Vec<Projection>,
+    },
     RaiseGeneration,
 }
 
@@ -40,6 +65,7 @@ pub(crate) enum Answer {
     Dut(DutId),
     Area(AreaId),
     Generation(u64),
+    FirstId(u64),
 }
 
 pub(crate) struct Request {
@@ -194,6 +220,7 @@ async fn apply<'a>(
         }
         Work::Redeem { hash, now } => rare::redeem(tx, hash, *now).await.map(Answer::Redeemed),
         Work::CreateDut { fields, at } => rare::create_dut(tx, fields, *at).await.map(Answer::Dut),
+        Work::TakeIds { counter, count } => rare::take_ids(tx, counter, *count).await.map(Answer::FirstId),
         Work::PrivateArea { user } => rare::private_area(tx, user).await.map(Answer::Area),
         Work::CommitArea { expected, head, also } => {
             rare::commit_area(tx, *expected, head).await?;

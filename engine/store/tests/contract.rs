@@ -42,6 +42,7 @@ contract! {
     requests_are_stored_whole_or_not_at_all
     an_enrol_token_is_good_once
     duts_get_ids_that_are_never_given_twice
+    what_duts_share_is_kept_and_ids_are_taken_once
     racks_slots_tokens_and_plugins
     areas_have_one_winner_per_revision
     private_areas_are_numbered

@@ -148,7 +148,7 @@ pub struct JobList {
     pub next: Option<u64>,
 }
 
-/// `GET /jobs/{job}`.
+/// `GET /jobs/{job}?runs=1000`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobDetail {
     /// The job.
@@ -156,8 +156,20 @@ pub struct JobDetail {
     pub item: JobItem,
     /// As submitted.
     pub tests: Vec<TestItem>,
-    /// Every run: first those that ended or run, in lease order, then those that wait.
+    /// The first of its runs, at most 1,000, in the order of their numbers: those of the first test, then of the second.
     pub run_list: Vec<RunItem>,
+    /// There are more: give it as `after` to `GET /jobs/{job}/runs`.
+    #[serde(default)]
+    pub next: Option<u64>,
+}
+
+/// `GET /jobs/{job}/runs?after=RUN&limit=1000`, in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunList {
+    /// The runs.
+    pub runs: Vec<RunItem>,
+    /// Give as `after` for the next page.
+    pub next: Option<u64>,
 }
 
 /// A test of a job.
@@ -230,17 +242,34 @@ pub struct KillAnswer {
     pub status_text: String,
 }
 
-/// `GET /jobs/{job}/why`.
+/// `GET /jobs/{job}/why?after=RUN&limit=1000`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyAnswer {
     /// The handle.
     pub job: u64,
     /// Status in words.
     pub status_text: String,
-    /// Starts so far: which run, where, and why.
+    /// Starts so far: which run, where, and why. A page of them, in the order of the runs' numbers.
     pub started: Vec<WhyStarted>,
-    /// What waits, and what stands in the way at each target.
+    /// What waits, and what stands in the way at each target. On the first page only (without `after`).
     pub waiting: Vec<WhyWaiting>,
+    /// Where the job stands among all that wait; none once it has ended.
+    #[serde(default)]
+    pub queue: Option<WhyQueue>,
+    /// Give as `after` for more starts.
+    #[serde(default)]
+    pub next: Option<u64>,
+}
+
+/// Where a job stands among all that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyQueue {
+    /// The queue policy that orders the jobs: `priority-fifo` is the built-in one.
+    pub policy: String,
+    /// The job's rank there: smaller ones get slots first. None: not ranked yet, behind all that are.
+    pub rank: Option<i64>,
+    /// For people.
+    pub text: String,
 }
 
 /// Why a run was started.
@@ -354,6 +383,12 @@ pub struct DutItem {
     pub smartcard_param_value: String,
     /// Where it is; `None`: on the shelf.
     pub place: Option<SlotRef>,
+    /// Id of the model whose texts these are; in answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<u64>,
+    /// When its infrared set was made known; in answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ir_created: Option<String>,
 }
 
 /// `POST /duts` (a new DUT; `dut` is ignored) and `PUT /duts/{dut}/place` take this.
@@ -428,6 +463,40 @@ pub struct CommitAnswer {
 pub struct PluginList {
     /// The plugins.
     pub plugins: Vec<PluginItem>,
+    /// The rule that orders the jobs.
+    #[serde(default)]
+    pub queue: QueueInfo,
+}
+
+/// `GET /queue-policy`: the rule that orders the jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueInfo {
+    /// What is to order them: a plugin, or `priority-fifo`, the built-in rule.
+    pub policy: String,
+    /// What does, until the plugin has ranked all open jobs, or while it cannot be asked.
+    pub in_force: String,
+    /// `in_force`, `ranking`, `stood_in`.
+    pub state: String,
+    /// Why another rule stands in.
+    pub reason: Option<String>,
+    /// All of it, for people.
+    pub text: String,
+}
+
+impl Default for QueueInfo {
+    fn default() -> Self {
+        let policy = "priority-fifo".to_owned();
+        let text = format!("{policy} orders the jobs");
+        Self { in_force: policy.clone(), policy, state: "in_force".to_owned(), reason: None, text }
+    }
+}
+
+/// `PUT /queue-policy` (administrators).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueRequest {
+    /// A loaded queue policy, or `priority-fifo`.
+    pub policy: String,
 }
 
 /// A plugin.
@@ -488,7 +557,7 @@ pub struct EventItem {
     /// When.
     pub at: String,
     /// `job_accepted`, `job_changed`, `run_started`, `run_ended`, `rack_changed`, `plugin_changed`, `policy_struck`,
-    /// `proposal_refused`, `files_changed`, `note`.
+    /// `proposal_refused`, `queue_changed`, `files_changed`, `note`.
     pub kind: String,
     /// The job, if it is about one.
     pub job: Option<u64>,

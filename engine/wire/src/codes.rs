@@ -64,6 +64,7 @@ codes! {
     FAILED_ON_WARNING = 32, 422, "failed_on_warning", "There were warnings, and the job was to fail on warnings", "see the warnings";
     BAD_ARGUMENTS = 33, 422, "bad_arguments", "The arguments cannot be split", "close the quotes";
     JOB_FINAL = 34, 200, "job_final", "The job has already ended", "nothing to do";
+    BAD_FILTER = 39, 422, "bad_filter", "The filter cannot be read", "write it as Field==pattern";
     BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
     RACK_TAKEN = 35, 409, "rack_taken", "Another process runs this rack", "stop the other one, or wait until it has been silent for a while";
     SAY_READY = 36, 409, "say_ready", "The server does not know this life of the rack", "send ready first";

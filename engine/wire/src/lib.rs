@@ -1,18 +1,22 @@
 //! What crosses a process boundary, and nothing else: versioned, strict, converted at once to model types.
 //!
 //! * [`api`]: REST under `/api/v1`, between clients and the server.
+//! * [`inventory`]: the lab's devices as one document.
 //! * [`rack`]: the exchange between a rack and the server.
 //! * [`session`]: between a rack's supervisor and a running script's process (guest or Python).
 //! * [`zygote`]: between a rack's supervisor and a warm Python interpreter.
+//! * [`xmlrpc`]: the text of the legacy wire, `POST /`.
 //! * [`codes`]: every numbered code that users meet, with its text and remedy.
 //!
 //! Types of requests refuse unknown fields; types of answers may gain fields.
 
 pub mod api;
 pub mod codes;
+pub mod inventory;
 pub mod problem;
 pub mod rack;
 pub mod session;
+pub mod xmlrpc;
 pub mod zygote;
 
 pub use problem::Problem;

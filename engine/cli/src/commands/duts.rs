@@ -1,19 +1,41 @@
 //! `headend duts`: devices under test and where they are.
 
 use headend_wire::api::{DutItem, DutList, PlaceRequest};
+use headend_wire::inventory::DutEntry;
 
-use super::Context;
-use crate::failure::Result;
+use super::{Context, inventory};
+use crate::failure::{Failure, Result};
 use crate::targets::{self, Place};
 use crate::ui::{self, cell};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// All DUTs (also without any word).
-    List,
+    /// All DUTs (also without any word), or those that are looked for.
+    List {
+        /// A condition such as `Manufacturer==Pace*`; all must hold. Fields: Name, Description, SerialNumber, ModelName,
+        /// ModelDescription, Manufacturer, ManufactureModel, HardwareVersion, TypeName, TypeDescription, Broadcaster,
+        /// IRName, IRDescription, SmartcardNumber, SmartcardParamName, SmartcardParamValue, ModelId.
+        #[arg(value_name = "FIELD==PATTERN")]
+        filters: Vec<String>,
+    },
     /// Make a new DUT known.
     Add(Box<NewDut>),
+    /// Change what is written about a DUT.
+    Set {
+        /// Its id.
+        dut: u64,
+        /// `name=TEXT`, `description=TEXT`, `serial_number=TEXT`, `model=NAME`, `ir_set=NAME`, `smartcard=NUMBER`; nothing
+        /// after the `=` clears it.
+        #[arg(required = true, value_name = "FIELD=TEXT")]
+        texts: Vec<String>,
+    },
+    /// Remove a DUT from the lab.
+    Remove {
+        /// Its id.
+        dut: u64,
+    },
     /// Put a DUT into a slot, or on the shelf.
+    #[command(visible_alias = "move")]
     Place {
         /// Its id.
         dut: u64,
@@ -58,16 +80,42 @@ pub(crate) struct NewDut {
 
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
-        Command::List => list(context).await,
+        Command::List { filters } => list(context, filters).await,
+        Command::Set { dut, texts } => inventory::set_dut(context, entry(*dut, texts)?).await,
+        Command::Remove { dut } => {
+            let command = inventory::Command::Remove { kind: "dut".to_owned(), key: dut.to_string() };
+            inventory::run(context, &command).await
+        }
         Command::Add(new) => add(context, new).await,
         Command::Place { dut, place } => put(context, *dut, place).await,
     }
 }
 
-async fn list(context: &Context) -> Result<()> {
-    let list: DutList = context.client.get("/duts").await?;
+fn entry(dut: u64, texts: &[String]) -> Result<DutEntry> {
+    let mut entry = DutEntry { dut: Some(dut), ..DutEntry::default() };
+    for given in texts {
+        let (name, text) = given
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("{given:?} has no `=`; write it as name=TEXT")))?;
+        match name {
+            "model" => entry.model = Some(text.to_owned()),
+            "ir_set" => entry.ir_set = Some(text.to_owned()),
+            "smartcard" => entry.smartcard = Some(text.to_owned()),
+            "place" => entry.place = Some(text.to_owned()),
+            _ => drop(entry.texts.insert(name.to_owned(), text.to_owned())),
+        }
+    }
+    Ok(entry)
+}
+
+async fn list(context: &Context, filters: &[String]) -> Result<()> {
+    let query: Vec<(&str, &str)> = filters.iter().map(|filter| ("filter", filter.as_str())).collect();
+    let request = context.client.request(reqwest::Method::GET, "/duts").query(&query);
+    let list: DutList = context.client.fetch(request).await?;
     if list.duts.is_empty() && !context.ui.json {
-        context.ui.say("no DUTs; make one known with `headend duts add`");
+        let none =
+            if filters.is_empty() { "no DUTs; make one known with `headend duts add`" } else { "no DUT is like that" };
+        context.ui.say(none);
         return Ok(());
     }
     context.ui.show(&list, |list| table(context, list))

@@ -2,9 +2,11 @@
 
 pub(crate) mod duts;
 pub(crate) mod files;
+pub(crate) mod inventory;
 pub(crate) mod jobs;
 pub(crate) mod plugin;
 pub(crate) mod racks;
+pub(crate) mod runs;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod submit_file;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use comfy_table::Color;
-use headend_wire::api::{LoadRequest, PluginItem, PluginList};
+use headend_wire::api::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
 
 use super::Context;
 use crate::client::segment;
@@ -34,6 +34,11 @@ pub(crate) enum Command {
         /// Its name.
         name: String,
     },
+    /// Let a queue policy order the jobs; `priority-fifo` is the built-in one. Without a name: which one does.
+    Use {
+        /// Its name.
+        name: Option<String>,
+    },
 }
 
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
@@ -43,6 +48,11 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Reload { name } => change(context, name, "reload").await,
         Command::Disable { name } => change(context, name, "disable").await,
         Command::Enable { name } => change(context, name, "enable").await,
+        Command::Use { name: Some(name) } => {
+            let request = QueueRequest { policy: name.clone() };
+            told_order(context, &context.client.put("/queue-policy", &request).await?)
+        }
+        Command::Use { name: None } => told_order(context, &context.client.get("/queue-policy").await?),
     }
 }
 
@@ -52,7 +62,11 @@ async fn list(context: &Context) -> Result<()> {
         context.ui.say("no plugins; load one with `headend plugin load FOLDER`");
         return Ok(());
     }
-    context.ui.show(&list, |list| table(context, &list.plugins))
+    context.ui.show(&list, |list| format!("{}\n{}", table(context, &list.plugins), plain(&list.queue.text)))
+}
+
+fn told_order(context: &Context, queue: &QueueInfo) -> Result<()> {
+    context.ui.show(queue, |queue| plain(&queue.text))
 }
 
 fn table(context: &Context, plugins: &[PluginItem]) -> String {

@@ -3,13 +3,13 @@
 use comfy_table::{Cell, Color};
 use headend_wire::api::{JobDetail, RunItem, RunSlot};
 
-use super::{Context, jobs};
+use super::{Context, jobs, runs};
 use crate::failure::Result;
 use crate::ui::{self, cell, plain, verdict, when_or_dash};
 
 /// Shows a job and all its runs.
 pub(crate) async fn run(context: &Context, job: u64) -> Result<()> {
-    let detail: JobDetail = context.client.get(&format!("/jobs/{job}")).await?;
+    let detail = runs::whole(context, job).await?;
     context.ui.show(&detail, |detail| format!("{}\n\n{}", head(detail), table(context, detail)))
 }
 

@@ -10,6 +10,7 @@ use headend_wire::api::{JobDetail, RunItem, ServerInfo};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
+use super::runs::{self, Follower};
 use super::{Context, status};
 use crate::events::Events;
 use crate::exit::Exit;
@@ -59,16 +60,39 @@ async fn watch(context: &Context, job: u64, lively: bool) -> Result<JobDetail> {
     // Before the first look at the job: whatever happens after it is an event that we see.
     let info: ServerInfo = context.client.get("/server").await?;
     let mut events = Events::new(context.client.clone(), job, Some(info.event));
+    let mut follower = Follower::new(job);
     let mut detail: JobDetail = context.client.get(&format!("/jobs/{job}")).await?;
     let mut shown = Shown::new(context, &detail, lively);
     loop {
-        shown.update(context, &detail)?;
-        if is_final(&detail) {
+        let is_final = is_final(&detail);
+        if is_final {
+            // Whatever was missed on the way is told now.
+            follower.touch(None);
+        }
+        let later = if lively { follow_later(context, &mut follower, &detail).await? } else { Vec::new() };
+        shown.update(context, &detail, &later)?;
+        if is_final {
             shown.bar.finish_and_clear();
+            if context.ui.json {
+                detail = runs::whole(context, job).await?;
+            }
             return Ok(detail);
         }
-        wait(&mut events, job).await;
+        wait(&mut events, &mut follower, job).await;
         detail = look(context, job).await?;
+    }
+}
+
+/// Runs on later pages than the first that may have changed.
+async fn follow_later(context: &Context, follower: &mut Follower, detail: &JobDetail) -> Result<Vec<RunItem>> {
+    let began = Instant::now();
+    loop {
+        match follower.read(context, detail).await {
+            Err(failure) if failure.exit() == Exit::Unavailable && began.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            other => return other,
+        }
     }
 }
 
@@ -77,9 +101,21 @@ fn is_final(detail: &JobDetail) -> bool {
 }
 
 /// Until an event about the job, or until it is time to look anyway.
-async fn wait(events: &mut Events, job: u64) {
-    tokio::time::sleep(PACE).await;
-    let about_it = async { while events.next().await.job != Some(job) {} };
+async fn wait(events: &mut Events, follower: &mut Follower, job: u64) {
+    let until = Instant::now() + PACE;
+    // What comes in a burst is taken together.
+    while let Ok(event) = tokio::time::timeout_at(until, events.next()).await {
+        follower.touch(event.run);
+    }
+    let about_it = async {
+        loop {
+            let event = events.next().await;
+            follower.touch(event.run);
+            if event.job == Some(job) {
+                return;
+            }
+        }
+    };
     // Either way the next thing is to look.
     tokio::time::timeout(POLL, about_it).await.ok();
 }
@@ -118,8 +154,9 @@ impl Shown {
         Self { bar, lively, runs: BTreeMap::new() }
     }
 
-    fn update(&mut self, context: &Context, detail: &JobDetail) -> Result<()> {
-        let mut changed: Vec<_> = detail.run_list.iter().filter(|run| run.run > 0 && run.state < 2).collect();
+    fn update(&mut self, context: &Context, detail: &JobDetail, later: &[RunItem]) -> Result<()> {
+        let all = detail.run_list.iter().chain(later);
+        let mut changed: Vec<_> = all.filter(|run| run.run > 0 && run.state < 2).collect();
         changed.sort_by_key(|run| (run.state, run.ended.clone()));
         for run in changed {
             if self.runs.insert(run.run, run.state) != Some(run.state) && self.lively {

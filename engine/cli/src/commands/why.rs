@@ -10,7 +10,12 @@ use crate::ui::{count, plain};
 
 /// Shows the reasons.
 pub(crate) async fn run(context: &Context, job: u64) -> Result<()> {
-    let answer: WhyAnswer = context.client.get(&format!("/jobs/{job}/why")).await?;
+    let mut answer: WhyAnswer = context.client.get(&format!("/jobs/{job}/why")).await?;
+    while let Some(after) = answer.next {
+        let more: WhyAnswer = context.client.get(&format!("/jobs/{job}/why?after={after}")).await?;
+        answer.started.extend(more.started);
+        answer.next = more.next;
+    }
     context.ui.show(&answer, text)
 }
 

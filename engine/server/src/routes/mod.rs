@@ -7,6 +7,7 @@ mod events;
 pub(crate) mod exchange;
 mod files;
 mod info;
+mod inventory;
 pub(crate) mod jobs;
 mod plugins;
 pub(crate) mod racks;
@@ -43,6 +44,7 @@ fn for_people() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(jobs::submit, jobs::list))
         .routes(routes!(jobs::detail))
+        .routes(routes!(jobs::runs))
         .routes(routes!(jobs::kill))
         .routes(routes!(why::why))
         .routes(routes!(files::list))
@@ -51,7 +53,9 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(blobs::put))
         .routes(routes!(racks::list))
         .routes(routes!(duts::list))
+        .routes(routes!(inventory::get))
         .routes(routes!(plugins::list))
+        .routes(routes!(plugins::queue))
         .routes(routes!(plugins::load))
         .routes(routes!(events::watch))
         .routes(routes!(artifacts::list))
@@ -67,10 +71,12 @@ fn for_admins() -> OpenApiRouter<Shared> {
         .routes(routes!(racks::clear))
         .routes(routes!(racks::token))
         .routes(routes!(duts::create))
+        .routes(routes!(inventory::apply))
         .routes(routes!(duts::place))
         .routes(routes!(plugins::reload))
         .routes(routes!(plugins::disable))
         .routes(routes!(plugins::enable))
+        .routes(routes!(plugins::use_queue))
         .routes(routes!(info::token))
         .route_layer(from_fn(gate::admins))
 }

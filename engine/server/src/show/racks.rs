@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headend_model::{DutFields, DutId};
+use headend_model::{DutFields, DutId, Timestamp};
 use headend_scheduler::Farm;
 use headend_scheduler::view::{RackView, SlotState, SlotView};
 use headend_store::DutRow;
@@ -23,11 +23,19 @@ fn one_rack(rack: &RackView<'_>, names: &BTreeMap<DutId, String>) -> RackItem {
         draining: rack.draining,
         last_seen: time(rack.last_seen),
         cpu_percent: rack.cpu_percent,
-        gate: rack
-            .gate_closed
-            .map(|(since, next)| format!("busy since {}; takes no new runs before {}", rfc3339(since), rfc3339(next))),
+        gate: gate(rack),
         slots: rack.slots.iter().map(|slot| one_slot(slot, names)).collect(),
     }
+}
+
+/// Why a rack that is there takes nothing, for people.
+fn gate(rack: &RackView<'_>) -> Option<String> {
+    let refusal =
+        rack.not_taking.map(|(since, reason)| format!("takes no new runs since {}: {reason}", rfc3339(since)));
+    refusal.or_else(|| {
+        let (since, next) = rack.gate_closed?;
+        Some(format!("busy since {}; takes no new runs before {}", rfc3339(since), rfc3339(next)))
+    })
 }
 
 fn one_slot(slot: &SlotView, names: &BTreeMap<DutId, String>) -> SlotItem {
@@ -58,8 +66,8 @@ pub(crate) fn place_of(farm: &Farm, dut: DutId) -> Option<SlotRef> {
     Some(SlotRef { rack: super::rack_text(farm, place.rack), slot: place.no.0 })
 }
 
-/// A DUT and where it is.
-pub(crate) fn dut(row: DutRow, place: Option<SlotRef>) -> DutItem {
+/// A DUT and where it is. `ir_created`: when its infrared set was made known.
+pub(crate) fn dut(row: DutRow, place: Option<SlotRef>, ir_created: Option<Timestamp>) -> DutItem {
     let f = row.fields;
     DutItem {
         dut: row.dut.0,
@@ -80,6 +88,8 @@ pub(crate) fn dut(row: DutRow, place: Option<SlotRef>) -> DutItem {
         smartcard_param_name: f.smartcard_param_name,
         smartcard_param_value: f.smartcard_param_value,
         place,
+        model_id: row.refs.model,
+        ir_created: ir_created.map(rfc3339),
     }
 }
 

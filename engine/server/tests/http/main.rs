@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod disk;
 mod files;
+mod inventory;
 mod jobs;
 mod live;
 mod plugins;

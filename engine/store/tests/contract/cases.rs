@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use headend_model::{
-    DutFields, DutId, JobId, JobStatus, Outcome, RackId, RunId, SlotId, SlotNo, TestResult, Timestamp,
+    CatalogueEntry, DeviceModel, DutFields, DutId, DutRefs, JobId, JobStatus, Outcome, RackId, RunId, SlotId, SlotNo,
+    Smartcard, TestResult, Timestamp,
 };
 use headend_store::{
-    AreaHead, AreaId, DutRow, Entry, JobQuery, PluginRow, Projection, RackRow, Recovered, SlotRow, Store, StoreError,
-    StoreOptions, TokenRow,
+    AreaHead, AreaId, CatalogueRow, DutRow, Entry, JobQuery, PluginRow, Projection, RackRow, Recovered, SlotRow, Store,
+    StoreError, StoreOptions, TokenRow,
 };
 
 use super::samples::{at, ended, entry, feed, job, kill, pin, run, submit, tick, user};
@@ -205,14 +206,38 @@ pub(crate) async fn duts_get_ids_that_are_never_given_twice(factory: &impl Facto
     let store = open(factory).await;
     let fields = DutFields { name: "box".to_owned(), ir_name: "nec".to_owned(), ..DutFields::default() };
     assert_eq!(store.create_dut(fields.clone(), at(1)).await.unwrap(), DutId(1));
-    let row = DutRow { dut: DutId(7), fields: DutFields::default(), created: at(2) };
+    let row = DutRow { dut: DutId(7), fields: DutFields::default(), refs: DutRefs::default(), created: at(2) };
     store.write(vec![Projection::Dut(Box::new(row))]).await.unwrap();
     assert_eq!(store.create_dut(fields.clone(), at(3)).await.unwrap(), DutId(8));
     store.write(vec![Projection::DutRemoved(DutId(8))]).await.unwrap();
     let store = reopened(factory, store).await;
     assert_eq!(store.create_dut(fields.clone(), at(4)).await.unwrap(), DutId(9));
     assert_eq!(store.duts().await.unwrap().iter().map(|d| d.dut.0).collect::<Vec<_>>(), [1, 7, 9]);
-    assert_eq!(store.dut(DutId(1)).await.unwrap(), Some(DutRow { dut: DutId(1), fields, created: at(1) }));
+    assert_eq!(
+        store.dut(DutId(1)).await.unwrap(),
+        Some(DutRow { dut: DutId(1), fields, refs: DutRefs::default(), created: at(1) })
+    );
+}
+
+pub(crate) async fn what_duts_share_is_kept_and_ids_are_taken_once(factory: &impl Factory) {
+    let store = open(factory).await;
+    let first = store.take_catalogue_ids(2).await.unwrap();
+    assert_eq!(store.take_catalogue_ids(1).await.unwrap(), first + 2);
+    assert_eq!((store.take_dut_ids(5).await.unwrap(), store.take_dut_ids(1).await.unwrap()), (1, 6));
+    let model = CatalogueEntry::Model(DeviceModel { name: "HD+".to_owned(), ..DeviceModel::default() });
+    let card = CatalogueEntry::Smartcard(Smartcard { number: "0042".to_owned(), ..Smartcard::default() });
+    let row = |id, entry: &CatalogueEntry| CatalogueRow { id, entry: entry.clone(), created: at(3) };
+    let refs = DutRefs { model: Some(first), smartcard: Some(first + 1), ir_set: None };
+    let dut = DutRow { dut: DutId(6), fields: DutFields::default(), refs, created: at(4) };
+    let rows = [row(first, &model), row(first + 1, &card)];
+    let all = rows.iter().cloned().map(|row| Projection::Catalogue(Box::new(row)));
+    store.write(all.chain([Projection::Dut(Box::new(dut.clone()))]).collect()).await.unwrap();
+    let store = reopened(factory, store).await;
+    assert_eq!((store.catalogue().await.unwrap(), store.dut(DutId(6)).await.unwrap()), (rows.to_vec(), Some(dut)));
+    let twice = Projection::Catalogue(Box::new(row(first + 2, &model)));
+    assert!(matches!(store.write(vec![twice]).await, Err(StoreError::Conflict { .. })), "a name is given once");
+    store.write(vec![Projection::DutRemoved(DutId(6)), Projection::CatalogueRemoved { id: first }]).await.unwrap();
+    assert_eq!(store.catalogue().await.unwrap(), rows[1..]);
 }
 
 pub(crate) async fn racks_slots_tokens_and_plugins(factory: &impl Factory) {
