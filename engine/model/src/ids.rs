@@ -34,6 +34,18 @@ number!(
     RunId, u64
 );
 number!(
+    /// A schedule (document 7.1.1). From the same numbers as jobs, so that no two things share one.
+    ScheduleId, u64
+);
+number!(
+    /// A test on a schedule; the document calls it a job id too (7.1.12). From the same numbers as jobs.
+    ScheduledTestId, u64
+);
+number!(
+    /// An occurrence of a schedule, counted from 1 over the schedule's whole life.
+    OccurrenceNo, u64
+);
+number!(
     /// A rack, as the server numbers it. People use its [`RackName`].
     RackId, u32
 );
@@ -52,9 +64,7 @@ number!(
 
 /// A name that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{kind} name {value:?} {problem}; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit"
-)]
+#[error("{kind} name {value:?} {problem}; use {remedy}")]
 pub struct BadName {
     /// What was to be named.
     pub kind: &'static str,
@@ -62,10 +72,14 @@ pub struct BadName {
     pub value: String,
     /// What is wrong with it.
     pub problem: &'static str,
+    /// What is taken.
+    pub remedy: &'static str,
 }
 
+const PLAIN: &str = "1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit";
+
 fn check_name(kind: &'static str, text: &str) -> Result<(), BadName> {
-    let bad = |problem| Err(BadName { kind, value: text.chars().take(80).collect(), problem });
+    let bad = |problem| Err(BadName { kind, value: text.chars().take(80).collect(), problem, remedy: PLAIN });
     match text.chars().next() {
         None => return bad("is empty"),
         Some(first) if !first.is_ascii_alphanumeric() => return bad("starts with a character that is not allowed"),

@@ -86,6 +86,10 @@ pub enum Incomplete {
     NoDut,
     /// Single-process test over several racks.
     SeveralRacks,
+    /// The window of its schedule closed before it was started.
+    WindowClosed,
+    /// It, or its schedule, was deleted before it was started.
+    Removed,
 }
 
 impl fmt::Display for Incomplete {
@@ -102,6 +106,8 @@ impl fmt::Display for Incomplete {
             Self::NoDaemon => f.write_str("Incomplete test (no daemon on the rack)"),
             Self::NoDut => f.write_str("Incomplete test (no DUT at the target)"),
             Self::SeveralRacks => f.write_str("Incomplete test (single-process test over several racks)"),
+            Self::WindowClosed => f.write_str("Incomplete (window closed)"),
+            Self::Removed => f.write_str("Incomplete test (removed from its schedule)"),
         }
     }
 }
