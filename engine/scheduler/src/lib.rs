@@ -18,6 +18,8 @@ pub mod fence;
 #[cfg(feature = "mutants")]
 pub mod mutant;
 pub mod policy;
+pub mod recurrence;
+pub mod schedule;
 pub mod view;
 
 pub use action::Action;
@@ -25,3 +27,4 @@ pub use config::FarmConfig;
 pub use event::Event;
 pub use farm::Farm;
 pub use fence::{Fence, FenceAction, FenceEvent};
+pub use schedule::{ScheduleAction, ScheduleCommand};
