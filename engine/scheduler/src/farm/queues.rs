@@ -9,8 +9,19 @@ use std::ops::Bound;
 
 use headend_model::{JobId, Target, TargetIx};
 
+/// A job's rank. Ranks of a plugin and of the core cannot be compared: a job that the plugin in use has not ranked (yet)
+/// stands behind all that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(untagged))]
+pub(super) enum Rank {
+    /// By a queue policy plugin.
+    Given { given: i64 },
+    /// By the core's own rule.
+    Own(i64),
+}
+
 /// A job's place in every queue: rank, then acceptance.
-pub(super) type Key = (i64, JobId);
+pub(super) type Key = (Rank, JobId);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]

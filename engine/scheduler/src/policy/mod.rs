@@ -52,6 +52,9 @@ pub struct QueuedJob<'a> {
 /// Which job gets a free slot first: smaller ranks first, acceptance order breaking ties. Called once per job at
 /// acceptance, and for all open jobs when the policy changes; a rank that does not depend on `now` keeps a decision
 /// at O(log n).
+///
+/// The core's own rule is [`PriorityFifo`]. A plugin in its place is asked by [`crate::Action::AskRanks`] and answers by
+/// [`crate::Event::Ranked`]; until it has, a job stands behind all that it has ranked.
 pub trait QueuePolicy: Send + Sync {
     /// Name as shown in reasons.
     fn name(&self) -> &'static str;

@@ -28,6 +28,7 @@ impl Tell {
             match action {
                 Action::Start { lease, .. } => self.board.wake(lease.rack),
                 Action::Stop { rack, .. } => self.board.wake(*rack),
+                Action::AskRanks(question) => self.policies.ask_ranks(question),
                 Action::JobChanged { job, status, .. } if status.is_final() => self.policies.forget(*job),
                 Action::PolicyStruck { policy, strikes, reason, quarantined } => {
                     self.policies.struck(policy, *strikes, reason, *quarantined);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use headend_model::{JobId, Mode, RackId, RunId, TestSpec, Timestamp, UserName};
 use headend_scheduler::action::{RunRecord, StartReason};
-use headend_scheduler::{Action, Farm};
+use headend_scheduler::{Action, Farm, ScheduleAction};
 use headend_store::{FeedItem, JobRow, Pin, Projection, RunPlace, RunRow};
 use serde_json::{Value, json};
 
@@ -80,6 +80,11 @@ impl Recorder {
                 });
                 let note = Note::job("job_changed", *job, status.to_string());
                 Some(note.with(json!({ "status": status.code(), "status_text": status.to_string() })))
+            }
+            Action::Schedule(news) => {
+                let ScheduleAction::JobMade { job, .. } = &**news else { return None };
+                rows.extend(accepted(farm, *job));
+                Some(Note::job("job_accepted", *job, "accepted".to_owned()))
             }
             other => plain_note(farm, other),
         }
@@ -173,6 +178,12 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
             let data = json!({ "policy": policy.as_str(), "strikes": strikes, "quarantined": quarantined });
             Some(Note::new("policy_struck", text).with(data))
         }
+        Action::QueueOrder { policy, state, by } => {
+            let (text, state) = show::queue::order(policy.as_ref(), state);
+            let text = by.as_ref().map_or_else(|| text.clone(), |by| format!("{text} (asked for by {by})"));
+            let data = json!({ "policy": show::queue::name(policy.as_ref()), "state": state });
+            Some(Note::new("queue_changed", text).with(data))
+        }
         Action::RackChanged { rack } => Some(rack_note(farm, *rack)),
         Action::RackEnrolled { name, .. } => {
             Some(Note::new("rack_changed", format!("{name} was enrolled")).with(json!({ "rack": name.as_str() })))
@@ -185,9 +196,11 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
         Action::Accepted { .. }
         | Action::Refused(_)
         | Action::KillNoted { .. }
+        | Action::Schedule(_)
         | Action::Start { .. }
         | Action::Stop { .. }
         | Action::Ask(_)
+        | Action::AskRanks(_)
         | Action::RunEnded(_)
         | Action::JobChanged { .. } => None,
     }
@@ -195,8 +208,11 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
 
 fn rack_note(farm: &Farm, rack: RackId) -> Note {
     let name = show::rack_text(farm, rack);
-    let online = farm.racks().into_iter().find(|view| view.rack == rack).is_some_and(|view| view.online);
+    let view = farm.racks().into_iter().find(|view| view.rack == rack);
+    let online = view.as_ref().is_some_and(|view| view.online);
+    let refusal = view.and_then(|view| view.not_taking.map(|(_, reason)| reason.to_owned()));
     let text = format!("{name} is {}", if online { "online" } else { "away" });
+    let text = refusal.map_or(text.clone(), |reason| format!("{text} and takes no new runs: {reason}"));
     Note::new("rack_changed", text).with(json!({ "rack": name, "online": online }))
 }
 

@@ -3,9 +3,12 @@
 //! ```text
 //!  Action::Ask ─► PolicyDesk ─► thread of (job, group) ─► instance.apply*, propose ─► Event::Proposed ─► farm
 //!                                                           └─ fault ───────────────► Event::PolicyFailed
+//!  Action::AskRanks ─► PolicyDesk ─► a thread of its own ─► instance.rank* ─► Event::Ranked, or PolicyFailed
 //! ```
 
 pub(crate) mod plugins;
+mod ranks;
+mod startup;
 mod worker;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headend_model::{JobId, PolicyName, TargetIx, Timestamp};
-use headend_scheduler::action::{Ask, PlanChange};
+use headend_scheduler::action::{Ask, AskRanks, PlanChange, RankedJob};
 use headend_scheduler::event::{Event, Placement};
 use headend_scheduler::view::PlanView;
 use headend_scheduler::{Action, Farm};
@@ -25,6 +28,8 @@ use crate::clock::Clock;
 const THREADS: usize = 4;
 /// Questions that may wait per thread.
 const QUEUE: usize = 1_024;
+/// Questions about ranks that may wait. The farm asks one at a time, and another one when it has given up the first.
+const RANK_QUEUE: usize = 16;
 
 /// Where instances come from; the plugin host, and what tests put in its place.
 pub(crate) trait MakesPolicies: Send + Sync {
@@ -33,6 +38,11 @@ pub(crate) trait MakesPolicies: Send + Sync {
     /// # Errors
     /// Why there is none, for people.
     fn make(&self, policy: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String>;
+    /// An instance of a queue policy, for one question.
+    ///
+    /// # Errors
+    /// As [`MakesPolicies::make`].
+    fn make_queue(&self, policy: &PolicyName) -> Result<Box<dyn Ranks>, String>;
     /// The farm has had enough of this policy: it is not to be asked before it is loaded again.
     fn quarantine(&self, policy: &PolicyName);
 }
@@ -46,6 +56,15 @@ pub(crate) trait Policy: Send {
     /// # Errors
     /// What it did wrong, for people.
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, String>;
+}
+
+/// An instance of a queue policy.
+pub(crate) trait Ranks {
+    /// The rank of a job: smaller ones get slots first.
+    ///
+    /// # Errors
+    /// What it did wrong, for people.
+    fn rank(&mut self, job: &RankedJob) -> Result<i64, String>;
 }
 
 /// An instance belongs to one group of tests of one job.
@@ -69,6 +88,8 @@ type Built = Arc<Mutex<HashSet<Key>>>;
 /// Where questions are handed in.
 pub(crate) struct PolicyDesk {
     threads: Vec<std::sync::mpsc::SyncSender<Work>>,
+    /// Ranks have a thread of their own: a slow queue policy holds up no question about tests.
+    ranks: std::sync::mpsc::SyncSender<AskRanks>,
     built: Built,
     maker: Arc<dyn MakesPolicies>,
     /// Failures in a row, and the last one.
@@ -94,7 +115,8 @@ impl PolicyDesk {
             Ok(sender)
         });
         let threads = threads.collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { threads, built, maker, strikes: Mutex::default(), answers })
+        let ranks = ranks::start(maker.clone(), clock, answers.clone(), RANK_QUEUE)?;
+        Ok(Self { threads, ranks, built, maker, strikes: Mutex::default(), answers })
     }
 
     /// The questions among these actions, with plans where an instance has to be built.
@@ -122,6 +144,15 @@ impl PolicyDesk {
         }
     }
 
+    /// Puts a question about ranks to its thread. It is answered by an event, whatever happens.
+    pub(crate) fn ask_ranks(&self, question: &AskRanks) {
+        if self.ranks.try_send(question.clone()).is_err() {
+            let reason = "too many questions wait for the queue policy".to_owned();
+            // As above.
+            let _ = self.answers.try_send(Event::PolicyFailed { ask: question.ask, reason });
+        }
+    }
+
     /// Drops the instances of a job that has ended.
     pub(crate) fn forget(&self, job: JobId) {
         let groups: Vec<Key> = lock(&self.built).iter().copied().filter(|(of, _)| *of == job).collect();
@@ -140,21 +171,25 @@ impl PolicyDesk {
 
     /// Notes that a policy has failed; when that was once too often, its instances go.
     pub(crate) fn struck(&self, policy: &PolicyName, strikes: u32, reason: &str, quarantined: bool) {
-        lock(&self.strikes).insert(policy.clone(), (strikes, reason.to_owned()));
+        self.remember(policy, strikes, reason);
         if quarantined {
             self.maker.quarantine(policy);
             self.forget_policy(policy);
         }
     }
 
+    /// Failures in a row as the farm counts them, and the last one.
+    pub(crate) fn remember(&self, policy: &PolicyName, strikes: u32, reason: &str) {
+        let mut all = lock(&self.strikes);
+        match strikes {
+            0 => drop(all.remove(policy)),
+            _ => drop(all.insert(policy.clone(), (strikes, reason.to_owned()))),
+        }
+    }
+
     /// Failures in a row, and the last one, for people.
     pub(crate) fn strikes(&self, policy: &PolicyName) -> Option<(u32, String)> {
         lock(&self.strikes).get(policy).cloned()
-    }
-
-    /// Forgets a policy's failures: it was loaded or enabled again.
-    pub(crate) fn forgive(&self, policy: &PolicyName) {
-        lock(&self.strikes).remove(policy);
     }
 
     fn thread_of(&self, key: Key) -> &std::sync::mpsc::SyncSender<Work> {

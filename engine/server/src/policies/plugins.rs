@@ -4,26 +4,28 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use headend_model::{PolicyName, TargetIx, Timestamp};
+use headend_model::{PolicyName, TargetIx, Timestamp, UserName};
 use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
-use headend_plugin_host::policy::{PluginInfo, PluginState};
+use headend_plugin_host::policy::{PluginInfo, PluginState, QueueInstance};
 use headend_plugin_host::{GuestProgram, Kind, LoadError, PolicyHost, PolicyHostConfig, PolicyInstance};
-use headend_scheduler::action::PlanChange;
-use headend_scheduler::event::{Event, Placement};
+use headend_scheduler::Farm;
+use headend_scheduler::action::{PlanChange, RankedJob};
+use headend_scheduler::event::{Event, Placement, PolicyKind};
 use headend_scheduler::view::PlanView;
 use headend_store::{FeedItem, FeedRow, PluginRow, Projection, Store};
-use headend_wire::api::PluginItem;
+use headend_wire::api::{PluginItem, QueueInfo};
 use headend_wire::codes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{MakesPolicies, Policy, lock};
+use super::{MakesPolicies, Policy, Ranks, lock};
 use crate::clock::{Clock, rfc3339};
 use crate::events::Bus;
 use crate::farm_loop::{FarmHandle, Tell};
 use crate::http::problem::Chain;
 use crate::http::{ApiError, ApiResult};
 use crate::options::ServeOptions;
+use crate::show;
 
 /// Changes of the folder that may wait for us; the watch waits when there are more.
 const CHANGES: usize = 64;
@@ -50,6 +52,11 @@ impl MakesPolicies for HostMaker {
         Ok(Box::new(Hosted(instance)))
     }
 
+    fn make_queue(&self, policy: &PolicyName) -> Result<Box<dyn Ranks>, String> {
+        let instance = self.0.queue(policy).map_err(|fault| fault.to_string())?;
+        Ok(Box::new(HostedQueue(instance)))
+    }
+
     fn quarantine(&self, policy: &PolicyName) {
         // Removed meanwhile: nothing to quarantine.
         let _ = self.0.quarantine(policy);
@@ -68,12 +75,20 @@ impl Policy for Hosted {
     }
 }
 
+struct HostedQueue(Box<dyn QueueInstance>);
+
+impl Ranks for HostedQueue {
+    fn rank(&mut self, job: &RankedJob) -> Result<i64, String> {
+        self.0.rank(&job.as_queued()).map_err(|fault| fault.to_string())
+    }
+}
+
 /// The plugins and all who are told of them.
 pub(crate) struct Plugins {
-    host: Arc<PolicyHost>,
-    folder: PathBuf,
-    store: Store,
-    farm: FarmHandle,
+    pub(super) host: Arc<PolicyHost>,
+    pub(super) folder: PathBuf,
+    pub(super) store: Store,
+    pub(super) farm: FarmHandle,
     tell: Arc<Tell>,
     clock: Clock,
     loaded: Mutex<BTreeMap<PolicyName, Timestamp>>,
@@ -95,54 +110,6 @@ impl Plugins {
         Self { host, folder, store, farm, tell, clock, loaded, broken }
     }
 
-    /// Loads what lies in the folder and tells the farm what it may ask, and what it may not any more.
-    ///
-    /// # Errors
-    /// When the store or the farm fails. A plugin that cannot be loaded is listed as broken, no more.
-    pub(crate) async fn load_all(&self) -> ApiResult<()> {
-        let rows = self.store.plugins().await?;
-        let (host, folder) = (self.host.clone(), self.folder.clone());
-        let results = blocking(move || {
-            std::fs::create_dir_all(&folder).ok();
-            let mut results: Vec<(PathBuf, Result<PluginInfo, LoadError>)> = Vec::new();
-            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-            let mut folders: Vec<PathBuf> = entries.filter(|path| path.join(MANIFEST).is_file()).collect();
-            let elsewhere = rows.iter().map(|row| PathBuf::from(&row.path)).filter(|path| path.is_dir());
-            folders.extend(elsewhere);
-            folders.sort();
-            folders.dedup_by(|a, b| same_folder(a, b));
-            for folder in folders {
-                let result = host.load(&folder);
-                results.push((folder, result));
-            }
-            for row in rows.iter().filter(|row| !row.enabled) {
-                if let Ok(name) = PolicyName::new(row.name.clone()) {
-                    // Not loaded this time: nothing to disable.
-                    let _ = host.disable(&name);
-                }
-            }
-            (results, rows)
-        })
-        .await?;
-        let (results, rows) = results;
-        for (folder, result) in results {
-            self.note(folder, result.map(Box::new)).await?;
-        }
-        self.drop_missing(&rows).await
-    }
-
-    /// The farm may remember plugins that are not there any more.
-    async fn drop_missing(&self, rows: &[PluginRow]) -> ApiResult<()> {
-        let there: Vec<PolicyName> = self.host.list().into_iter().filter(is_asked).map(|info| info.name).collect();
-        let names = rows.iter().filter_map(|row| PolicyName::new(row.name.clone()).ok());
-        let gone: Vec<Event> =
-            names.filter(|name| !there.contains(name)).map(|policy| Event::PolicyRemoved { policy }).collect();
-        if !gone.is_empty() {
-            self.farm.apply(gone, |_, _| ()).await?;
-        }
-        Ok(())
-    }
-
     /// Follows the folder until the watch is dropped; its changes come out of the receiver.
     ///
     /// # Errors
@@ -162,9 +129,9 @@ impl Plugins {
         let noted = match change {
             FolderChange::Loaded(info) => {
                 let folder = info.folder.clone();
-                self.note(folder, Ok(info)).await
+                self.note(folder, Ok(info), Word::Nobody).await
             }
-            FolderChange::Failed { folder, error } => self.note(folder, Err(error)).await,
+            FolderChange::Failed { folder, error } => self.note(folder, Err(error), Word::Nobody).await,
             FolderChange::Removed(name) => self.note_removed(&name).await,
         };
         if let Err(error) = noted {
@@ -172,28 +139,44 @@ impl Plugins {
         }
     }
 
-    async fn note(&self, folder: PathBuf, result: Result<Box<PluginInfo>, LoadError>) -> ApiResult<()> {
+    async fn note(&self, folder: PathBuf, result: Result<Box<PluginInfo>, LoadError>, word: Word) -> ApiResult<()> {
         match result {
-            Ok(info) => self.note_loaded(&info).await,
-            Err(error) => {
-                let reason = Chain(&error).to_string();
-                tracing::warn!(reason, folder = %folder.display(), "a plugin was not loaded");
-                let text = format!("{} was not loaded: {reason}", folder_name(&folder));
-                lock(&self.broken).insert(folder, (reason, self.clock.now()));
-                self.publish(text, json!({ "state": "broken" }), Vec::new()).await
-            }
+            Ok(info) => self.note_loaded(&info, word).await.map(drop),
+            Err(error) => self.note_broken(folder, &error).await,
         }
     }
 
-    async fn note_loaded(&self, info: &PluginInfo) -> ApiResult<()> {
+    pub(super) async fn note_broken(&self, folder: PathBuf, error: &LoadError) -> ApiResult<()> {
+        let reason = Chain(error).to_string();
+        tracing::warn!(reason, folder = %folder.display(), "a plugin was not loaded");
+        let text = format!("{} was not loaded: {reason}", folder_name(&folder));
+        lock(&self.broken).insert(folder, (reason, self.clock.now()));
+        self.publish(text, json!({ "state": "broken" }), Vec::new()).await
+    }
+
+    /// Tells the farm and the feed of a plugin; how it stands now.
+    async fn note_loaded(&self, info: &PluginInfo, word: Word) -> ApiResult<PluginInfo> {
+        let name = info.name.clone();
+        let standing = self.farm.apply(events_of(info, word), move |_, view| Standing::of(view.farm, &name)).await?;
+        let info = self.mirror(info, standing.as_ref());
+        self.note_there(&info).await?;
+        Ok(info)
+    }
+
+    /// The feed and the list of a plugin that is loaded.
+    pub(super) async fn note_there(&self, info: &PluginInfo) -> ApiResult<()> {
         lock(&self.broken).remove(&info.folder);
         lock(&self.loaded).insert(info.name.clone(), self.clock.now());
-        self.tell.policies.forgive(&info.name);
-        if is_asked(info) {
-            self.farm.step(Event::PolicyLoaded { policy: info.name.clone() }).await?;
-        }
         let text = format!("{} {} was loaded", info.name, info.version);
         self.publish(text, about(info), vec![row_of(info)]).await
+    }
+
+    /// The farm counts the failures, durably; the host and the list follow it.
+    pub(super) fn mirror(&self, info: &PluginInfo, standing: Option<&Standing>) -> PluginInfo {
+        let (strikes, reason) = standing.map_or((0, ""), |standing| (standing.strikes, standing.reason.as_str()));
+        self.tell.policies.remember(&info.name, strikes, reason);
+        let put_aside = info.state == PluginState::Enabled && standing.is_some_and(|standing| standing.quarantined);
+        if put_aside { self.host.quarantine(&info.name).unwrap_or_else(|_| info.clone()) } else { info.clone() }
     }
 
     async fn note_removed(&self, name: &PolicyName) -> ApiResult<()> {
@@ -221,7 +204,8 @@ impl Plugins {
         let path = self.resolve(path, anywhere)?;
         let host = self.host.clone();
         let result = blocking(move || host.load(&path)).await?;
-        self.after(result).await
+        // Others may bring a plugin, but not bring one back that was put aside.
+        self.after(result, if anywhere { Word::Person } else { Word::Nobody }).await
     }
 
     fn resolve(&self, path: &str, anywhere: bool) -> ApiResult<PathBuf> {
@@ -249,12 +233,12 @@ impl Plugins {
         let name = self.known(name)?;
         let host = self.host.clone();
         let result = blocking(move || host.reload(&name)).await?;
-        self.after(result).await
+        self.after(result, Word::Person).await
     }
 
-    async fn after(&self, result: Result<PluginInfo, LoadError>) -> ApiResult<PluginItem> {
+    async fn after(&self, result: Result<PluginInfo, LoadError>, word: Word) -> ApiResult<PluginItem> {
         let info = result.map_err(|error| ApiError::new(&codes::BAD_PLUGIN, Chain(&error).to_string()))?;
-        self.note_loaded(&info).await?;
+        let info = self.note_loaded(&info, word).await?;
         Ok(self.item(&info))
     }
 
@@ -278,10 +262,8 @@ impl Plugins {
     pub(crate) async fn enable(&self, name: &str) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
         let info = self.host.enable(&name).map_err(|error| unknown(&error))?;
-        self.tell.policies.forgive(&name);
-        if is_asked(&info) {
-            self.farm.step(Event::PolicyLoaded { policy: name.clone() }).await?;
-        }
+        self.farm.apply(events_of(&info, Word::Person), |_, _| ()).await?;
+        self.tell.policies.remember(&name, 0, "");
         self.publish(format!("{name} was enabled"), about(&info), vec![row_of(&info)]).await?;
         Ok(self.item(&info))
     }
@@ -294,6 +276,39 @@ impl Plugins {
         let names = crate::edge::names::listed(all.iter().map(|info| info.name.to_string()));
         let detail = format!("there is no plugin {:?}; loaded are: {names}", crate::edge::names::cut(name));
         Err(ApiError::new(&codes::UNKNOWN_PLUGIN, detail))
+    }
+
+    /// Another rule is to order the jobs: a loaded queue policy, or the built-in one.
+    ///
+    /// # Errors
+    /// `unknown_plugin`; `invalid` for a plugin of another kind; `conflict` for one that is not to be asked.
+    pub(crate) async fn use_queue(&self, name: &str, by: &UserName) -> ApiResult<QueueInfo> {
+        let policy = if name == show::queue::BUILT_IN { None } else { Some(self.queue_policy(name)?) };
+        let event = Event::UseQueuePolicy { policy, by: by.clone() };
+        Ok(self.farm.apply(vec![event], |_, view| show::queue::info(view.farm)).await?)
+    }
+
+    fn queue_policy(&self, name: &str) -> ApiResult<PolicyName> {
+        let name = self.known(name)?;
+        let infos = self.host.list();
+        let Some(info) = infos.iter().find(|info| info.name == name) else {
+            return Err(ApiError::new(&codes::UNKNOWN_PLUGIN, format!("{name} was removed")));
+        };
+        if info.kind != Kind::QueuePolicy {
+            let detail = format!("{name} is of kind {}; only a queue-policy orders jobs", info.kind.as_str());
+            return Err(ApiError::new(&codes::INVALID, detail).at("/policy"));
+        }
+        match info.state {
+            PluginState::Enabled => Ok(name),
+            PluginState::Disabled => {
+                let detail = format!("{name} is disabled; `headend plugin enable {name}` first");
+                Err(ApiError::new(&codes::CONFLICT, detail))
+            }
+            PluginState::Quarantined => {
+                let detail = format!("{name} is in quarantine; `headend plugin reload {name}` first");
+                Err(ApiError::new(&codes::CONFLICT, detail))
+            }
+        }
     }
 
     /// Coverage policies that a job may name.
@@ -339,7 +354,7 @@ impl Plugins {
     }
 }
 
-const MANIFEST: &str = headend_plugin_host::manifest::MANIFEST_FILE;
+pub(super) const MANIFEST: &str = headend_plugin_host::manifest::MANIFEST_FILE;
 
 fn publish_rows(bus: &Bus, numbers: std::ops::Range<u64>, item: &FeedItem) {
     for number in numbers {
@@ -347,8 +362,40 @@ fn publish_rows(bus: &Bus, numbers: std::ops::Range<u64>, item: &FeedItem) {
     }
 }
 
-fn is_asked(info: &PluginInfo) -> bool {
-    info.kind == Kind::CoveragePolicy && info.state == PluginState::Enabled
+/// Whether a person stands behind what is told of a plugin: only that ends a quarantine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Person,
+    Nobody,
+}
+
+/// What the farm is told of a plugin that is loaded.
+pub(super) fn events_of(info: &PluginInfo, word: Word) -> Vec<Event> {
+    let kind = match info.kind {
+        Kind::CoveragePolicy => PolicyKind::Coverage,
+        Kind::QueuePolicy => PolicyKind::Queue,
+        Kind::Analyser | Kind::Script => return Vec::new(),
+    };
+    if info.state == PluginState::Disabled {
+        return Vec::new();
+    }
+    let found = Event::PolicyFound { policy: info.name.clone(), kind, hash: info.hash.clone() };
+    let loaded = (word == Word::Person).then(|| Event::PolicyLoaded { policy: info.name.clone() });
+    std::iter::once(found).chain(loaded).collect()
+}
+
+/// How a plugin stands with the farm.
+pub(super) struct Standing {
+    strikes: u32,
+    reason: String,
+    quarantined: bool,
+}
+
+impl Standing {
+    pub(super) fn of(farm: &Farm, name: &PolicyName) -> Option<Self> {
+        let view = farm.policy(name)?;
+        Some(Self { strikes: view.strikes, reason: view.reason.to_owned(), quarantined: view.quarantined })
+    }
 }
 
 fn row_of(info: &PluginInfo) -> Projection {
@@ -388,7 +435,7 @@ fn folder_name(folder: &Path) -> String {
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn same_folder(a: &Path, b: &Path) -> bool {
+pub(super) fn same_folder(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
@@ -397,6 +444,6 @@ fn unknown(error: &headend_plugin_host::policy::UnknownPlugin) -> ApiError {
 }
 
 /// Loading compiles and tries the plugin: not for the threads that answer requests.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> ApiResult<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> ApiResult<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal("the plugin host failed", &error))
 }

@@ -120,6 +120,9 @@ mod tests {
         fn make(&self, _: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String> {
             Ok(Box::new(Fake { asked: 0, told: plan.past.len() }))
         }
+        fn make_queue(&self, _: &PolicyName) -> Result<Box<dyn super::super::Ranks>, String> {
+            Err("a coverage policy".to_owned())
+        }
         fn quarantine(&self, _: &PolicyName) {}
     }
 

@@ -2,17 +2,38 @@
 
 use axum::extract::{Path, State};
 use headend_wire::Problem;
-use headend_wire::api::{LoadRequest, PluginItem, PluginList};
+use headend_wire::api::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
 
 use crate::app::Shared;
 use crate::auth::Person;
 use crate::http::{ApiResult, Json};
+use crate::show;
 
 /// All plugins: live, disabled, in quarantine, broken.
 #[utoipa::path(get, path = "/plugins", operation_id = "list_plugins", tag = "plugins",
     responses((status = 200, body = PluginList), (status = "4XX", body = Problem)))]
-pub(crate) async fn list(State(app): State<Shared>, _person: Person) -> axum::Json<PluginList> {
-    axum::Json(PluginList { plugins: app.plugins.list() })
+pub(crate) async fn list(State(app): State<Shared>, _person: Person) -> ApiResult<axum::Json<PluginList>> {
+    let queue = app.farm.read(|view| show::queue::info(view.farm)).await?;
+    Ok(axum::Json(PluginList { plugins: app.plugins.list(), queue }))
+}
+
+/// The rule that orders the jobs.
+#[utoipa::path(get, path = "/queue-policy", operation_id = "queue_policy", tag = "plugins",
+    responses((status = 200, body = QueueInfo), (status = "4XX", body = Problem)))]
+pub(crate) async fn queue(State(app): State<Shared>, _person: Person) -> ApiResult<axum::Json<QueueInfo>> {
+    Ok(axum::Json(app.farm.read(|view| show::queue::info(view.farm)).await?))
+}
+
+/// Lets a queue policy order the jobs, or the built-in `priority-fifo` again. A plugin's order comes into force once it has
+/// ranked all open jobs.
+#[utoipa::path(put, path = "/queue-policy", operation_id = "use_queue_policy", tag = "plugins",
+    request_body = QueueRequest, responses((status = 200, body = QueueInfo), (status = "4XX", body = Problem)))]
+pub(crate) async fn use_queue(
+    State(app): State<Shared>,
+    person: Person,
+    Json(request): Json<QueueRequest>,
+) -> ApiResult<axum::Json<QueueInfo>> {
+    app.plugins.use_queue(&request.policy, &person.user).await.map(axum::Json)
 }
 
 /// Loads a plugin from a folder on the server's machine.

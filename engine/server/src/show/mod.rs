@@ -1,7 +1,9 @@
 //! The farm and the store in the API's words: plain functions from model types to wire types.
 
 pub(crate) mod jobs;
+pub(crate) mod queue;
 pub(crate) mod racks;
+pub(crate) mod runs;
 pub(crate) mod warnings;
 pub(crate) mod why;
 

@@ -1,0 +1,357 @@
+//! Which rule orders the jobs: the core's own, or a queue policy plugin.
+//!
+//! ```text
+//!  UseQueuePolicy ─► all open jobs are asked about, a batch at a time ─► once all are ranked: one change of order
+//!  Submit ─────────► the new job stands behind all ranked ones ─► asked about ─► takes its place
+//!  failure ────────► asked again after a pause ─► the third in a row: quarantine, the core's own rule
+//! ```
+//!
+//! A rank is fixed when it is given, so a decision stays at O(log n). Nothing waits for a plugin: what it has not ranked
+//! keeps its place until it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headend_model::{JobId, PolicyName, Span, UserName};
+
+use super::{Farm, Violation};
+use super::queues::Rank;
+use super::state::Timer;
+use crate::action::{Action, AskRanks, QueueState, RankedJob};
+use crate::event::PolicyKind;
+use crate::view::{QueueRank, QueueView};
+
+/// Jobs that are asked about in one question.
+const BATCH: usize = 256;
+/// A question about ranks holds no slot back, so it may take this many times as long as one about tests.
+const PATIENCE: u64 = 20;
+/// How many policy deadlines a queue policy that has failed is left alone.
+const PAUSE: u64 = 4;
+
+/// Which rule is wanted, and how far a plugin has got with it.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub(super) struct Order {
+    /// The plugin that is to order the jobs; `None`: the core's own rule.
+    wanted: Option<PolicyName>,
+    /// The plugin whose ranks are in force; a former one while the wanted one is still at work.
+    ranked_by: Option<PolicyName>,
+    /// A whole new order is in the making: all open jobs below this one are part of it.
+    switching: Option<JobId>,
+    /// Open jobs that are still to be asked about.
+    unranked: BTreeSet<JobId>,
+    /// Ranks that come into force together.
+    ready: BTreeMap<JobId, i64>,
+    asking: Option<Question>,
+    /// The plugin has failed: no question before this time is over.
+    pausing: bool,
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Question {
+    ask: u64,
+    jobs: BTreeSet<JobId>,
+}
+
+impl Order {
+    pub(super) fn is_asking(&self, ask: u64) -> bool {
+        self.asking.as_ref().is_some_and(|question| question.ask == ask)
+    }
+
+    /// Takes the question off the table; its jobs are to be asked about again.
+    fn take_back(&mut self) {
+        if let Some(question) = self.asking.take() {
+            self.unranked.extend(question.jobs);
+        }
+    }
+
+    /// Open jobs without a rank of the wanted plugin.
+    fn to_rank(&self) -> u32 {
+        (self.unranked.len() + self.asking.as_ref().map_or(0, |question| question.jobs.len())) as u32
+    }
+}
+
+/// Which jobs get a rank of the core's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    /// Those that have no rank of a plugin.
+    NotGiven,
+}
+
+impl Farm {
+    /// The rule that orders the jobs.
+    pub fn queue_order(&self) -> QueueView<'_> {
+        let Order { wanted, ranked_by, .. } = &self.order;
+        QueueView { wanted: wanted.as_ref(), ranked_by: ranked_by.as_ref(), state: self.queue_state() }
+    }
+
+    /// Where an open job stands.
+    pub fn queue_rank(&self, job: JobId) -> Option<QueueRank<'_>> {
+        Some(match (self.jobs.get(&job)?.key.0, &self.order.ranked_by) {
+            (Rank::Given { given: rank }, Some(policy)) => QueueRank::Plugin { policy, rank },
+            (Rank::Own(_), Some(policy)) => QueueRank::NotYet { policy },
+            (Rank::Own(rank) | Rank::Given { given: rank }, None) => QueueRank::BuiltIn(rank),
+        })
+    }
+
+    fn queue_state(&self) -> QueueState {
+        let order = &self.order;
+        let Some(name) = &order.wanted else { return QueueState::InForce };
+        if !self.may_be_asked(name, PolicyKind::Queue) {
+            return QueueState::StoodIn { reason: self.why_not_asked(name) };
+        }
+        if order.switching.is_some() { QueueState::Ranking(order.to_rank()) } else { QueueState::InForce }
+    }
+
+    fn why_not_asked(&self, name: &PolicyName) -> String {
+        match self.policies.get(name) {
+            Some(book) if book.loaded && book.kind != PolicyKind::Queue => "not a queue policy".to_owned(),
+            Some(book) if book.quarantined => format!("in quarantine after repeated failures: {}", book.reason),
+            _ => "not loaded".to_owned(),
+        }
+    }
+
+    pub(super) fn use_queue_policy(&mut self, policy: Option<&PolicyName>, by: &UserName) {
+        if self.order.wanted.as_ref() != policy {
+            self.order.wanted = policy.cloned();
+            match policy {
+                Some(name) if self.may_be_asked(name, PolicyKind::Queue) => self.rank_anew(),
+                Some(_) | None => self.order_natively(),
+            }
+        }
+        self.tell_order(Some(by.clone()));
+    }
+
+    fn tell_order(&mut self, by: Option<UserName>) {
+        let (policy, state) = (self.order.wanted.clone(), self.queue_state());
+        // Once per step: the last one says it all.
+        self.round.out.retain(|action| !matches!(action, Action::QueueOrder { .. }));
+        self.emit(Action::QueueOrder { policy, state, by });
+    }
+
+    /// The plugin may be asked (again), or is another one by now.
+    pub(super) fn queue_policy_came(&mut self, name: &PolicyName) {
+        if self.order.wanted.as_ref() != Some(name) {
+            return;
+        }
+        if self.may_be_asked(name, PolicyKind::Queue) {
+            self.rank_anew();
+        } else {
+            self.order_natively();
+        }
+        self.tell_order(None);
+    }
+
+    /// The plugin cannot be asked any more.
+    pub(super) fn queue_policy_went(&mut self, name: &PolicyName) {
+        if self.order.wanted.as_ref() == Some(name) {
+            self.order_natively();
+            self.tell_order(None);
+        }
+    }
+
+    /// The core's own order, at once.
+    fn order_natively(&mut self) {
+        let wanted = self.order.wanted.take();
+        self.order = Order { wanted, ..Order::default() };
+        self.rank_natively(Which::All);
+        self.look_everywhere();
+    }
+
+    /// Another order lets other jobs pass a hold.
+    fn look_everywhere(&mut self) {
+        self.round.dirty.extend(self.slots.keys().copied());
+    }
+
+    /// Ranks by the core's own rule: all jobs, or those that no plugin has ranked.
+    pub(super) fn rank_natively(&mut self, which: Which) {
+        for id in self.jobs.keys().copied().collect::<Vec<_>>() {
+            let Some(job) = self.jobs.get(&id) else { continue };
+            if which == Which::All || matches!(job.key.0, Rank::Own(_)) {
+                self.rank_natively_one(id);
+            }
+        }
+    }
+
+    fn rank_natively_one(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let rank = Rank::Own(self.rank(id, &job.spec, job.accepted));
+        self.give_rank(id, rank);
+    }
+
+    /// Moves a job to its place by a rank.
+    fn give_rank(&mut self, id: JobId, rank: Rank) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let (queue, old) = (job.queue, job.key);
+        job.key = (rank, id);
+        if old != job.key && self.queues.contains(queue, old) {
+            self.queues.remove(queue, old);
+            job.queue = self.queues.add(&job.spec.targets, job.key);
+        }
+    }
+
+    /// All open jobs are to be ranked by the wanted plugin. Until they are, the order stays.
+    fn rank_anew(&mut self) {
+        let order = &mut self.order;
+        order.switching = Some(JobId(self.next.job));
+        order.unranked = self.jobs.keys().copied().collect();
+        order.ready.clear();
+        order.asking = None;
+        order.pausing = false;
+        self.go_on_asking();
+    }
+
+    /// A new job has come.
+    pub(super) fn want_rank(&mut self, id: JobId) {
+        let wanted = self.order.wanted.as_ref();
+        if self.jobs.contains_key(&id) && wanted.is_some_and(|name| self.may_be_asked(name, PolicyKind::Queue)) {
+            self.order.unranked.insert(id);
+            self.go_on_asking();
+        }
+    }
+
+    /// The server has started: nobody will answer what was asked before.
+    pub(super) fn ask_ranks_anew(&mut self) {
+        self.order.take_back();
+        self.ask_ranks();
+    }
+
+    /// The pause after a failure is over.
+    pub(super) fn ask_ranks(&mut self) {
+        self.order.pausing = false;
+        self.go_on_asking();
+    }
+
+    /// Asks about the oldest jobs without a rank, unless a question is on the table or the plugin is left alone.
+    fn go_on_asking(&mut self) {
+        let Some(policy) = self.order.wanted.clone() else { return };
+        if self.order.asking.is_some() || self.order.pausing || !self.may_be_asked(&policy, PolicyKind::Queue) {
+            return;
+        }
+        let jobs = self.next_to_rank();
+        if jobs.is_empty() {
+            return;
+        }
+        let ask = self.next.ask;
+        self.next.ask += 1;
+        let deadline = self.now + self.ranks_deadline();
+        self.arm(deadline, Timer::Ask(ask));
+        self.order.asking = Some(Question { ask, jobs: jobs.iter().map(|job| job.job).collect() });
+        self.emit(Action::AskRanks(AskRanks { ask, policy, jobs, deadline }));
+    }
+
+    /// The next batch; comes to the end of a switch on the way, if all of it are ranked.
+    fn next_to_rank(&mut self) -> Vec<RankedJob> {
+        while let Some(first) = self.order.unranked.first()
+            && !self.jobs.contains_key(first)
+        {
+            self.order.unranked.pop_first();
+        }
+        let first = self.order.unranked.first();
+        if self.order.switching.is_some_and(|end| first.is_none_or(|first| *first >= end)) {
+            self.switch();
+        }
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Some(id) = self.order.unranked.pop_first()
+        {
+            batch.extend(self.ranked_job(id));
+        }
+        batch
+    }
+
+    fn ranked_job(&self, id: JobId) -> Option<RankedJob> {
+        let job = self.jobs.get(&id)?;
+        let (owner, priority) = (job.spec.owner.clone(), job.spec.priority);
+        Some(RankedJob { job: id, owner, priority, accepted: job.accepted })
+    }
+
+    /// All open jobs are ranked: the new order comes into force in one go.
+    fn switch(&mut self) {
+        self.order.switching = None;
+        self.order.ranked_by.clone_from(&self.order.wanted);
+        let mut ready = std::mem::take(&mut self.order.ready);
+        for id in self.jobs.keys().copied().collect::<Vec<_>>() {
+            match ready.remove(&id) {
+                Some(given) => self.give_rank(id, Rank::Given { given }),
+                // It came after the switch was asked for, and is asked about next.
+                None => self.rank_natively_one(id),
+            }
+        }
+        self.look_everywhere();
+        self.tell_order(None);
+    }
+
+    /// How long the plugin has for one question.
+    pub(super) fn ranks_deadline(&self) -> Span {
+        self.config.policy_deadline.times(PATIENCE as i64)
+    }
+
+    pub(super) fn ranked(&mut self, ask: u64, ranks: &[(JobId, i64)]) {
+        if !self.order.is_asking(ask) {
+            return;
+        }
+        let asked = self.order.asking.as_ref().map(|question| &question.jobs);
+        let told: BTreeMap<JobId, i64> = ranks.iter().copied().collect();
+        if let Some(left_out) = asked.into_iter().flatten().find(|job| !told.contains_key(job)) {
+            return self.ranks_failed(&format!("gave no rank to job {left_out}"));
+        }
+        let Some(question) = self.order.asking.take() else { return };
+        if let Some(name) = self.order.wanted.clone() {
+            self.forgive(&name);
+        }
+        for job in question.jobs {
+            let Some(given) = told.get(&job).copied() else { continue };
+            if self.order.switching.is_some() {
+                self.order.ready.insert(job, given);
+            } else {
+                self.give_rank(job, Rank::Given { given });
+                self.mark_targets(job);
+            }
+        }
+        self.go_on_asking();
+    }
+
+    pub(super) fn ranks_failed(&mut self, reason: &str) {
+        self.order.take_back();
+        let Some(name) = self.order.wanted.clone() else { return };
+        self.strike(&name, reason);
+        if self.may_be_asked(&name, PolicyKind::Queue) {
+            self.order.pausing = true;
+            self.arm(self.now + self.config.policy_deadline.times(PAUSE as i64), Timer::Ranks);
+        } else {
+            self.queue_policy_went(&name);
+        }
+    }
+
+    /// A rank of a plugin is in force only while the plugin is, and no job is forgotten that it is to rank.
+    pub(super) fn check_order(&self) -> Result<(), Violation> {
+        let order = &self.order;
+        let asks = order.wanted.as_ref().is_some_and(|name| self.may_be_asked(name, PolicyKind::Queue));
+        let noted = |id: &JobId| {
+            let asking = order.asking.as_ref().is_some_and(|question| question.jobs.contains(id));
+            asking || order.unranked.contains(id) || order.ready.contains_key(id)
+        };
+        for (id, job) in &self.jobs {
+            let given = matches!(job.key.0, Rank::Given { .. });
+            let sound = !given || order.ranked_by.is_some();
+            let known = !asks || noted(id) || (given && order.switching.is_none());
+            if !(sound && known) {
+                let what = format!("job {id} has the rank {:?} under {:?}", job.key.0, order.ranked_by);
+                return Err(Violation { id: "O1", what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a job is first, as far as the rule between jobs goes.
+    pub(super) fn order_reason(&self, id: JobId) -> Option<String> {
+        match self.queue_rank(id)? {
+            QueueRank::Plugin { policy, rank } => Some(format!("rank {rank} by queue policy {policy}")),
+            QueueRank::NotYet { policy } => Some(format!("not ranked yet by queue policy {policy}")),
+            QueueRank::BuiltIn(_) => None,
+        }
+    }
+}
