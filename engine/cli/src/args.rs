@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{duts, files, inventory, jobs, plugin, racks, submit, submit_file};
+use crate::commands::{duts, files, inventory, jobs, plugin, racks, submit, submit_file, users};
 use crate::credentials::ServerArgs;
 use crate::exit;
 use crate::ui::ColorChoice;
@@ -106,7 +106,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: inventory::Command,
     },
-    /// Plugins of the server: list, load, reload, disable, enable.
+    /// Tokens of people: list, make, revoke.
+    #[command(visible_alias = "users")]
+    User {
+        #[command(subcommand)]
+        command: Option<users::Command>,
+    },
+    /// Plugins of the server: list, load, reload, disable, enable, use.
     Plugin {
         #[command(subcommand)]
         command: Option<plugin::Command>,

@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
-use crate::commands::{Context, duts, files, inventory, jobs, plugin, racks, status, submit, watch, why};
+use crate::commands::{Context, duts, files, inventory, jobs, plugin, racks, status, submit, users, watch, why};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::Ui;
@@ -97,6 +97,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<()> {
             let all = duts::Command::List { filters: Vec::new() };
             duts::run(context, command.as_ref().unwrap_or(&all)).await
         }
+        Command::User { command } => users::run(context, command.as_ref().unwrap_or(&users::Command::List)).await,
         Command::Inventory { command } => inventory::run(context, command).await,
         Command::Plugin { command } => plugin::run(context, command.as_ref().unwrap_or(&plugin::Command::List)).await,
         Command::Completions { .. } | Command::ExitCodes => Ok(()),

@@ -8,13 +8,12 @@ use std::time::Duration;
 use headend_files::{BlobOptions, BlobStore};
 use headend_plugin_host::lifecycle::FolderChange;
 use headend_scheduler::Event;
-use headend_store::{Store, StoreError};
+use headend_store::{Store, StoreError, TokenRow};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Counters};
-use crate::auth::Person;
 use crate::auth::tokens::{Secret, Tokens, admin_name};
 use crate::clock::Clock;
 use crate::events::Bus;
@@ -182,7 +181,16 @@ async fn admin_token(data: &Path, tokens: &Tokens) -> Result<Secret, ServeError>
     }
     let token = Secret::new("admin").map_err(fail)?;
     let user = admin_name().map_err(|error| ServeError::Refused(error.to_string()))?;
-    tokens.add_person(&token, &Person { user, admin: true }).await?;
+    let row = TokenRow {
+        hash: token.hash(),
+        user,
+        role: "admin".to_owned(),
+        expires: None,
+        label: "made at the first start".to_owned(),
+        created: crate::clock::wall_now(),
+        act_as: true,
+    };
+    tokens.add(row).await?;
     write_private(&path, token.reveal()).map_err(fail)?;
     Ok(token)
 }

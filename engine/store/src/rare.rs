@@ -51,8 +51,10 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
         }
         Projection::Token(row) => {
             values.text(&row.hash).text(row.user.as_str()).text(&row.role).time(row.expires);
-            "INSERT INTO tokens (hash, owner, role, expires) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) \
-             DO UPDATE SET owner = excluded.owner, role = excluded.role, expires = excluded.expires"
+            values.text(&row.label).time(row.created).int(i64::from(row.act_as));
+            "INSERT INTO tokens (hash, owner, role, expires, label, created, act_as) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (hash) DO UPDATE SET owner = excluded.owner, role = excluded.role, expires = excluded.expires, \
+             label = excluded.label, created = excluded.created, act_as = excluded.act_as"
         }
         Projection::TokenRemoved { hash } => {
             values.text(hash);

@@ -329,6 +329,9 @@ fn token(row: &Columns<'_>) -> Result<TokenRow, StoreError> {
         user: row.parsed("owner")?,
         role: row.text("role")?,
         expires: row.maybe_time("expires")?,
+        label: row.text("label")?,
+        created: row.time("created")?,
+        act_as: row.int("act_as")? != 0,
     })
 }
 

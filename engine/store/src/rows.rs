@@ -310,6 +310,12 @@ pub struct TokenRow {
     pub role: String,
     /// When it becomes void; `None`: never.
     pub expires: Option<Timestamp>,
+    /// What people call it.
+    pub label: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Its holder may act for others.
+    pub act_as: bool,
 }
 
 /// A plugin and how it was last left.

@@ -605,6 +605,15 @@ pub struct TokenRequest {
     /// `admin` or `user`; `user` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Void after this many seconds; never unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
+    /// What people call it.
+    #[serde(default)]
+    pub label: String,
+    /// Its holder may act for others (document 4.11, `setUser`). Administrators always may.
+    #[serde(default)]
+    pub act_as: bool,
 }
 
 /// Answer to it.
@@ -612,10 +621,40 @@ pub struct TokenRequest {
 pub struct TokenAnswer {
     /// The token; shown once.
     pub token: String,
+    /// Its id, for lists and to revoke it.
+    pub id: String,
     /// Whose.
     pub user: String,
     /// `admin` or `user`.
     pub role: String,
+    /// When it becomes void.
+    pub expires: Option<String>,
+}
+
+/// `GET /tokens`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenList {
+    /// Those that are valid now, by user.
+    pub tokens: Vec<TokenItem>,
+}
+
+/// A token without the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenItem {
+    /// Its id.
+    pub id: String,
+    /// Whose.
+    pub user: String,
+    /// `admin` or `user`.
+    pub role: String,
+    /// What people call it.
+    pub label: String,
+    /// Its holder may act for others.
+    pub act_as: bool,
+    /// When it was made.
+    pub created: String,
+    /// When it becomes void; never if absent.
+    pub expires: Option<String>,
 }
 
 /// `GET /runs/{run}/files`: what a run has left.

@@ -11,6 +11,7 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod submit_file;
 pub(crate) mod upload;
+pub(crate) mod users;
 pub(crate) mod watch;
 pub(crate) mod why;
 

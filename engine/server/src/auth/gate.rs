@@ -3,6 +3,8 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use headend_model::UserName;
 use headend_wire::codes;
 use http::HeaderMap;
@@ -39,11 +41,11 @@ pub(crate) async fn authenticate(State(app): State<Shared>, mut request: Request
 
 fn who(app: &Shared, headers: &HeaderMap) -> ApiResult<Principal> {
     let act_as = act_as(headers)?;
-    let Some(token) = bearer(headers)? else {
+    let Some(token) = token(headers)? else {
         return if app.options.auth.is_open() {
             let user = act_as.map_or_else(|| UserName::new("anonymous"), Ok);
             let user = user.map_err(|error| ApiError::new(&codes::BAD_REQUEST, error.to_string()))?;
-            Ok(Principal::Person(Person { user, admin: true }))
+            Ok(Principal::Person(Person { user, admin: true, act_as: true, token: None }))
         } else {
             Err(ApiError::new(&codes::UNAUTHENTICATED, "no token was given; send `Authorization: Bearer TOKEN`"))
         };
@@ -52,14 +54,15 @@ fn who(app: &Shared, headers: &HeaderMap) -> ApiResult<Principal> {
         ApiError::new(&codes::UNAUTHENTICATED, "the token is not valid here; log in again, or ask an administrator")
     })?;
     match (principal, act_as) {
-        (Principal::Person(Person { admin: true, .. }), Some(user)) => {
-            Ok(Principal::Person(Person { user, admin: true }))
+        (Principal::Person(person), Some(user)) if person.act_as || person.user == user => {
+            // An administrator keeps the rights; others get those of whom they act for, which are no more.
+            Ok(Principal::Person(Person { user, ..person }))
         }
-        (Principal::Person(person), Some(user)) if person.user != user => {
+        (Principal::Person(person), Some(user)) => {
             Err(ApiError::new(&codes::FORBIDDEN, format!("this token is {}'s and cannot act as {user}", person.user)))
         }
         (Principal::Rack(_), Some(_)) => Err(forbidden("people")),
-        (principal, _) => Ok(principal),
+        (principal, None) => Ok(principal),
     }
 }
 
@@ -69,25 +72,52 @@ fn act_as(headers: &HeaderMap) -> ApiResult<Option<UserName>> {
     UserName::new(text).map(Some).map_err(|error| ApiError::new(&codes::BAD_REQUEST, format!("{ACT_AS}: {error}")))
 }
 
-/// The bearer token of a request.
+/// The token of a request: `Bearer TOKEN`, or the password of `Basic` (whose user name says nothing: it is there so that
+/// `http://NAME:TOKEN@host/` works in any library).
 ///
 /// # Errors
 /// `unauthenticated` when there is an `Authorization` header of another form, or two.
+pub(crate) fn token(headers: &HeaderMap) -> ApiResult<Option<Secret>> {
+    let Some((scheme, rest)) = authorization(headers)? else { return Ok(None) };
+    if scheme.eq_ignore_ascii_case("basic") {
+        return basic(rest).map(Some).ok_or_else(malformed);
+    }
+    bearer_of(scheme, rest).map(Some)
+}
+
+/// The bearer token of a request.
+///
+/// # Errors
+/// As [`token`].
 pub(crate) fn bearer(headers: &HeaderMap) -> ApiResult<Option<Secret>> {
+    authorization(headers)?.map(|(scheme, rest)| bearer_of(scheme, rest)).transpose()
+}
+
+fn authorization(headers: &HeaderMap) -> ApiResult<Option<(&str, &str)>> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return if headers.contains_key(AUTHORIZATION) { Err(malformed()) } else { Ok(None) };
     };
     let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
+    text.split_once(' ').map(Some).ok_or_else(malformed)
+}
+
+fn bearer_of(scheme: &str, token: &str) -> ApiResult<Secret> {
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
         return Err(malformed());
     }
-    Ok(Some(Secret::from_text(token)))
+    Ok(Secret::from_text(token))
+}
+
+fn basic(encoded: &str) -> Option<Secret> {
+    let bytes = BASE64.decode(encoded.trim()).ok()?;
+    let (_, token) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    (!token.is_empty()).then(|| Secret::from_text(token))
 }
 
 fn malformed() -> ApiError {
-    ApiError::new(&codes::UNAUTHENTICATED, "the Authorization header is not `Bearer TOKEN`")
+    let detail = "the Authorization header is neither `Bearer TOKEN` nor `Basic` with the token as password";
+    ApiError::new(&codes::UNAUTHENTICATED, detail)
 }
 
 /// Lets only people through.

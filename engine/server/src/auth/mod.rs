@@ -28,6 +28,10 @@ pub(crate) struct Person {
     pub(crate) user: UserName,
     /// May do everything.
     pub(crate) admin: bool,
+    /// May act for others.
+    pub(crate) act_as: bool,
+    /// Hash of the token that says so; none in open mode.
+    pub(crate) token: Option<String>,
 }
 
 /// A rack.

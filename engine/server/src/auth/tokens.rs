@@ -41,6 +41,11 @@ impl Secret {
     }
 }
 
+/// By what a token is called in lists: the first digits of its hash.
+pub(crate) fn public_id(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
 struct Entry {
     principal: Principal,
     expires: Option<Timestamp>,
@@ -76,17 +81,24 @@ impl Tokens {
         (equal && valid).then(|| entry.principal.clone())
     }
 
-    /// Makes a token for a person.
+    /// Makes a token valid.
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(crate) async fn add_person(&self, token: &Secret, person: &Person) -> Result<(), StoreError> {
-        let row =
-            TokenRow { hash: token.hash(), user: person.user.clone(), role: person.role().to_owned(), expires: None };
-        let entry = person_entry(&row);
+    pub(crate) async fn add(&self, row: TokenRow) -> Result<(), StoreError> {
+        let (hash, entry) = (row.hash.clone(), person_entry(&row));
         self.store.write(vec![Projection::Token(row)]).await?;
-        self.insert(token.hash(), entry);
+        self.insert(hash, entry);
         Ok(())
+    }
+
+    /// Makes a person's token void: from now on first, for ever then.
+    ///
+    /// # Errors
+    /// When that cannot be stored: then it is void until the next start only.
+    pub(crate) async fn revoke(&self, hash: &str) -> Result<(), StoreError> {
+        self.by_hash.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.store.write(vec![Projection::TokenRemoved { hash: hash.to_owned() }]).await.map(drop)
     }
 
     /// Gives a rack its token; a former one is void from now on.
@@ -118,7 +130,8 @@ impl Tokens {
 }
 
 fn person_entry(row: &TokenRow) -> Entry {
-    let person = Person { user: row.user.clone(), admin: row.role == "admin" };
+    let admin = row.role == "admin";
+    let person = Person { user: row.user.clone(), admin, act_as: admin || row.act_as, token: Some(row.hash.clone()) };
     Entry { principal: Principal::Person(person), expires: row.expires }
 }
 

@@ -5,18 +5,15 @@ use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use headend_model::UserName;
 use headend_scheduler::view::SlotState;
-use headend_wire::api::{ServerInfo, TokenAnswer, TokenRequest, VersionAnswer};
+use headend_wire::api::{ServerInfo, VersionAnswer};
 use headend_wire::{PROTOCOL, Problem, codes};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::app::Shared;
 use crate::auth::Person;
-use crate::auth::tokens::Secret;
 use crate::clock::rfc3339;
-use crate::http::{ApiError, ApiResult, Json};
+use crate::http::{ApiError, ApiResult};
 
 /// Version of this server.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -34,27 +31,6 @@ pub(crate) async fn server(State(app): State<Shared>, person: Person) -> ApiResu
         open_jobs,
         event: app.tell.bus.last(),
     }))
-}
-
-/// Makes a token for a person.
-#[utoipa::path(post, path = "/tokens", operation_id = "make_token", tag = "server", request_body = TokenRequest,
-    responses((status = 201, body = TokenAnswer), (status = "4XX", body = Problem)))]
-pub(crate) async fn token(
-    State(app): State<Shared>,
-    Json(request): Json<TokenRequest>,
-) -> ApiResult<(StatusCode, axum::Json<TokenAnswer>)> {
-    let user =
-        UserName::new(request.user).map_err(|error| ApiError::new(&codes::INVALID, error.to_string()).at("/user"))?;
-    let admin = match request.role.as_deref() {
-        None | Some("user") => false,
-        Some("admin") => true,
-        Some(_) => return Err(ApiError::new(&codes::INVALID, "role is not `user` or `admin`").at("/role")),
-    };
-    let token = Secret::new("user").map_err(|error| ApiError::internal("no randomness", &error))?;
-    let person = Person { user, admin };
-    app.tokens.add_person(&token, &person).await?;
-    let (role, user) = (person.role().to_owned(), person.user.to_string());
-    Ok((StatusCode::CREATED, axum::Json(TokenAnswer { token: token.reveal().to_owned(), user, role })))
 }
 
 /// Version of the server and of the rack exchange.

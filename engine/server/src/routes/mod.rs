@@ -11,6 +11,7 @@ mod inventory;
 pub(crate) mod jobs;
 mod plugins;
 pub(crate) mod racks;
+mod tokens;
 mod why;
 
 use std::sync::Arc;
@@ -61,6 +62,8 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(info::server))
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::revoke))
         .route_layer(from_fn(gate::people))
 }
 
@@ -77,7 +80,7 @@ fn for_admins() -> OpenApiRouter<Shared> {
         .routes(routes!(plugins::disable))
         .routes(routes!(plugins::enable))
         .routes(routes!(plugins::use_queue))
-        .routes(routes!(info::token))
+        .routes(routes!(tokens::make))
         .route_layer(from_fn(gate::admins))
 }
 

@@ -25,6 +25,7 @@ fn group(method: &str, path: &str) -> For {
         (
             "post",
             "/api/v1/duts"
+            | "/api/v1/inventory"
             | "/api/v1/racks/tokens"
             | "/api/v1/tokens"
             | "/api/v1/racks/{rack}/drain"
@@ -33,12 +34,13 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/plugins/{name}/disable"
             | "/api/v1/plugins/{name}/enable",
         )
-        | ("put", "/api/v1/duts/{dut}/place") => For::Admins,
+        | ("put", "/api/v1/duts/{dut}/place" | "/api/v1/queue-policy") => For::Admins,
         (
             _,
             "/metrics"
             | "/api/v1/jobs"
             | "/api/v1/jobs/{job}"
+            | "/api/v1/jobs/{job}/runs"
             | "/api/v1/jobs/{job}/kill"
             | "/api/v1/jobs/{job}/why"
             | "/api/v1/files/{area}"
@@ -47,8 +49,12 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/blobs/{hash}"
             | "/api/v1/racks"
             | "/api/v1/duts"
+            | "/api/v1/inventory"
+            | "/api/v1/tokens"
+            | "/api/v1/tokens/{token}"
             | "/api/v1/plugins"
             | "/api/v1/plugins/load"
+            | "/api/v1/queue-policy"
             | "/api/v1/events"
             | "/api/v1/runs/{run}/files"
             | "/api/v1/runs/{run}/files/{path}"
@@ -109,6 +115,7 @@ async fn check(client: &Client, who: &str, method: &str, path: &str) {
         .replace("{rack}", "nowhere")
         .replace("{slot}", "1")
         .replace("{dut}", "999999")
+        .replace("{token}", "000000000000")
         .replace("{name}", "nothing")
         .replace("{path}", "x.txt");
     // A body that is refused for its form shows that the gate was passed, and changes nothing.
@@ -226,4 +233,67 @@ async fn a_rack_reaches_only_what_is_its_own() {
     let jobs = lab.client.get("/api/v1/jobs?state=open").await.ok(StatusCode::OK);
     assert_eq!(jobs["jobs"][0]["running"], json!(1), "{jobs}");
     mine.pass().await;
+}
+
+#[tokio::test]
+async fn tokens_are_listed_end_in_time_and_are_revoked_for_ever() {
+    let mut lab = Lab::start().await;
+    let ann = lab.user("ann").await;
+    let made = lab.client.post("/api/v1/tokens", &json!({ "user": "bob", "label": "ci", "expires_in_s": 3600 })).await;
+    let made = made.ok(StatusCode::CREATED);
+    let bob = Client { token: made["token"].as_str().map(str::to_owned), ..lab.client.clone() };
+    let users = async |client: &Client| {
+        let list = client.get("/api/v1/tokens").await.ok(StatusCode::OK);
+        let text = list.to_string();
+        assert!(!text.contains("headend_user_") && !text.contains("hash"), "{text}");
+        list["tokens"].as_array().unwrap().iter().map(|t| t["user"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(users(&lab.client).await, ["admin", "ann", "bob"]);
+    assert_eq!(users(&ann).await, ["ann"]);
+
+    let revoke = async |client: &Client, id: &Value| {
+        let path = format!("/api/v1/tokens/{}", id.as_str().unwrap());
+        client.send(client.request(Method::DELETE, &path)).await
+    };
+    assert_eq!(revoke(&ann, &made["id"]).await.problem(), "not_found", "what is another's is not there");
+    assert_eq!(revoke(&lab.client, &made["id"]).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(bob.get("/api/v1/server").await.problem(), "unauthenticated");
+    let own = lab.client.get("/api/v1/tokens").await.ok(StatusCode::OK)["tokens"][0]["id"].clone();
+    assert_eq!(revoke(&lab.client, &own).await.problem(), "conflict", "nobody saws off the branch");
+
+    let brief = lab.client.post("/api/v1/tokens", &json!({ "user": "eve", "expires_in_s": 1 })).await;
+    let brief = brief.ok(StatusCode::CREATED);
+    let eve = Client { token: brief["token"].as_str().map(str::to_owned), ..lab.client.clone() };
+    while eve.get("/api/v1/server").await.status != StatusCode::UNAUTHORIZED {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    lab.restart().await;
+    assert_eq!(
+        Client { base: lab.client.base.clone(), ..bob }.get("/api/v1/server").await.problem(),
+        "unauthenticated"
+    );
+    assert_eq!(users(&lab.client).await, ["admin", "ann"]);
+    for bad in
+        [json!({ "user": "x", "expires_in_s": 0 }), json!({ "user": "x", "role": "root" }), json!({ "user": "a b" })]
+    {
+        assert_eq!(lab.client.post("/api/v1/tokens", &bad).await.problem(), "invalid", "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_may_come_as_a_password_and_may_be_good_for_others() {
+    let lab = Lab::start().await;
+    let made =
+        lab.client.post("/api/v1/tokens", &json!({ "user": "ci", "act_as": true })).await.ok(StatusCode::CREATED);
+    let token = made["token"].as_str().unwrap();
+    let nobody = Client { token: None, ..lab.client.clone() };
+    let ask = || nobody.request(Method::GET, "/api/v1/server");
+    assert_eq!(nobody.send(ask().basic_auth("anything", Some(token))).await.ok(StatusCode::OK)["user"], json!("ci"));
+    let as_ann =
+        nobody.send(ask().basic_auth("", Some(token)).header("x-headend-user", "ann")).await.ok(StatusCode::OK);
+    assert_eq!((&as_ann["user"], &as_ann["role"]), (&json!("ann"), &json!("user")));
+    for bad in ["Basic", "Basic !!!", "Basic OnRva2Vu x", "Basic YQ==", "Digest x", "Bearer "] {
+        let answer = nobody.send(ask().header("authorization", bad)).await;
+        assert_eq!(answer.problem(), "unauthenticated", "{bad}");
+    }
 }

@@ -249,7 +249,15 @@ pub(crate) async fn racks_slots_tokens_and_plugins(factory: &impl Factory) {
         enrolled: at(1),
     };
     let slot = SlotRow { slot: SlotId(5), rack: RackId(1), no: SlotNo(2) };
-    let token = TokenRow { hash: "t".to_owned(), user: user("ann"), role: "admin".to_owned(), expires: Some(at(90)) };
+    let token = TokenRow {
+        hash: "t".to_owned(),
+        user: user("ann"),
+        role: "admin".to_owned(),
+        expires: Some(at(90)),
+        label: "laptop".to_owned(),
+        created: at(1),
+        act_as: true,
+    };
     let plugin = PluginRow { name: "fair".to_owned(), hash: "h".to_owned(), path: "/p".to_owned(), enabled: true };
     let rows = vec![
         Projection::Rack(rack("rack1", "old")),
