@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Unavailable = 69,
     /// A fault of the server or of this program.
     Fault = 70,
-    /// A local file cannot be read or written.
+    /// A local file cannot be read or written, or the disk of the server failed.
     Io = 74,
     /// Timed out.
     TimedOut = 124,
@@ -55,14 +55,14 @@ pub(crate) const HELP: &str = "\
 What the exit codes mean.
 
     0  done; with `watch` and `submit --wait`: every run passed
-    1  it ran, and not every run passed
+    1  it ran, and not every run passed (`run`: the script did not pass)
     2  the command line or the request is not valid
-    3  the job could not run: no rack, no DUT
+    3  the job could not run: no rack, no DUT; `run`: the script could not be started
     4  no such job, file, slot, DUT or plugin
     5  refused: no valid token, or not allowed for it
     6  in conflict with what is there
    69  the server cannot be reached, or cannot answer now
    70  a fault of the server or of this program
-   74  a local file cannot be read or written
+   74  a local file cannot be read or written; `serve` and `up`: so with their data folder
   124  timed out
   130  interrupted by Ctrl-C";

@@ -91,7 +91,15 @@ impl Failure {
 
     /// For `--json`.
     pub(crate) fn as_json(&self) -> serde_json::Value {
-        serde_json::json!({ "error": self.code, "message": self.message, "help": self.help, "exit": self.exit as u8 })
+        serde_json::json!({
+            "error": self.code, "message": self.message, "causes": self.causes(), "help": self.help, "exit": self.exit as u8,
+        })
+    }
+
+    /// Each with what it says, the nearest first.
+    fn causes(&self) -> Vec<String> {
+        let first = std::error::Error::source(self);
+        std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect()
     }
 }
 

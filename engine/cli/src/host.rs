@@ -7,6 +7,7 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod up;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// `headend guest script|policy|compile`: a host of foreign code, started by server and rack and by nobody else.
@@ -23,4 +24,10 @@ pub(crate) fn guest_by_name() -> Option<ExitCode> {
         "compile" => Some(headend_plugin_host::wasm::compile_main()),
         _ => None,
     }
+}
+
+/// `--python FILE`: one that is not there would be passed over in silence.
+pub(crate) fn interpreter(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_file() { Ok(path) } else { Err("there is no such file; give the path of a Python 2.7 or 3".to_owned()) }
 }

@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: the promises of the design, each measured beside its baseline, with optimised code.
+//! `cargo xtask bench`: the promises of the design, each measured beside its baseline, with optimised code. It installs
+//! what it needs, prints each budget as met or missed, and leaves the figures in `target/bench`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::program::{self, Profile};
 use crate::shell::{self, Result, Shell};
-use crate::{guests, pythons};
+use crate::{guests, pythons, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -12,11 +13,14 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
+/// The version that stands in our figures: another one would be another baseline.
+const HYPERQUEUE: &str = "0.27.0";
 /// Crates with benches of their own.
 const CRATES: [&str; 2] = ["headend-scheduler", "headend-plugin-host"];
 
 /// Builds everything with optimisation and measures.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    setup::for_building(shell)?;
     guests::run(shell)?;
     for name in CRATES {
         shell::step(&format!("benches of {name}"), || {
@@ -47,16 +51,39 @@ fn hyperqueue(shell: &Shell) -> Option<PathBuf> {
     if let Some(python) = std::env::var_os("HEADEND_HQ") {
         return Some(python.into());
     }
-    let folder = shell.path("target/tools/hyperqueue");
-    let own = folder.join("bin/python");
-    let has_it = |own: &PathBuf| shell::answers(shell.program(own).args(["-c", "import hyperqueue"]));
-    if !has_it(&own) {
-        let python = pythons::find(shell).into_iter().rev().find(|python| python.version.0 == 3)?;
-        eprintln!("installing HyperQueue with pip: the figures stand beside its null tasks");
-        let made = shell::run(shell.program(&python.path).args(["-m", "venv"]).arg(&folder));
-        let mut pip = shell.program(&own);
-        let installed = made.and_then(|()| shell::run(pip.args(["-m", "pip", "install", "--quiet", "hyperqueue"])));
-        installed.inspect_err(|failure| eprintln!("{failure}; the figures stand alone")).ok()?;
+    let own = shell.target().join("tools/hyperqueue");
+    let python = own.join("bin/python");
+    if has_hyperqueue(shell, &python) {
+        return Some(python);
     }
-    has_it(&own).then_some(own)
+    eprintln!("\ninstalling HyperQueue {HYPERQUEUE} into {}: the figures stand beside its tasks", own.display());
+    // The newest first; a version that it has no package for passes on to the next.
+    for found in pythons::find(shell).into_iter().rev().filter(|python| python.version.0 == 3) {
+        match install(shell, &found.path, &own) {
+            Ok(()) if has_hyperqueue(shell, &python) => return Some(python),
+            Ok(()) => eprintln!("HyperQueue cannot be used with {}", found.path.display()),
+            Err(failure) => eprintln!("{failure}"),
+        }
+    }
+    eprintln!(
+        "HyperQueue could not be installed, so the figures stand alone; name a Python that has it in HEADEND_HQ \
+         (Debian's own needs the package python3-venv first)"
+    );
+    None
+}
+
+fn install(shell: &Shell, python: &Path, own: &Path) -> Result<()> {
+    // `--clear`: what a former try left half made is of no use.
+    shell::run(shell.program(python).args(["-m", "venv", "--clear"]).arg(own))?;
+    let mut pip = shell.program(own.join("bin/python"));
+    let package = format!("hyperqueue=={HYPERQUEUE}");
+    shell::run(
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
+            .arg(package),
+    )
+}
+
+fn has_hyperqueue(shell: &Shell, python: &Path) -> bool {
+    let print = format!("import importlib.metadata as m, hyperqueue; assert m.version('hyperqueue') == '{HYPERQUEUE}'");
+    shell::answers(shell.program(python).args(["-c", &print]))
 }

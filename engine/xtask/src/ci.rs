@@ -47,10 +47,17 @@ fn guest_lints(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
+/// Advisories need a database from the network, so they are for people: `cargo deny check advisories`.
 fn deny(shell: &Shell) -> Result<()> {
     if !shell::answers(&mut shell.cargo(["deny", "--version"])) {
-        eprintln!("cargo-deny is not installed, so this was not checked; `cargo install cargo-deny --locked` gets it");
+        eprintln!("NOT CHECKED: cargo-deny is not installed; `cargo install cargo-deny --locked` gets it");
         return Ok(());
     }
-    shell::run(&mut shell.cargo(["deny", "check", "bans", "licenses", "sources"]))
+    let own = shell.path("Cargo.toml");
+    for manifest in std::iter::once(own).chain(guests::workspaces(shell)?) {
+        let mut deny = shell.cargo(["deny", "--config"]);
+        deny.arg(shell.path("deny.toml")).arg("--manifest-path").arg(&manifest);
+        shell::run(deny.args(["check", "bans", "licenses", "sources"]))?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::pythons::{self, Python};
 use crate::shell::{self, Context, Failure, Result, Shell};
-use crate::toolchain::{self, Toolchain};
+use crate::toolchain::{self, Toolchain, Way};
 
 /// The test runner that CI uses. A fixed version, since newer ones may need a newer compiler.
 const NEXTEST: &str = "0.9.143";
@@ -65,19 +65,24 @@ fn check_cc(shell: &Shell) -> Result<()> {
 }
 
 fn get_wasm(shell: &Shell) -> Result<()> {
-    if !toolchain::own_has_target(shell) && !toolchain::debian_is_here() && Toolchain::pick(shell).is_err() {
-        apt(shell, "rustc-web cargo-web rust-web-src lld", "plugins and WASM tests are built for WebAssembly")?;
-    }
-    let picked = Toolchain::pick(shell)?;
-    here("wasm", if picked == Toolchain::Own { "target of the Rust tool chain" } else { "Debian's rustc-web" });
+    let picked = match Toolchain::pick(shell) {
+        Ok(picked) => picked,
+        Err(_) if Way::allowed()?.contains(&Way::Debian) => {
+            apt(shell, toolchain::DEBIAN, "plugins and WASM tests are built for WebAssembly")?;
+            Toolchain::pick(shell)?
+        }
+        Err(failure) => return Err(failure),
+    };
+    here("wasm", picked.text());
     Ok(())
 }
 
 fn get_nextest(shell: &Shell) -> bool {
     let is_here = || shell::answers(&mut shell.cargo(["nextest", "--version"]));
-    if !is_here() {
+    if !is_here() && !toolchain::is_offline() {
         eprintln!(
-            "installing cargo-nextest {NEXTEST}: it runs each test in a process of its own and stops those that hang"
+            "installing cargo-nextest {NEXTEST}, which takes some minutes: it runs each test in a process of its own and \
+             stops those that hang"
         );
         let install = shell::run(&mut shell.cargo(["install", "cargo-nextest", "--locked", "--version", NEXTEST]));
         if let Err(failure) = install {
@@ -113,13 +118,18 @@ fn apt(shell: &Shell, packages: &str, why: &str) -> Result<()> {
     let root = shell::read(shell.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !root || !Path::new("/etc/debian_version").exists() || toolchain::on_path("apt-get").is_none() {
         return Err(Failure::new(format!(
-            "{packages} is missing ({why}); install it with your system's package manager"
+            "{packages} is missing ({why}); on Debian run `apt-get install {packages}` as root, elsewhere install what \
+             your system has in its place, and start this again"
         )));
     }
-    eprintln!("installing {packages}: {why}");
-    let mut update = shell.program("apt-get");
-    shell::run(update.args(["update", "-q"]))?;
+    eprintln!("installing {packages} with apt-get: {why}");
+    // The lists that are here may do, so a server that cannot be reached is no reason to give up yet.
+    if let Err(failure) = shell::run(shell.program("apt-get").args(["update", "-q"])) {
+        eprintln!("{failure}; going on with the package lists that are here");
+    }
     let mut install = shell.program("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-q", "-y", "--no-install-recommends"]);
-    shell::run(install.args(packages.split(' ')))
+    shell::run(install.args(packages.split(' '))).map_err(|failure| {
+        Failure::new(format!("{failure}\n{packages} could not be installed ({why}); see above what apt-get says"))
+    })
 }

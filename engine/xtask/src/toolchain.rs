@@ -1,4 +1,7 @@
-//! Which tool chain builds WebAssembly here: rustup's target if it is there or can be had, else Debian's `rust*-web`.
+//! Which tool chain builds WebAssembly here: the one that runs this if it has the target, else Debian's `rust*-web` if it is
+//! here, else rustup is asked to add the target. What is here goes before what has to be fetched.
+//!
+//! `HEADEND_GUEST_TOOLCHAIN=present|debian|rustup` allows one of these ways alone, to try out each.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +10,51 @@ use crate::shell::{self, Failure, Result, Shell};
 
 /// All guests are built for this target; the host makes components of them when it loads them.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// Debian's packages that build for it.
+pub(crate) const DEBIAN: &str = "rustc-web cargo-web rust-web-src lld";
+/// Longest wait for rustup: where its server cannot be reached it tries for long.
+const RUSTUP_SECONDS: &str = "60";
+/// Names the only way to take.
+const FORCE: &str = "HEADEND_GUEST_TOOLCHAIN";
+
+/// How to come by a tool chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The one that runs this has the target.
+    Present,
+    /// Debian's packages.
+    Debian,
+    /// rustup adds the target.
+    Rustup,
+}
+
+impl Way {
+    /// Those that may be taken, in order.
+    pub(crate) fn allowed() -> Result<Vec<Self>> {
+        match std::env::var(FORCE) {
+            Err(_) => Ok(vec![Self::Present, Self::Debian, Self::Rustup]),
+            Ok(text) => Self::named(&text).map(|way| vec![way]),
+        }
+    }
+
+    fn named(text: &str) -> Result<Self> {
+        match text {
+            "present" => Ok(Self::Present),
+            "debian" => Ok(Self::Debian),
+            "rustup" => Ok(Self::Rustup),
+            _ => Err(Failure::new(format!("{FORCE} is {text:?}; it is `present`, `debian` or `rustup`"))),
+        }
+    }
+
+    /// Goes this way as far as it goes without installing packages.
+    fn take(self, shell: &Shell) -> Option<Toolchain> {
+        match self {
+            Self::Present => own_has_target(shell).then_some(Toolchain::Own),
+            Self::Debian => debian_is_here().then_some(Toolchain::Debian),
+            Self::Rustup => (add_by_rustup(shell) && own_has_target(shell)).then_some(Toolchain::Own),
+        }
+    }
+}
 
 /// A tool chain that can build guests.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,22 +66,25 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    /// The first that works, in this order: there already, added by rustup, Debian's.
+    /// The first that works.
     pub(crate) fn pick(shell: &Shell) -> Result<Self> {
-        if own_has_target(shell) {
-            return Ok(Self::Own);
+        let ways = Way::allowed()?;
+        ways.iter().find_map(|way| way.take(shell)).ok_or_else(|| {
+            let forced = if ways.len() == 1 { format!(" ({FORCE} allows one way only)") } else { String::new() };
+            Failure::new(format!(
+                "nothing here can build for {TARGET}{forced}; one of these helps:\n  \
+                 rustup target add {TARGET}\n  \
+                 apt-get install {DEBIAN}     (Debian, as root)"
+            ))
+        })
+    }
+
+    /// In words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Own => "target of the Rust tool chain",
+            Self::Debian => "Debian's rustc-web",
         }
-        if add_by_rustup(shell) && own_has_target(shell) {
-            return Ok(Self::Own);
-        }
-        if debian_is_here() {
-            return Ok(Self::Debian);
-        }
-        Err(Failure::new(format!(
-            "nothing here can build for {TARGET}; one of these helps:\n  \
-             rustup target add {TARGET}\n  \
-             apt-get install rustc-web cargo-web rust-web-src lld     (Debian, as root)"
-        )))
     }
 
     /// A cargo command line that builds the workspace of `manifest`.
@@ -83,20 +134,39 @@ pub(crate) fn own_has_target(shell: &Shell) -> bool {
 }
 
 fn add_by_rustup(shell: &Shell) -> bool {
-    if std::env::var_os("CARGO_NET_OFFLINE").is_some_and(|value| value != "false" && value != "0") {
+    if is_offline() {
         return false;
     }
     if on_path("rustup").is_none() || on_path("timeout").is_none() {
         return false;
     }
-    eprintln!("adding the target {TARGET} to the Rust tool chain: plugins and WASM tests are built for it");
-    shell::run(shell.program("timeout").args(["60", "rustup", "target", "add", TARGET]))
+    eprintln!(
+        "adding the target {TARGET} to the Rust tool chain, for {RUSTUP_SECONDS} s at most: plugins and WASM tests are built for it"
+    );
+    shell::run(shell.program("timeout").args([RUSTUP_SECONDS, "rustup", "target", "add", TARGET]))
         .inspect_err(|failure| eprintln!("{failure}; looking for another way"))
         .is_ok()
+}
+
+/// Cargo was told to stay away from the network, and so are we.
+pub(crate) fn is_offline() -> bool {
+    std::env::var_os("CARGO_NET_OFFLINE").is_some_and(|value| value != "false" && value != "0")
 }
 
 /// Where a program of that name is.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Way;
+
+    #[test]
+    fn a_way_is_named_or_refused_with_the_names_there_are() {
+        assert_eq!(Way::named("debian").unwrap(), Way::Debian);
+        let said = Way::named("Debian").unwrap_err().to_string();
+        assert!(said.contains("\"Debian\"") && said.contains("`present`"), "{said}");
+    }
 }

@@ -67,7 +67,7 @@ async fn watch(context: &Context, job: u64, lively: bool) -> Result<JobDetail> {
         let is_final = is_final(&detail);
         if is_final {
             // Whatever was missed on the way is told now.
-            follower.touch(None);
+            follower.touch_all();
         }
         let later = if lively { follow_later(context, &mut follower, &detail).await? } else { Vec::new() };
         shown.update(context, &detail, &later)?;
@@ -102,22 +102,18 @@ fn is_final(detail: &JobDetail) -> bool {
 
 /// Until an event about the job, or until it is time to look anyway.
 async fn wait(events: &mut Events, follower: &mut Follower, job: u64) {
-    let until = Instant::now() + PACE;
-    // What comes in a burst is taken together.
-    while let Ok(event) = tokio::time::timeout_at(until, events.next()).await {
-        follower.touch(event.run);
-    }
-    let about_it = async {
-        loop {
-            let event = events.next().await;
-            follower.touch(event.run);
-            if event.job == Some(job) {
-                return;
-            }
+    let pace = Instant::now() + PACE;
+    let mut wanted = false;
+    // What comes in a burst is taken together; a quiet time ends with the first event, or by itself.
+    loop {
+        let until = if wanted { pace } else { pace + POLL };
+        let Ok(event) = tokio::time::timeout_at(until, events.next()).await else { return };
+        wanted |= event.job == Some(job);
+        event.run.into_iter().for_each(|run| follower.touch(run));
+        if wanted && Instant::now() >= pace {
+            return;
         }
-    };
-    // Either way the next thing is to look.
-    tokio::time::timeout(POLL, about_it).await.ok();
+    }
 }
 
 /// The job, with patience for a server that is being restarted.

@@ -27,6 +27,9 @@ fn text(answer: &WhyAnswer) -> String {
     }
     if !answer.waiting.is_empty() {
         out.push_str("\n\nWaiting");
+        if let Some(queue) = &answer.queue {
+            write!(out, "\n  {}", plain(&queue.text)).ok();
+        }
         answer.waiting.iter().for_each(|test| waiting(&mut out, test));
     }
     out

@@ -40,7 +40,7 @@ pub(crate) struct BoxFlags {
     #[arg(long)]
     virtual_time: bool,
     /// A Python interpreter to use, besides those that are found. May be given several times.
-    #[arg(long = "python", value_name = "FILE")]
+    #[arg(long = "python", value_name = "FILE", value_parser = super::interpreter)]
     pythons: Vec<PathBuf>,
     /// Working copies of uploaded files to keep.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]

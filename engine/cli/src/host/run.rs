@@ -19,11 +19,16 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::{Ui, plain};
 
+const AFTER: &str = "\
+Options of this command come before the script. What the script prints goes to standard error, its result to \
+standard output. Exit code 0: passed; 1: any other result, or none; 3: it could not be started.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub(crate) struct Args {
-    /// The script: .rhai, .wasm or .py.
+    /// The script: .rhai, .wasm or .py. Modules beside it can be imported.
     script: PathBuf,
-    /// Its arguments.
+    /// Its arguments; write -- before the first if that begins with a dash.
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
     /// Virtual boxes.
@@ -36,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// A Python interpreter to use, besides those that are found. May be given several times.
-    #[arg(long = "python", value_name = "FILE")]
+    #[arg(long = "python", value_name = "FILE", value_parser = super::interpreter)]
     pythons: Vec<PathBuf>,
     /// Stop it after so many seconds.
     #[arg(long, value_name = "SECONDS")]
@@ -61,8 +66,13 @@ impl Watcher for Listener {
 /// Runs the script; the exit code tells how it ended.
 pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
     life::log(ui, output, "warn");
+    if args.script.is_dir() {
+        let message = format!("{} is a folder, not a script", args.script.display());
+        return Err(Failure::usage(message).help("name the script in it: a .rhai, .wasm or .py file"));
+    }
     let stop = CancellationToken::new();
-    let options = options(args, ui, stop.clone());
+    let out = Out::reserve(args)?;
+    let options = options(args, out.folder.clone(), ui, stop.clone());
     let report = life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let running = run_script(options);
@@ -71,7 +81,10 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
             report = &mut running => report.map_err(failed),
             () = signals.next() => {
                 stop.cancel();
-                running.await.map_err(failed)
+                tokio::select! {
+                    report = &mut running => report.map_err(failed),
+                    () = signals.next() => Err(Failure::silent(Exit::Interrupted)),
+                }
             }
         }
     })?;
@@ -82,13 +95,61 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
     }
 }
 
-fn options(args: &Args, ui: Ui, stop: CancellationToken) -> LocalOptions {
+/// Where log and captures go. A folder of our own naming is ours alone, and gone again if nothing came into it.
+struct Out {
+    folder: PathBuf,
+    reserved: bool,
+}
+
+impl Out {
+    fn reserve(args: &Args) -> Result<Self> {
+        match &args.out {
+            Some(folder) => Ok(Self { folder: folder.clone(), reserved: false }),
+            None => Self::make(&first_name(&args.script)),
+        }
+    }
+
+    /// Two runs within one second get two folders.
+    fn make(first: &Path) -> Result<Self> {
+        let failed = |error| {
+            Failure::file("make", first, error).help("go to a folder that you can write to, or name one with --out")
+        };
+        std::fs::create_dir_all(first.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        let mut folder = first.to_owned();
+        for number in 2.. {
+            match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    let mut name = first.as_os_str().to_owned();
+                    name.push(format!("-{number}"));
+                    folder = name.into();
+                }
+                made => {
+                    made.map_err(failed)?;
+                    break;
+                }
+            }
+        }
+        Ok(Self { folder, reserved: true })
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if self.reserved {
+            // Each refuses to go while there is anything in it.
+            let _ = std::fs::remove_dir(&self.folder);
+            let _ = self.folder.parent().map(std::fs::remove_dir);
+        }
+    }
+}
+
+fn options(args: &Args, out: PathBuf, ui: Ui, stop: CancellationToken) -> LocalOptions {
     LocalOptions {
         script: args.script.clone(),
         args: args.words.clone(),
         slots: args.slots,
         virtual_time: !args.real_time,
-        out: args.out.clone().unwrap_or_else(|| new_folder(&args.script)),
+        out,
         guest: GuestProgram::default(),
         python: PythonOptions { interpreters: args.pythons.clone(), ..PythonOptions::default() },
         limits: GuestLimits::default(),
@@ -99,7 +160,7 @@ fn options(args: &Args, ui: Ui, stop: CancellationToken) -> LocalOptions {
 }
 
 /// `headend-runs/zap-20261122-031500`.
-fn new_folder(script: &Path) -> PathBuf {
+fn first_name(script: &Path) -> PathBuf {
     let stem = script.file_stem().unwrap_or_default().to_string_lossy();
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
     Path::new("headend-runs").join(format!("{stem}-{now}"))
@@ -112,11 +173,16 @@ fn tell(ui: Ui, report: &LocalReport) -> Result<()> {
             "result": report.outcome.code(), "text": result, "comment": report.outcome.to_string(), "out": report.out,
         }));
     }
-    ui.print(&format!("{result}: {}", plain(&report.outcome.to_string())))?;
+    ui.print(&format!("{result}: {}", lines(&report.outcome.to_string())))?;
     if let Some(out) = &report.out {
         ui.say(&format!("log and captures are in {}", out.display()));
     }
     Ok(())
+}
+
+/// The lines of a text from outside, such as the place of a fault in a script, indented below the first.
+fn lines(text: &str) -> String {
+    text.trim_end().lines().map(plain).collect::<Vec<_>>().join("\n    ")
 }
 
 fn word(outcome: &Outcome) -> String {

@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
-use headend_server::{AuthMode, ServeError, ServeOptions, Server, ServerHandle};
+use headend_server::{AuthMode, LoopFailure, ServeError, ServeOptions, Server, ServerHandle};
 use headend_store::StoreError;
+use tokio_util::sync::CancellationToken;
 
 use super::farm_args::FarmArgs;
 use super::life::{self, Signals};
@@ -87,9 +89,18 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
     life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let server = start(options).await?;
-        tell(&server).write(&credentials)?;
+        if let Err(failure) = tell(&server).write(&credentials) {
+            server.shutdown().await.map_err(failed)?;
+            return Err(failure);
+        }
         ui.say(&format!("ready at {}; credentials in {}", base(&server), credentials.display()));
-        server.wait(signals.next()).await.map_err(failed)
+        let told = CancellationToken::new();
+        let mut serving = pin!(server.wait(told.cancelled()));
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(failed),
+            () = signals.next() => told.cancel(),
+        }
+        life::stop(ui, &mut signals, async { serving.await.map_err(failed) }).await
     })
 }
 
@@ -112,15 +123,41 @@ pub(crate) fn tell(server: &ServerHandle) -> Credentials {
 
 /// Why a server did not start, or ended.
 pub(crate) fn failed(error: ServeError) -> Failure {
-    let exit = match &error {
+    let exit = exit_of(&error);
+    let failure = Failure::new(exit, "server", "the server cannot run").because(error);
+    match exit {
+        Exit::Io => {
+            failure.help("look at the disk and its space; what was acknowledged is kept, so start it again then")
+        }
+        _ => failure,
+    }
+}
+
+const fn exit_of(error: &ServeError) -> Exit {
+    match error {
         ServeError::Listen { .. } | ServeError::Store(StoreError::InUse { .. }) => Exit::Conflict,
         ServeError::OpenNotLoopback { .. } => Exit::Usage,
-        ServeError::Folder { .. } | ServeError::Store(_) | ServeError::Files(_) => Exit::Io,
-        ServeError::Recover(_)
-        | ServeError::Plugins(_)
+        ServeError::Folder { .. }
+        | ServeError::Store(_)
+        | ServeError::Files(_)
+        | ServeError::Recover(_)
+        | ServeError::Loop(LoopFailure::Store(_) | LoopFailure::Recover(_)) => Exit::Io,
+        ServeError::Plugins(_)
         | ServeError::Refused(_)
-        | ServeError::Loop(_)
-        | ServeError::Panic => Exit::Fault,
-    };
-    Failure::new(exit, "server", "the server cannot run").because(error)
+        | ServeError::Loop(LoopFailure::Broken(_))
+        | ServeError::Part { .. } => Exit::Fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_and_a_bug_of_ours_have_different_exit_codes() {
+        let disk = ServeError::Loop(LoopFailure::Store(StoreError::Full));
+        assert_eq!(exit_of(&disk), Exit::Io);
+        let bug = ServeError::Part { part: "listener", how: String::new() };
+        assert_eq!(exit_of(&bug), Exit::Fault);
+    }
 }

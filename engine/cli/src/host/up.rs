@@ -77,8 +77,14 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
             started = start(args, &places, options(args, &places)) => started?,
             () = signals.next() => return Err(Failure::silent(Exit::Interrupted)),
         };
-        ready(ui, args, &places, &server)?;
-        live(ui, &mut signals, server, rack).await
+        match ready(ui, args, &places, &server) {
+            Ok(()) => live(ui, &mut signals, server, rack).await,
+            Err(failure) => {
+                // Nobody has heard where it is, so nobody could use it or would stop it.
+                let stopped = stop(ui, &mut signals, server, rack).await;
+                stopped.and(Err(unheard(failure)))
+            }
+        }
     })
 }
 
@@ -147,6 +153,13 @@ fn ready(ui: Ui, args: &Args, places: &Places, server: &ServerHandle) -> Result<
     ui.print(&text(&base, args.boxes.slots, places, is_default))
 }
 
+/// A closed pipe is no failure for a table that somebody has seen enough of; for this it is.
+fn unheard(failure: Failure) -> Failure {
+    let message = "cannot print where the server is: standard output is closed";
+    let failure = if failure.is_quiet() { Failure::new(Exit::Io, "output", message) } else { failure };
+    failure.help("it has stopped again; start it with a standard output that can be written, such as a file")
+}
+
 fn text(base: &str, slots: u16, places: &Places, is_default: bool) -> String {
     let shown = |path: &Path| path.display().to_string();
     let hint = if is_default { "" } else { "   (for other commands: export HEADEND_CONFIG to it)" };
@@ -158,7 +171,7 @@ fn text(base: &str, slots: u16, places: &Places, is_default: bool) -> String {
 }
 
 /// Until a signal comes or the server fails; a rack that was drained is no end, as results can still be read. Then stops
-/// in order: the rack first, while the server can hear how its runs ended.
+/// in order.
 async fn live(ui: Ui, signals: &mut Signals, server: ServerHandle, rack: RackHandle) -> Result<()> {
     let told = CancellationToken::new();
     let mut serving = pin!(server.wait(told.cancelled()));
@@ -167,6 +180,7 @@ async fn live(ui: Ui, signals: &mut Signals, server: ServerHandle, rack: RackHan
         () = signals.next() => None,
     };
     life::stop(ui, signals, async {
+        // The rack first, while the server can hear how its runs ended.
         rack.stop().await;
         told.cancel();
         match failed {
@@ -174,6 +188,14 @@ async fn live(ui: Ui, signals: &mut Signals, server: ServerHandle, rack: RackHan
             None => serving.await,
         }
         .map_err(serve::failed)
+    })
+    .await
+}
+
+async fn stop(ui: Ui, signals: &mut Signals, server: ServerHandle, rack: RackHandle) -> Result<()> {
+    life::stop(ui, signals, async {
+        rack.stop().await;
+        server.shutdown().await.map_err(serve::failed)
     })
     .await
 }
@@ -210,7 +232,7 @@ mod tests {
         broken.store(true, Ordering::SeqCst);
         let ended = live(Ui::new(false, true, ColorChoice::Never), &mut signals, server, rack);
         let ended = tokio::time::timeout(Duration::from_mins(1), ended).await.expect("the failure was not noticed");
-        assert_eq!(ended.unwrap_err().exit(), Exit::Fault);
+        assert_eq!(ended.unwrap_err().exit(), Exit::Io);
         // Both have let go of their folders.
         broken.store(false, Ordering::SeqCst);
         let (server, rack) = start(&args, &places, super::options(&args, &places)).await.unwrap();

@@ -63,11 +63,32 @@ fn status_shows_every_run_and_keeps_the_terminal_safe() {
 }
 
 #[test]
+fn a_large_job_is_put_together_from_its_pages() {
+    let mut first = job(1, "running");
+    first["next"] = json!(13);
+    let page = json!({ "runs": [run(14, 0, 111, "ok", 4), run(15, 1, 0, "", 5)], "next": null });
+    let fake = server().on("GET /api/v1/jobs/7", 200, &first).on("GET /api/v1/jobs/7/runs", 200, &page);
+    let said = fake.headend(&["status", "7"]);
+    assert_eq!(said.lines().filter(|line| line.contains("zap.rhai")).count(), 6, "{said}");
+    assert_eq!(fake.seen()[1].line, "GET /api/v1/jobs/7/runs?after=13");
+
+    let mut last = ended(2, 3, 0);
+    last["next"] = json!(13);
+    let fake = server().on("GET /api/v1/jobs/7", 200, &last).on("GET /api/v1/jobs/7/runs", 200, &page);
+    let said = fake.headend(&["watch", "7"]);
+    for number in [11, 12, 13, 14, 15] {
+        assert!(said.contains(&format!("run {number} ")), "{said}");
+    }
+}
+
+#[test]
 fn status_as_json_is_what_the_server_said() {
     let fake = server().on("GET /api/v1/jobs/7", 200, &job(1, "running"));
     let said = fake.headend(&["status", "7", "--json"]);
     let data = said.split("--- out\n").nth(1).unwrap().split("--- err").next().unwrap();
-    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), job(1, "running"));
+    let mut expected = job(1, "running");
+    expected["next"] = Value::Null;
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), expected);
 }
 
 #[test]
@@ -102,6 +123,7 @@ fn why() {
                      "reason": "started least (0 times); first of 1 job"}],
         "waiting": [{"script": "public/zap/menu.py", "runs": 2,
                      "at": [{"target": "rack1/2", "code": "slot_held", "reason": "the slot is driven by run 12 of job 6"}]}],
+        "queue": {"policy": "people-first", "rank": 5, "text": "rank 5 by queue policy people-first; smaller ranks get slots first"},
     });
     insta::assert_snapshot!(server().on("GET /api/v1/jobs/7/why", 200, &answer).headend(&["why", "7"]));
 }
@@ -125,6 +147,15 @@ fn plugins() {
     };
     let list = json!({"plugins": [plugin("test-coverage", "live", None), plugin("silly", "quarantined", Some("trapped three times"))]});
     insta::assert_snapshot!(server().on("GET /api/v1/plugins", 200, &list).headend(&["plugin"]));
+}
+
+#[test]
+fn the_order_of_the_jobs_is_switched_and_shown() {
+    let info = json!({"policy": "people-first", "in_force": "priority-fifo", "state": "ranking", "reason": null,
+                      "text": "people-first is asked for the ranks of 3 open jobs; until then the order stays"});
+    let fake = server().on("PUT /api/v1/queue-policy", 200, &info).on("GET /api/v1/queue-policy", 200, &info);
+    insta::assert_snapshot!(fake.headend(&["plugin", "use", "people-first"]));
+    assert_eq!(fake.headend(&["plugin", "use"]), fake.headend(&["plugin", "use", "people-first"]));
 }
 
 #[test]

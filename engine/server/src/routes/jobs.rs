@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, Query, State};
-use headend_model::{JobId, JobSpec, JobStatus, RunId, TestIx, UserName};
+use headend_model::{JobId, JobSpec, JobStatus, TestIx, UserName};
 use headend_scheduler::action::Action;
 use headend_scheduler::event::{Event, IdempotencyKey, Submission};
 use headend_store::{JobQuery, JobRow, RunRow};
-use headend_wire::api::{JobDetail, JobList, KillAnswer, SubmitAnswer, SubmitRequest};
+use headend_wire::api::{JobDetail, JobList, KillAnswer, RunList, SubmitAnswer, SubmitRequest};
 use headend_wire::{Problem, codes};
 use http::{HeaderMap, StatusCode};
 
@@ -15,11 +15,11 @@ use crate::app::Shared;
 use crate::auth::Person;
 use crate::edge::submit::{Known, spec};
 use crate::http::{ApiError, ApiResult, Json};
-use crate::show::{self, jobs::Live};
+use crate::show::{self, jobs::Live, runs::Page};
 
-/// Runs that are read from the store at once.
+/// Most jobs or runs of a page.
 const PAGE: u32 = 1_000;
-/// Jobs of a page unless the client says otherwise, and at most.
+/// Jobs of a page unless the client says otherwise.
 const JOBS: u32 = 100;
 
 /// Hands in a job.
@@ -137,19 +137,79 @@ fn owner_filter(person: &Person, asked: Option<String>) -> ApiResult<Option<User
     }
 }
 
-/// A job with its tests and runs.
-#[utoipa::path(get, path = "/jobs/{job}", operation_id = "get_job", tag = "jobs", params(("job" = u64, Path,)),
+/// How many of the job's runs to show with it.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DetailQuery {
+    /// At most so many of its runs, 0 to 1000; 1000 unless given. `GET /jobs/{job}/runs` has the others.
+    runs: Option<u32>,
+}
+
+/// Which runs to list.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunQuery {
+    /// Only runs after this one: the `next` of the page before.
+    after: Option<u64>,
+    /// At most so many, 1 to 1000; 1000 unless given.
+    limit: Option<u32>,
+}
+
+impl RunQuery {
+    pub(crate) fn page(&self) -> Page {
+        Page { after: self.after, limit: self.limit.unwrap_or(PAGE).clamp(1, PAGE) }
+    }
+
+    pub(crate) const fn is_first(&self) -> bool {
+        self.after.is_none()
+    }
+}
+
+/// A job with its tests and the first of its runs.
+#[utoipa::path(get, path = "/jobs/{job}", operation_id = "get_job", tag = "jobs", params(("job" = u64, Path,), DetailQuery),
     responses((status = 200, body = JobDetail), (status = 404, body = Problem)))]
 pub(crate) async fn detail(
     State(app): State<Shared>,
     person: Person,
     Path(job): Path<u64>,
+    Query(query): Query<DetailQuery>,
 ) -> ApiResult<axum::Json<JobDetail>> {
-    let job = JobId(job);
-    let live = app.farm.read(move |view| view.farm.job(job).map(|found| Live::full(view.farm, &found))).await?;
-    let row = visible(&app, &person, job).await?;
-    let ended = ended_runs(&app, job).await?;
-    Ok(axum::Json(show::jobs::detail(&row, live, &ended)))
+    let page = Page { after: None, limit: query.runs.unwrap_or(PAGE).min(PAGE) };
+    let (row, live, runs) = look(&app, &person, JobId(job), page).await?;
+    Ok(axum::Json(show::jobs::detail(&row, live.as_ref(), runs)))
+}
+
+/// The runs of a job, a page at a time.
+#[utoipa::path(get, path = "/jobs/{job}/runs", operation_id = "list_runs", tag = "jobs", params(("job" = u64, Path,), RunQuery),
+    responses((status = 200, body = RunList), (status = "4XX", body = Problem)))]
+pub(crate) async fn runs(
+    State(app): State<Shared>,
+    person: Person,
+    Path(job): Path<u64>,
+    Query(query): Query<RunQuery>,
+) -> ApiResult<axum::Json<RunList>> {
+    let (_, _, runs) = look(&app, &person, JobId(job), query.page()).await?;
+    Ok(axum::Json(runs))
+}
+
+/// A job and a page of its runs.
+async fn look(app: &Shared, person: &Person, job: JobId, page: Page) -> ApiResult<(JobRow, Option<Live>, RunList)> {
+    // The farm first: what it no longer knows as under way has ended in the store by then.
+    let live = app
+        .farm
+        .read(move |view| {
+            let found = view.farm.job(job)?;
+            Some((Live::brief(&found), show::runs::live(view.farm, &found, page)))
+        })
+        .await?;
+    let row = visible(app, person, job).await?;
+    let ended = ended_runs(app, &row, page).await?;
+    let (live, running) = live.unzip();
+    let waits = show::jobs::item(&row, live.as_ref()).queued > 0;
+    let runs = show::runs::list(&row, page, running.unwrap_or_default(), &ended, waits);
+    Ok((row, live, runs))
 }
 
 /// A job that this person may see.
@@ -161,18 +221,13 @@ pub(crate) async fn visible(app: &Shared, person: &Person, job: JobId) -> ApiRes
     row.filter(|row| person.may_see(&row.spec.owner)).ok_or_else(|| ApiError::not_found(format!("job {job}")))
 }
 
-/// All ended runs of a job.
-pub(crate) async fn ended_runs(app: &Shared, job: JobId) -> ApiResult<Vec<RunRow>> {
-    let mut runs: Vec<RunRow> = Vec::new();
-    loop {
-        let after: Option<RunId> = runs.last().map(|run| run.run);
-        let page = app.store.runs_of(job, after, PAGE).await?;
-        let full = page.len() as u32 == PAGE;
-        runs.extend(page);
-        if !full {
-            return Ok(runs);
-        }
+/// Those runs of a page that have ended.
+pub(crate) async fn ended_runs(app: &Shared, row: &JobRow, page: Page) -> ApiResult<Vec<RunRow>> {
+    if page.limit == 0 {
+        return Ok(Vec::new());
     }
+    // A page has at most `limit` numbers, so what the store gives beyond it is of later pages, and is not shown.
+    Ok(app.store.runs_of(row.job, page.before(row), page.limit).await?)
 }
 
 /// Stops a job. Stopping a job that has ended changes nothing and is no error.

@@ -135,6 +135,61 @@ async fn lists_are_cut_into_pages_newest_first() {
 }
 
 #[tokio::test]
+async fn runs_are_cut_into_pages_however_many_there_are() {
+    let lab = Lab::start().await;
+    lab.upload("a.py", "").await;
+    let mut rack = lab.rack("rack1", 2).await;
+    let mut request = job("a.py", &[1, 2]);
+    // Two runs each: 2,400 in all.
+    request["tests"] = (0..1_200).map(|_| json!({ "script": "a.py" })).collect();
+    let answer = lab.client.post("/api/v1/jobs", &request).await.ok(StatusCode::CREATED);
+    let handle = answer["job"].as_u64().unwrap();
+    while rack.holds.len() < 2 {
+        rack.take().await;
+    }
+    let ended = rack.holds[0].run.0;
+    rack.pass().await;
+
+    let detail = lab.client.job(handle).await;
+    assert_eq!((&detail["runs"], detail["run_list"].as_array().unwrap().len()), (&json!(2_400), 1_000));
+    let mut all = detail["run_list"].as_array().unwrap().clone();
+    let mut next = detail["next"].as_u64();
+    let mut pages = 0;
+    while let Some(after) = next {
+        let path = format!("/api/v1/jobs/{handle}/runs?limit=700&after={after}");
+        let page = lab.client.get(&path).await.ok(StatusCode::OK);
+        all.extend(page["runs"].as_array().unwrap().iter().cloned());
+        next = page["next"].as_u64();
+        pages += 1;
+    }
+    assert_eq!((all.len(), pages), (2_400, 2));
+    let tests: Vec<u64> = all.iter().map(|run| run["test"].as_u64().unwrap()).collect();
+    assert_eq!(tests, (0..1_200).flat_map(|test| [test, test]).collect::<Vec<_>>());
+    let over: Vec<_> =
+        all.iter().filter(|run| run["state"] == json!(0)).map(|run| run["run"].as_u64().unwrap()).collect();
+    assert_eq!(over, [ended]);
+    let count = |state: u8| all.iter().filter(|run| run["state"] == json!(state)).count() as u64;
+    assert_eq!(count(1) + count(2), 2_399);
+
+    let brief = lab.client.get(&format!("/api/v1/jobs/{handle}?runs=0")).await.ok(StatusCode::OK);
+    assert_eq!((&brief["run_list"], &brief["passed"]), (&json!([]), &json!(1)));
+    let first = lab.client.get(&format!("/api/v1/jobs/{handle}/runs?limit=1")).await.ok(StatusCode::OK);
+    let second = lab.client.get(&format!("/api/v1/jobs/{handle}/runs?limit=1&after={}", first["next"])).await;
+    assert_eq!([&first["runs"][0], &second.ok(StatusCode::OK)["runs"][0]], [&all[0], &all[1]]);
+    let why = lab.client.get(&format!("/api/v1/jobs/{handle}/why?limit=1")).await.ok(StatusCode::OK);
+    assert_eq!((why["started"].as_array().unwrap().len(), why["waiting"].as_array().unwrap().is_empty()), (1, false));
+    let why = lab.client.get(&format!("/api/v1/jobs/{handle}/why?limit=1&after={}", why["next"])).await;
+    assert_eq!(why.ok(StatusCode::OK)["waiting"], json!([]));
+
+    for bad in ["?limit=x", "?after=-1", "?odd=1"] {
+        let answer = lab.client.get(&format!("/api/v1/jobs/{handle}/runs{bad}")).await;
+        assert_eq!(answer.problem(), "bad_request", "{bad}");
+    }
+    let stranger = lab.user("bob").await;
+    assert_eq!(stranger.get(&format!("/api/v1/jobs/{handle}/runs")).await.problem(), "not_found");
+}
+
+#[tokio::test]
 async fn private_scripts_come_from_the_owners_area_and_nobody_elses() {
     let lab = Lab::start().await;
     let mut rack = lab.rack("rack1", 1).await;
