@@ -185,13 +185,13 @@ out["centre"] = [WarningCenter.GetTestRun(), WarningCenter.SendEvent(name="n", v
         out = self.play(u"""
 out["call"] = raised(lambda: S.PresButton("Ok"))
 out["has"] = hasattr(S, "WaitImageMatch")
-out["cfg"] = raised(lambda: S.GetJobConfigurator().submitBatchJob())
+out["cfg"] = raised(lambda: S.GetJobConfigurator().submitBatchJobs())
 """)
         self.assertEqual(out["call"], ["AttributeError", "stormtest.ClientAPI has no call or name 'PresButton'; "
                                                          "the nearest name is PressButton"])
         self.assertFalse(out["has"])
         self.assertEqual(out["cfg"][0], "AttributeError")
-        self.assertIn("submitBatchJob", out["cfg"][1])
+        self.assertIn("the nearest name is submitBatchJob", out["cfg"][1])
 
     def test_text_of_any_kind_arrives(self):
         host = self.host_with(rack=u"r\u00e4ck", public=u"/\u00e4rea/public")

@@ -19,10 +19,20 @@ def SetMasterConfigurationServer(name):
     STATE.master = name
 
 
+_CONFIGURATORS = {}
+
+
 def GetJobConfigurator():
-    """A `CJobConfigurator` for the server of `SetMasterConfigurationServer` (this machine unless set)."""
-    from stormtest.JobConfigurator import CJobConfigurator
-    return CJobConfigurator(STATE.master or "127.0.0.1")
+    """The `CJobConfigurator` of the server that `SetMasterConfigurationServer` chose; the same one every time.
+
+    Without a choice it is that of `HEADEND_SERVER`, else of the credentials file, else this machine.
+    """
+    # HTTP and XML are heavy, and of no use to a script that only drives boxes.
+    from stormtest import JobConfigurator
+    server = STATE.master or JobConfigurator.default_server()
+    if server not in _CONFIGURATORS:
+        _CONFIGURATORS[server] = JobConfigurator.CJobConfigurator(server)
+    return _CONFIGURATORS[server]
 
 
 def ConnectToServer(server, description=""):
