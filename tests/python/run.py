@@ -14,7 +14,11 @@ import sys
 import unittest
 
 import test_client
+import test_configurator
 import test_examples
+import test_isolation
+import test_transcript
+import test_upload
 import test_zygote
 
 OLDEST_3 = (3, 6)
@@ -52,11 +56,15 @@ def cases(interpreters):
     """A test case class for every interpreter, and for every mode of the warm interpreter."""
     for number, path in interpreters:
         name = "%d.%d.%d" % number
-        for base in (test_client.Cases, test_examples.Cases):
+        for base in (test_client.Cases, test_configurator.Cases, test_examples.Cases, test_transcript.Cases,
+                     test_upload.Cases):
             yield type("%s[%s]" % (base.__module__, name), (base, unittest.TestCase), {"python": path, "number": number})
-        for mode, flags in (("", []), (" without namespaces", ["--no-namespaces"])):
+        for mode, flags in (("", []), (" without namespaces", ["--no-namespaces"]),
+                            (" in user namespaces", ["--user-namespaces"])):
             yield type("test_zygote[%s%s]" % (name, mode), (test_zygote.Cases, unittest.TestCase),
                        {"python": path, "number": number, "flags": flags})
+        yield type("test_isolation[%s]" % name, (test_isolation.Cases, unittest.TestCase),
+                   {"python": path, "number": number})
 
 
 def main():

@@ -208,10 +208,11 @@ class Host:
 class Zygote:
     """A warm interpreter and its supervisor's end."""
 
-    def __init__(self, python, folder, flags=(), env=None):
+    def __init__(self, python, folder, flags=(), env=None, zygote=ZYGOTE, before=()):
+        """`before`: a program and its arguments that starts the interpreter in its turn."""
         self.folder = folder
-        self.process = subprocess.Popen([python, ZYGOTE] + list(flags), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env=env)
+        self.process = subprocess.Popen(list(before) + [python, zygote] + list(flags), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, env=env)
         self._heard = b""
         self._number = 0
         self._early = []

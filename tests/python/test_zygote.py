@@ -47,6 +47,8 @@ class Cases(WithFolder):
         self.zygote = self.another()
         if not self.flags and os.getuid() == 0 and not self.zygote.ready["namespaces"]:
             self.skipTest("this system lets even root make no PID namespaces")
+        if "--user-namespaces" in self.flags and not self.zygote.ready["namespaces"]:
+            self.skipTest("this system lets nobody make user namespaces")
 
     def another(self, **named):
         zygote = Zygote(self.python, self.folder, self.flags, **named)
@@ -69,8 +71,9 @@ class Cases(WithFolder):
 
     def test_it_says_what_it_is(self):
         self.assertEqual(self.zygote.ready["version"], "%d.%d.%d" % self.number)
-        if self.flags:
+        if "--no-namespaces" in self.flags:
             self.assertFalse(self.zygote.ready["namespaces"])
+        self.assertEqual(self.zygote.ready["users"], "--user-namespaces" in self.flags)
 
     def test_news_of_a_run_is_forked_then_exited(self):
         run = self.zygote.fork("pass\n")

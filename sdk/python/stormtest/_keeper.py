@@ -15,20 +15,21 @@ import json
 import os
 import signal
 
-from stormtest import _linux, _runner, _watch
+from stormtest import _linux, _runner, _sandbox, _watch
 
 SWEEP_S = 5.0
 DRAIN_S = 2.0
 _RETRY_S = 0.05
 
 
-def keep(order, report, control, inner):
+def keep(order, report, control, means):
     """Be the keeper of one run. Returns, with a plan, in the script's process only.
 
-    `order`: the fork order; `report`, `control`: pipe ends; `inner`: this is process 1 of a namespace.
+    `order`: the fork order; `report`, `control`: pipe ends; `means`: the `_linux.Namespaces` that it was forked by, and
+    the zygote's `_sandbox.Base`.
     """
     try:
-        keeper = _Keeper(order, report, control, inner)
+        keeper = _Keeper(order, report, control, means)
         plan = keeper.start()
         if plan is not None:
             return plan
@@ -43,27 +44,29 @@ def _tell(report, words):
 
 
 class _Keeper(object):
-    def __init__(self, order, report, control, inner):
+    def __init__(self, order, report, control, means):
         os.setsid()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.disable()
-        _linux.close_all_but((0, 1, 2, report, control))
         self._order, self._report, self._control = order, report, control
-        self._inner = inner and os.getpid() == 1
+        namespaces, base = means
+        self._inner = namespaces.kind is not None and os.getpid() == 1
         if self._inner:
             # The namespace goes with us. Without one, the end of the control pipe makes us kill everything first.
             _linux.die_with_parent()
-            _hide_processes()
         else:
             _linux.adopt_orphans()
+        # Before the mounts: it may lie where the run can not look.
+        self._console = _Console(order["console"], order["console_bytes"])
+        self._rules = _shut_in(order.get("sandbox"), base, self._inner and namespaces.mounts)
+        _linux.close_all_but((0, 1, 2, report, control, self._console.file, self._rules))
         self._watch = _watch.Watch()
         self._script = self._status = self._output = None
         self._ended = None
         self._why = b""
         self._orders = b""
         self._kill_at = None
-        self._console = _Console(order["console"], order["console_bytes"])
 
     def start(self):
         """Fork the script; gives its plan in its own process, else `None`."""
@@ -73,7 +76,7 @@ class _Keeper(object):
         self._script = os.fork()
         if self._script == 0:
             self._watch.close()
-            return _runner.Plan(self._order, output_end, status_end, keeper)
+            return _runner.Plan(self._order, output_end, status_end, (keeper, self._rules))
         os.close(output_end)
         os.close(status_end)
         self._output, self._status = output, status
@@ -185,12 +188,15 @@ class _Keeper(object):
         self._console.close()
 
 
-def _hide_processes():
-    try:
+def _shut_in(sandbox, base, mounts):
+    """What can be done before the script's own process is there. Gives its rules over files, or `None`."""
+    if mounts:
         _linux.own_proc()
-    except OSError:
-        # Some containers forbid mounts. The namespace holds all the same; other processes stay visible by name.
-        pass
+    if sandbox is None:
+        return None
+    if mounts:
+        _sandbox.own_files(sandbox)
+    return base.rules(sandbox)
 
 
 def _how(status):
@@ -203,7 +209,7 @@ class _Console(object):
     """The console file: takes up to a cap, then a note, then counts only."""
 
     def __init__(self, path, most):
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._left = most
         self._dropped = 0
 
@@ -212,10 +218,10 @@ class _Console(object):
         self._left -= len(kept)
         self._dropped += len(data) - len(kept)
         # A full disk must not stop the run: what does not fit is lost, and the rack tells of the disk.
-        _watch.write_all(self._file, kept)
+        _watch.write_all(self.file, kept)
 
     def close(self):
         if self._dropped:
             note = "\n[console cut: %d more bytes were printed]\n" % self._dropped
-            _watch.write_all(self._file, note.encode("ascii"))
-        os.close(self._file)
+            _watch.write_all(self.file, note.encode("ascii"))
+        os.close(self.file)

@@ -12,22 +12,24 @@ import signal
 import sys
 import types
 
-from stormtest import _ending, _linux, _text
+from stormtest import _ending, _landlock, _linux, _sandbox, _text
 
 # Modules that a bare interpreter has loaded before it looks at its script: set by the zygote. All others give way to
 # a file of the same name beside the script, as they would in a fresh interpreter.
 BARE = frozenset()
 OWN = os.path.dirname(os.path.abspath(__file__))
+native = _sandbox.native
 
 
 class Plan(object):
     """What the script's process has to do; made right after its fork."""
 
-    def __init__(self, order, output, status, keeper):
+    def __init__(self, order, output, status, parent):
+        """`parent`: the keeper's pid as seen from here, and the rules over files that it has made."""
         self.order = order
         self.output = output
         self.status = status
-        self.keeper = keeper
+        self.keeper, self.rules = parent
 
     def run(self):
         """Prepare, tell the keeper, run the script, and end the process."""
@@ -45,7 +47,8 @@ class Plan(object):
         if os.getppid() != self.keeper:
             raise OSError("the keeper is gone")
         _default_signals()
-        _enter_cgroup(self.order.get("cgroup"))
+        for folder in [self.order.get("cgroup")] + self.order.get("limit_groups", []):
+            _enter_cgroup(folder)
         # Every script has its own chance, not the zygote's. (Python 2 keeps /dev/urandom open: before the closing.)
         random.seed(binascii.hexlify(os.urandom(32)))
         self._descriptors()
@@ -58,18 +61,22 @@ class Plan(object):
         gc.enable()
         _linux.no_new_privileges()
         _limits(self.order)
+        self._shut_in()
 
     def _descriptors(self):
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(self.output, 1)
         os.dup2(self.output, 2)
-        _linux.close_all_but((0, 1, 2, self.status))
+        _linux.close_all_but((0, 1, 2, self.status, self.rules))
 
-
-def native(text):
-    """A wire text as this Python has it in `sys.argv` and paths."""
-    return text.encode("utf-8") if _text.PY2 and isinstance(text, _text.TEXT) else text
+    def _shut_in(self):
+        if self.order.get("sandbox") is None:
+            return
+        _linux.give_up_capabilities()
+        if self.rules is not None:
+            _landlock.restrict(self.rules)
+            os.close(self.rules)
 
 
 def _default_signals():
@@ -138,6 +145,8 @@ def _limits(order):
     # The soft limit sends SIGXCPU, the hard one kills a script that ignores it.
     _limit(resource.RLIMIT_CPU, order.get("cpu_seconds", 0), 5)
     _limit(resource.RLIMIT_AS, order.get("memory_bytes", 0), 0)
+    # A file that was unlinked while it is open is seen by nobody who measures folders.
+    _limit(resource.RLIMIT_FSIZE, order.get("file_bytes", 0), 0)
 
 
 def _limit(which, most, slack):

@@ -1,4 +1,7 @@
-"""A warm Python interpreter that forks a process per test script: `python zygote.py [--no-namespaces]`.
+"""A warm Python interpreter that forks a process per test script: `python zygote.py [OPTIONS]`.
+
+`--no-namespaces`, `--user-namespaces`: do without PID namespaces, or make them the way a user without rights does;
+else the best way is found out. `--hide FOLDER`: no run may look into it, wherever it lies.
 
 Orders come as JSON lines on standard input, news goes to standard output: `fork` and `kill`; `ready`, `forked`,
 `exited` and `failed`. It runs no foreign code itself: each run gets a keeper (`_keeper`), which forks the script
@@ -26,11 +29,13 @@ import gc
 import json
 import signal
 
-from stormtest import _ending, _keeper, _linux, _runner, _watch
+from stormtest import _ending, _keeper, _linux, _runner, _sandbox, _watch
 from stormtest import _capture, _log, _modules, _remote, _server, stormtest_client  # noqa: F401  warm for scripts
 
 WARM = "--warm"
 NO_NAMESPACES = "--no-namespaces"
+USER_NAMESPACES = "--user-namespaces"
+HIDE = "--hide"
 MAX_ORDER_BYTES = 4 << 20
 # How long a keeper may take beyond its own deadlines before it is killed itself.
 KEEPER_SLACK_S = _keeper.SWEEP_S + _keeper.DRAIN_S + 3.0
@@ -53,32 +58,24 @@ class _Run(object):
 class Zygote(object):
     """The loop over orders and keepers. Single-threaded: a fork copies only the thread that forks."""
 
-    def __init__(self, orders, news, namespaces):
+    def __init__(self, orders, news, kinds, hidden):
         self._orders, self._news = orders, news
         self._heard = b""
         self._runs = {}
         self._stopping = False
-        self._namespace = self._own_namespace() if namespaces else None
+        self._namespaces = _linux.Namespaces(kinds)
+        self._sandbox = _sandbox.Base(hidden)
         self._watch = _watch.Watch()
         _linux.adopt_orphans()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    @staticmethod
-    def _own_namespace():
-        try:
-            own = os.open("/proc/self/ns/pid", os.O_RDONLY)
-        except OSError:
-            return None
-        if _linux.can_make_pid_namespaces(own):
-            return own
-        os.close(own)
-        return None
-
     def serve(self):
         """Until told to stop. Gives `None`, or in a script's process its plan."""
         version = ".".join(str(part) for part in sys.version_info[:3])
-        self._tell("ready", version=version, namespaces=self._namespace is not None)
+        self._tell("ready", version=version, namespaces=self._namespaces.kind is not None,
+                   users=self._namespaces.kind == "user", mounts=self._namespaces.mounts,
+                   landlock=self._sandbox.version)
         while not self._stopping:
             sources = [self._orders] + [run.report for run in self._runs.values()]
             for source in self._watch.ready(sources, self._seconds_left()):
@@ -133,14 +130,14 @@ class Zygote(object):
         try:
             pipes += os.pipe()
             pipes += os.pipe()
-            pid = os.fork() if self._namespace is None else _linux.fork_into_namespace(self._namespace)
+            pid = self._namespaces.fork()
         except OSError as error:
             for descriptor in pipes:
                 os.close(descriptor)
             return self._tell("failed", run=number, reason="cannot fork: %s" % error)
         report, report_end, control, control_end = pipes
         if pid == 0:
-            return _keeper.keep(order, report_end, control, self._namespace is not None)
+            return _keeper.keep(order, report_end, control, (self._namespaces, self._sandbox))
         os.close(report_end)
         os.close(control)
         self._runs[number] = _Run(number, pid, report, control_end)
@@ -184,7 +181,7 @@ class Zygote(object):
     def _keeper_died(self, run):
         """The keeper ended without a word: somebody killed it, or it took too long."""
         left = 0
-        if self._namespace is None:
+        if self._namespaces.kind is None:
             left = self._kill_strays()
         self._tell("exited", run=run.number, code=None, signal=signal.SIGKILL, leaked=left,
                    unkillable=run.give_up_at is not None)
@@ -262,7 +259,9 @@ def main(arguments):
     _runner.BARE = _BARE
     orders, news = _own_descriptors()
     _buffer_by_lines()
-    zygote = Zygote(orders, news, NO_NAMESPACES not in arguments)
+    kinds = () if NO_NAMESPACES in arguments else ("user",) if USER_NAMESPACES in arguments else ("root", "user")
+    hidden = [folder for word, folder in zip(arguments, arguments[1:]) if word == HIDE]
+    zygote = Zygote(orders, news, kinds, hidden)
     _ending.AHEAD = frozenset(sys.modules) - {"__main__"}
     _settle()
     return zygote.serve()
