@@ -87,7 +87,8 @@ class ConfigServer:
     `answers`: value, exception or function by method. `commits`: (area, user, {path: digest}). `blobs`: digest to
     bytes, or to `None` if `keep` is off. Knobs: `token` (needed unless `None`), `refused` (path: (code, detail)),
     `refused_late` (only by the commit), `cut_after` (bytes of uploads, one cut each), `lose` (commits that miss all),
-    `before` (method or path: function), `cut` (methods whose answer is lost, once each), `halve` (answers end in their middle), `hang_up`, `raw` (kind, body).
+    `before` (method or path: function), `cut` (methods whose answer is lost, once each), `hang_up` (after each answer),
+    `halve` (answers end in their middle), `raw` (kind, body).
     """
 
     def __init__(self, keep=True):

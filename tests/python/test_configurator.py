@@ -102,7 +102,8 @@ out["kill"] = calls[4]
             ("updateJob", [1103735, False, 4, 5, 0, 1, '-s "an argument"']),
             ("deleteJob", [1103735]), ("showSchedules", [""]), ("showSchedules", ["bob"]),
             ("showSlotsOnSchedule", [1103742]), ("showStbsOnSchedule", [1103742]), ("showJobsOnSchedule", [1103742]),
-            ("listPublicFiles", ["\\tests", False]), ("listPrivateFiles", ["x", True, "bob"]), ("deleteJob", [1 << 40])])
+            ("listPublicFiles", ["\\tests", False]), ("listPrivateFiles", ["x", True, "bob"]),
+            ("deleteJob", [1 << 40])])
         keyed = [headers.get("Idempotency-Key") for _, _, headers in self.farm.calls]
         self.assertTrue(keyed[0] and keyed[1] and keyed[0] != keyed[1] and not any(keyed[2:]))
         self.assertEqual(self.farm.connections, 1)
@@ -287,7 +288,8 @@ def read(text):
         return [a.scheme, a.host, a.port, a.prefix, a.token]
     except ValueError as error:
         return "ValueError" if repr(text) in str(error) else str(error)
-good = ["rack1", "rack1:8001", " rack1:9 ", "http://rack1", "https://rack1/lab/", "[::1]:7", "::1", "http://u:p%40@h:1/"]
+good = ["rack1", "rack1:8001", " rack1:9 ", "http://rack1", "https://rack1/lab/", "[::1]:7", "::1",
+        "http://u:p%40@h:1/"]
 out["good"] = [read(text) for text in good]
 out["bad"] = [read(text) for text in ["", "rack1:x", "rack1:0", "rack1:70000", "ftp://x", "http://", "a b", None, 5]]
 """)

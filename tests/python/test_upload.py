@@ -29,7 +29,8 @@ class Cases(Player):
 
     def upload(self, **named):
         """One `uploadFiles` of `samples` with its folders, into the public area; `reasons` beside what it gives."""
-        call = dict({"localPath": "samples", "remotePath": "samples", "makePublic": True, "includeSubDirs": True}, **named)
+        call = {"localPath": "samples", "remotePath": "samples", "makePublic": True, "includeSubDirs": True}
+        call.update(named)
         out = self.play(u"""
 def text(name):
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
@@ -92,7 +93,7 @@ out["kib"] = [int(line.split()[1]) for line in open("/proc/self/status") if line
             plug.bind(os.path.join(self.folder, "samples/plug"))
             got = self.upload()
         self.assertEqual(got[0], -7)
-        self.assertTrue(got[1].startswith("Some files were not uploaded: 5 of 6, first samples/link.py: it is a symbolic link"))
+        self.assertIn("Some files were not uploaded: 5 of 6, first samples/link.py: it is a symbolic link", got[1])
         self.assertEqual(got[2:4], [["\\samples", "\\samples\\good.py"], ["samples/good.py"]])
         self.assertEqual(got[4][:4], ["samples/link.py", "samples/loop", "samples/pipe", "samples/plug"])
         self.assertEqual(self.reasons[2:], ["it is no plain file"] * 2 + ["its name is not UTF-8"])
@@ -126,7 +127,8 @@ out["kib"] = [int(line.split()[1]) for line in open("/proc/self/status") if line
         self.assertEqual(self.reasons, ["path \"samples/CON\" is a device name", "Test.py is there"])
         self.assertNotIn(digest(b"device"), self.farm.blobs)
         self.farm.refused.update((name, ("bad_path", "no")) for name in ("samples/a.py", "samples/Test.py"))
-        self.assertEqual(self.upload()[:2], [29, "samples/CON: The path is not allowed: path \"samples/CON\" is a device name"])
+        why = "samples/CON: The path is not allowed: path \"samples/CON\" is a device name"
+        self.assertEqual(self.upload()[:2], [29, why])
 
     def test_what_the_server_refuses_fails_all(self):
         self.put("a.py")
@@ -137,6 +139,17 @@ out["kib"] = [int(line.split()[1]) for line in open("/proc/self/status") if line
         self.assertEqual(self.reasons, ["no space"])
         self.farm.token = "another"
         self.assertEqual(self.upload()[0], 3)
+
+    def test_a_file_that_is_too_large_fails_by_itself(self):
+        data = b"l" * _MIB
+        self.put("large", data)
+        self.put("small")
+        def refuse():
+            raise Problem(413, "too_large", "at most 5 bytes")
+        self.farm.before["/uploads/" + digest(data).replace(":", "%3A")] = refuse
+        got = self.upload()
+        self.assertEqual((got[0], got[3], got[4], self.reasons), (-7, ["samples/small"], ["samples/large"],
+                                                                  ["at most 5 bytes"]))
 
     def test_files_that_change_vanish_or_close_meanwhile(self):
         small, large, gone = self.put("small"), self.put("large", b"l" * _MIB), self.put("gone", b"g")

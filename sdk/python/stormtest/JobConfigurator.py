@@ -353,7 +353,7 @@ _JOB_COLUMNS = [(3, _as_moment)]
 
 
 class Address(object):
-    """`host`, `host:port`, `[v6]:port`, with or without `http://` or `https://`, a user, and a path before the server's.
+    """`host`, `host:port` or `[v6]:port`; with or without `http://` or `https://`, a user, a path before the server's.
 
     Raises `ValueError` for what is no address.
     """
@@ -499,7 +499,8 @@ class Link(object):
     def json(self, method, path, body=None, again=True):
         """The object that a REST address answers. Refusals of the server are raised as such."""
         data = b"" if body is None else json.dumps(body).encode("utf-8")
-        return self.understood(*self.call(method, "/api/v1" + path, data, [("Content-Type", "application/json")], again))
+        headers = [("Content-Type", "application/json")]
+        return self.understood(*self.call(method, "/api/v1" + path, data, headers, again))
 
     def understood(self, status, kind, data):
         """The object in an answer, or the refusal that it is."""
@@ -1382,7 +1383,8 @@ def _upload_answer(done, failed, refused):
         return _ok() + names
     first = "%s: %s" % (failed[0], failed[0].reason)
     if done:
-        return Refusal("not_uploaded", "%d of %d, first %s" % (len(failed), len(failed) + len(done), first)).answer() + names
+        counts = len(failed), len(failed) + len(done)
+        return Refusal("not_uploaded", "%d of %d, first %s" % (counts + (first,))).answer() + names
     if refused is not None:
         return [refused[1].number, "%s: %s" % (refused[0], refused[1].text)] + names
     return Refusal("invalid", "localPath has nothing that can be uploaded, first %s" % first).answer() + names
