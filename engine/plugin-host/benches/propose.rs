@@ -50,6 +50,15 @@ impl CoreBooks {
             self.left.remove(&test);
         }
     }
+
+    /// Takes a start back.
+    fn undo(&mut self, test: TestIx, target: TargetIx) {
+        let (left, starts) = self.left.entry(test).or_insert((0, TARGETS));
+        self.by_starts.remove(&(*starts, test));
+        (*left, *starts) = (*left + 1, *starts - 1);
+        self.by_starts.insert((*starts, test));
+        self.was_on.remove(&(test, target));
+    }
 }
 
 impl PlanBooks for CoreBooks {
@@ -114,10 +123,18 @@ fn plugin_job(mut instance: Box<dyn PolicyInstance>, free: &[TargetIx]) -> u32 {
     }
 }
 
-/// One question with 16 free targets, in the middle of the job.
-fn native_question(books: &CoreBooks, policy: &dyn CoveragePolicy, free: &[TargetIx]) -> Vec<Placement> {
-    let choose = |target: &TargetIx| Some(Placement { test: policy.choose(books, *target)?, target: *target });
-    free.iter().filter_map(choose).collect()
+/// One question with 16 free targets, in the middle of the job: as a plugin answers it, each choice seeing those before it, and
+/// nothing changed afterwards.
+fn native_question(books: &mut CoreBooks, policy: &dyn CoveragePolicy, free: &[TargetIx]) -> Vec<Placement> {
+    let mut answer = Vec::with_capacity(free.len());
+    for &target in free {
+        if let Some(test) = policy.choose(books, target) {
+            books.start(test, target);
+            answer.push(Placement { test, target });
+        }
+    }
+    answer.iter().rev().for_each(|placement| books.undo(placement.test, placement.target));
+    answer
 }
 
 fn plan() -> PlanView {
@@ -182,7 +199,10 @@ fn question(group: &mut BenchmarkGroup<'_, WallTime>, host: &PolicyHost, policy:
         }
     }
     let mut instance = host.instance(&PolicyName::new(policy).unwrap(), &plan).unwrap();
-    group.bench_function(format!("{policy}/native"), |b| b.iter(|| black_box(native_question(&books, rule, &free))));
+    let proposed = instance.propose(Timestamp::EPOCH, &free).unwrap();
+    assert_eq!(native_question(&mut books, rule, &free), proposed, "the twins differ");
+    group
+        .bench_function(format!("{policy}/native"), |b| b.iter(|| black_box(native_question(&mut books, rule, &free))));
     group.bench_function(format!("{policy}/wasm"), |b| {
         b.iter(|| black_box(instance.propose(Timestamp::EPOCH, &free).unwrap()));
     });
