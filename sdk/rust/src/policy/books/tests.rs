@@ -32,9 +32,10 @@ impl Plain {
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u32) -> u32 {
+    fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % u64::from(sides)) as u32
+        // 31 bits: they fit everywhere.
+        usize::try_from(self.0 >> 33).unwrap_or_default() % sides
     }
 }
 
@@ -65,8 +66,8 @@ fn history(tests: &[(TestIx, u32)], known: &[TargetIx], targets: &[TargetIx], se
     let mut past: Vec<Placement> = Vec::new();
     for _ in 0..300 {
         if dice.roll(4) > 0 {
-            let test = tests[dice.roll(tests.len() as u32) as usize].0;
-            let placement = Placement { test, target: targets[dice.roll(targets.len() as u32) as usize] };
+            let test = tests[dice.roll(tests.len())].0;
+            let placement = Placement { test, target: targets[dice.roll(targets.len())] };
             if plain.been.insert((placement.test, placement.target)) {
                 plain.count(placement.test, |starts| starts + 1);
                 books.start(placement);
