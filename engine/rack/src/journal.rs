@@ -71,11 +71,6 @@ impl Journal {
         Ok(())
     }
 
-    /// The last append failed, and none has worked since.
-    pub fn is_broken(&self) -> bool {
-        self.broken
-    }
-
     /// So long that it should be compacted.
     pub fn is_long(&self) -> bool {
         self.length > LONG
@@ -89,13 +84,24 @@ impl Journal {
             write_line(&mut text, record);
         }
         let write = || -> std::io::Result<File> {
-            let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&beside)?;
+            if let Err(error) = fs::remove_file(&beside)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+            let mut file = OpenOptions::new().create_new(true).append(true).open(&beside)?;
             file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&beside, &self.path)?;
-            OpenOptions::new().append(true).open(&self.path)
+            // Nothing may fail after the rename: the old handle would append to a file that has no name any more.
+            Ok(file)
         };
-        self.file = write().map_err(RackError::io("compact the journal", &self.path))?;
+        let written = write();
+        if written.is_err() {
+            // On a full disk half a copy would only take the room that the journal needs.
+            let _ = fs::remove_file(&beside);
+        }
+        self.file = written.map_err(RackError::io("compact the journal", &self.path))?;
         (self.length, self.broken) = (text.len() as u64, false);
         self.sync_folder()
     }

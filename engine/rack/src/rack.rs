@@ -24,6 +24,8 @@ use crate::link::{Client, Link, ServerBlobs, report_loop, wait_loop};
 use crate::options::{RackOptions, SlotDriver};
 use crate::process::Nursery;
 use crate::process::cgroup::Cgroup;
+use crate::process::controllers::Controllers;
+use crate::process::isolation::Isolation;
 use crate::process::leftovers;
 use crate::python::Pythons;
 use crate::witness::Witness;
@@ -149,7 +151,9 @@ fn start(
         tasks.clone(),
     );
     let python_folders = (folder.root().to_owned(), folder.pids());
-    let pythons = Pythons::new(options.python.clone(), nursery, python_folders, cgroup.clone());
+    let controllers = Controllers::for_rack(folder.root(), cgroup.as_ref());
+    let groups = (cgroup.clone(), controllers);
+    let pythons = Pythons::new(options.python.clone(), nursery, python_folders, groups);
     let pythons = pythons.map_err(RackError::io("write the Python package to", folder.root()))?;
     let warm = pythons.clone();
     tasks.spawn(async move { warm.warm_up().await });
@@ -212,6 +216,8 @@ fn spawn(
         deferred: Vec::new(),
         waiting: Vec::new(),
         draining: false,
+        shutdown: false,
+        disk_trouble: None,
     };
     // Owned by the handle: `drained` tells its end. A plain thread, since it waits for the disk.
     std::thread::spawn(move || core.run());
@@ -254,6 +260,11 @@ impl RackHandle {
     /// Random number of this life of the daemon.
     pub fn incarnation(&self) -> u64 {
         self.shared.incarnation
+    }
+
+    /// What keeps Python runs apart on this machine; `None` until an interpreter is warm.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.shared.pythons.isolation()
     }
 
     /// Takes no new runs; [`RackHandle::finished`] returns when the last one has ended.

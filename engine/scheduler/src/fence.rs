@@ -24,6 +24,14 @@ pub enum FenceEvent {
         /// When the request was sent, on the rack's clock.
         sent: Timestamp,
     },
+    /// The server wants a lease ended that the rack, as far as the server knows, has not taken: if it has, the run is
+    /// stopped; if not, it never starts, and the server is told so.
+    RefuseAsked(Lease),
+    /// The journal did not take the epochs of this run: it was not started, and may be offered again.
+    NotWritten {
+        /// Which.
+        run: RunId,
+    },
     /// The server wants a run stopped.
     StopAsked {
         /// Which.
@@ -68,10 +76,10 @@ pub enum FenceAction {
         /// Why: decides the outcome unless the script has reported one.
         why: StopReason,
     },
-    /// Tell the server at the next exchange that this offer is not taken.
+    /// Tell the server at the next exchange that this lease is not taken, now or ever.
     Decline {
-        /// Which run.
-        run: RunId,
+        /// Which run, try and epoch.
+        claim: Claim,
         /// Why, for people.
         reason: String,
     },
@@ -96,7 +104,7 @@ pub enum FenceRecord {
     Ended(EndReport),
     /// The server has all ends up to this.
     Acknowledged(u64),
-    /// Highest epochs of all that was forgotten when the journal was compacted.
+    /// Epochs that are used up besides: refused, or forgotten when the journal was compacted.
     Seen {
         /// Per slot.
         slots: Vec<(SlotId, Epoch)>,
@@ -141,6 +149,8 @@ struct Held {
     lease: Lease,
     deadline: Timestamp,
     stopping: Option<StopReason>,
+    /// Its targets with the epochs that were the highest before.
+    before: Vec<LeasedTarget>,
 }
 
 impl Held {
@@ -175,6 +185,8 @@ impl Fence {
             FenceEvent::Recovered(journal) => self.recover(journal, &mut out),
             FenceEvent::Offered(lease) => self.offered(now, now, lease, &mut out),
             FenceEvent::OfferedIn { lease, sent } => self.offered(now, *sent, lease, &mut out),
+            FenceEvent::RefuseAsked(lease) => self.refuse(lease, &mut out),
+            FenceEvent::NotWritten { run } => self.take_back(*run),
             FenceEvent::StopAsked { run } => self.stop(*run, StopReason::Asked, &mut out),
             FenceEvent::Renewed { sent, held } => self.renew(now, *sent, held),
             FenceEvent::Ended { run, outcome, unkillable } => self.end(*run, outcome, *unkillable, &mut out),
@@ -247,12 +259,60 @@ impl Fence {
             return;
         }
         if let Some(reason) = self.fault(lease) {
-            return out.push(FenceAction::Decline { run: lease.run, reason });
+            let declined = claim_of(lease).map(|claim| FenceAction::Decline { claim, reason });
+            return out.extend(declined);
         }
+        let before = lease.targets.iter().map(|target| self.seen_of(target)).collect();
         self.see(&lease.targets);
-        self.held.insert(lease.run, Held { lease: lease.clone(), deadline, stopping: None });
+        self.held.insert(lease.run, Held { lease: lease.clone(), deadline, stopping: None, before });
         out.push(FenceAction::Write(FenceRecord::Starting(lease.clone())));
         out.push(FenceAction::Start(lease.clone()));
+    }
+
+    /// The epochs of a refused lease are used up like those of a start: a late offer of it finds them seen.
+    fn refuse(&mut self, lease: &Lease, out: &mut Vec<FenceAction>) {
+        if self.held.contains_key(&lease.run) {
+            return self.stop(lease.run, StopReason::Asked, out);
+        }
+        let Some(claim) = claim_of(lease).filter(|_| !self.knows(lease)) else { return };
+        if self.fault(lease).is_none() && !self.forgets_refusals() {
+            self.see(&lease.targets);
+            let slots = lease.targets.iter().map(|target| (target.slot, target.slot_epoch)).collect();
+            let duts = lease.targets.iter().map(|target| (target.dut, target.dut_epoch)).collect();
+            out.push(FenceAction::Write(FenceRecord::Seen { slots, duts }));
+        }
+        out.push(FenceAction::Decline { claim, reason: "stopped before it was started".to_owned() });
+    }
+
+    #[cfg(feature = "mutants")]
+    fn forgets_refusals(&self) -> bool {
+        self.mutant == Some(crate::mutant::Mutant::RefusalForgotten)
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    #[allow(clippy::unused_self, reason = "the broken variant looks at it")]
+    const fn forgets_refusals(&self) -> bool {
+        false
+    }
+
+    fn take_back(&mut self, run: RunId) {
+        let Some(held) = self.held.remove(&run) else { return };
+        for (taken, before) in held.lease.targets.iter().zip(&held.before) {
+            // Unless somebody has raised it since: an epoch that was seen never comes back.
+            if let Some(epoch) = self.slots.get_mut(&taken.slot).filter(|epoch| **epoch == taken.slot_epoch) {
+                *epoch = before.slot_epoch;
+            }
+            if let Some(epoch) = self.duts.get_mut(&taken.dut).filter(|epoch| **epoch == taken.dut_epoch) {
+                *epoch = before.dut_epoch;
+            }
+        }
+    }
+
+    /// The highest epochs seen on a target.
+    fn seen_of(&self, target: &LeasedTarget) -> LeasedTarget {
+        let slot_epoch = self.slots.get(&target.slot).copied().unwrap_or_default();
+        let dut_epoch = self.duts.get(&target.dut).copied().unwrap_or_default();
+        LeasedTarget { slot_epoch, dut_epoch, ..*target }
     }
 
     fn knows(&self, lease: &Lease) -> bool {
@@ -275,8 +335,7 @@ impl Fence {
             return Some(format!("the lease of run {} names no slot", lease.run));
         }
         lease.targets.iter().find_map(|target| {
-            let slot = self.slots.get(&target.slot).copied().unwrap_or_default();
-            let dut = self.duts.get(&target.dut).copied().unwrap_or_default();
+            let LeasedTarget { slot_epoch: slot, dut_epoch: dut, .. } = self.seen_of(target);
             if target.slot_epoch <= slot {
                 return Some(format!(
                     "epoch {} of slot {} was seen before (last {})",
@@ -336,6 +395,11 @@ impl Fence {
         }
     }
 
+    /// The server has all ends up to this sequence number.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
     /// What is held: taken and not ended. This is what a heartbeat names.
     pub fn held(&self) -> Vec<Claim> {
         self.held.values().filter_map(Held::claim).collect()
@@ -344,6 +408,11 @@ impl Fence {
     /// Ends that the server has not acknowledged, oldest first.
     pub fn unacknowledged(&self) -> Vec<EndReport> {
         self.outbox.iter().cloned().collect()
+    }
+
+    /// How many ends the server has not acknowledged.
+    pub fn unacknowledged_count(&self) -> usize {
+        self.outbox.len()
     }
 
     /// Highest epochs seen, for `RackReady`.

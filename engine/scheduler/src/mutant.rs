@@ -21,4 +21,14 @@ pub enum Mutant {
     DeadlineFromReceipt,
     /// The fence takes an epoch that it has seen.
     EpochsNotChecked,
+    /// The fence says that it will not start a run, and forgets it.
+    RefusalForgotten,
+    /// The farm does not hear that a process could not be killed.
+    UnkillableIgnored,
+    /// The farm goes on as before when its past is missing.
+    RestoreUnnoticed,
+    /// The farm leases at once when its past is missing.
+    NoQuietTime,
+    /// The farm goes on with the epochs it knows when its past is missing.
+    NoNewEra,
 }

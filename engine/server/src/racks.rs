@@ -13,6 +13,18 @@ pub(crate) struct Board {
     racks: Mutex<HashMap<RackId, Arc<RackDesk>>>,
 }
 
+/// What a rack is told about a lease that it does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Word {
+    /// Start it.
+    Start,
+    /// Never start it.
+    Refuse,
+}
+
+/// A run, which try of it, and what is said of it.
+type Said = (RunId, u32, Word);
+
 /// A rack's wake-up, and its memory of offers.
 #[derive(Default)]
 pub(crate) struct RackDesk {
@@ -22,8 +34,8 @@ pub(crate) struct RackDesk {
     pub(crate) ready: tokio::sync::Mutex<()>,
     /// The process that speaks for the rack, as far as this life of the server knows: 0 if not yet.
     pub(crate) life: std::sync::atomic::AtomicU64,
-    /// Offers that are on their way or known to be held: (run, attempt) and when that was last seen.
-    offers: Mutex<HashMap<(RunId, u32), Instant>>,
+    /// Words that are on their way, and offers known to be held: when that was last so.
+    offers: Mutex<HashMap<Said, Instant>>,
 }
 
 impl Board {
@@ -40,13 +52,13 @@ impl Board {
 
 impl RackDesk {
     /// The rack has named these as held.
-    pub(crate) fn saw(&self, held: impl IntoIterator<Item = (RunId, u32)>) {
+    pub(crate) fn saw(&self, held: impl IntoIterator<Item = Said>) {
         let now = Instant::now();
         self.lock().extend(held.into_iter().map(|key| (key, now)));
     }
 
-    /// Whether to offer this now: not again while the last offer may still be on its way. Counts as offered if so.
-    pub(crate) fn offer(&self, key: (RunId, u32), patience: Duration) -> bool {
+    /// Whether to say this now: not again while the last word may still be on its way. Counts as said if so.
+    pub(crate) fn offer(&self, key: Said, patience: Duration) -> bool {
         let now = Instant::now();
         let mut offers = self.lock();
         let fresh = offers.get(&key).is_some_and(|seen| now.duration_since(*seen) < patience);
@@ -58,7 +70,7 @@ impl RackDesk {
 
     /// Forgets all but these runs.
     pub(crate) fn keep(&self, live: impl Fn(RunId) -> bool) {
-        self.lock().retain(|(run, _), _| live(*run));
+        self.lock().retain(|(run, ..), _| live(*run));
     }
 
     /// A new life of the rack holds nothing.
@@ -66,7 +78,7 @@ impl RackDesk {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(RunId, u32), Instant>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Said, Instant>> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

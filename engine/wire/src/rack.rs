@@ -48,7 +48,7 @@ pub struct Exchange {
     pub beat: Option<Beat>,
     /// Runs that have started since the last acknowledged report.
     pub started: Vec<Claim>,
-    /// Offers that were not taken, with the reason.
+    /// Offers and refusals (see [`Orders::refuse`]) that were not taken and never will be, with the reason.
     pub declined: Vec<Declined>,
     /// Ends not acknowledged yet, oldest first, at most 1,000.
     pub ends: Vec<EndReport>,
@@ -89,14 +89,18 @@ pub struct ReadySlot {
 }
 
 /// A sign of life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
     /// CPU use over the last seconds, 0 to 100.
     pub cpu_percent: u8,
+    /// Why the rack takes no new runs for the time being, for people: its outbox is full, its journal cannot be written.
+    /// Absent: it takes them. A server offers nothing new meanwhile; an offer that is on its way is left lying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_taking: Option<String>,
 }
 
-/// An offer that was not taken.
+/// A lease that was not taken. Its epochs are in the rack's journal before this is told, so nothing starts under it later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declined {
@@ -132,6 +136,10 @@ pub struct Orders {
     pub start: Vec<StartOrder>,
     /// Stop these.
     pub stop: Vec<RunId>,
+    /// Leases that are to end and that the rack, as far as the server knows, has not taken. It stops the run if it has;
+    /// if not, it refuses the epochs for ever and says so in [`Exchange::declined`], and the slot is free at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuse: Vec<Lease>,
     /// Terms of leases, at the first exchange and after a change.
     pub terms: Option<LeaseTerms>,
     /// Your id.

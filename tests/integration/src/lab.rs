@@ -29,7 +29,7 @@ pub fn repository() -> PathBuf {
 
 /// Built plugins and example guests, laid out by `cargo xtask plugins`.
 pub fn guests() -> PathBuf {
-    let folder = repository().join("target/guests");
+    let folder = std::env::var_os("HEADEND_GUESTS").map_or_else(|| repository().join("target/guests"), PathBuf::from);
     assert!(folder.is_dir(), "{} is missing; run `cargo xtask plugins`", folder.display());
     folder
 }
@@ -68,6 +68,21 @@ impl Process {
     /// The end of the process, if it has come.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// SIGSTOP: the process does nothing more until [`Process::resume`].
+    pub fn pause(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the process is there");
     }
 
     /// SIGKILL, then waits.
@@ -137,6 +152,11 @@ impl Lab {
     /// The same, with an environment for the server.
     pub async fn start_with(slots: u16, server_environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("headend-lab-").tempdir().expect("a folder");
+        Self::start_in(folder, slots, server_environment).await
+    }
+
+    /// The same, in a folder that may have been prepared.
+    pub async fn start_in(folder: TempDir, slots: u16, server_environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let base = format!("http://127.0.0.1:{port}");
         let mut lab = Self { folder, client: Client::new(&base, ""), port, slots, server: None, rack: None };
@@ -153,6 +173,19 @@ impl Lab {
 
     pub fn witness(&self) -> PathBuf {
         self.folder.path().join("witness.jsonl")
+    }
+
+    /// Waits until the witness has seen this of a run.
+    pub async fn witnessed(&self, run: u64, what: &str) {
+        eventually(&format!("{what} of run {run}"), || async {
+            crate::witness::read(&self.witness()).iter().any(|seen| seen.run == run && seen.what == what).then_some(())
+        })
+        .await;
+    }
+
+    /// How often the witness has seen this of a run.
+    pub fn sightings(&self, run: u64, what: &str) -> usize {
+        crate::witness::read(&self.witness()).iter().filter(|seen| seen.run == run && seen.what == what).count()
     }
 
     /// Starts the server (again), on the same folder and port.

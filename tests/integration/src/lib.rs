@@ -12,10 +12,12 @@
 )]
 
 pub mod client;
+pub mod disk;
 pub mod lab;
 pub mod witness;
 
 pub use client::Client;
+pub use disk::SmallDisk;
 pub use lab::{Lab, Process};
 
 use std::future::Future;

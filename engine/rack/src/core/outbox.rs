@@ -35,6 +35,7 @@ struct State {
     started: VecDeque<Claim>,
     declined: VecDeque<Declined>,
     notes: VecDeque<Note>,
+    not_taking: Option<String>,
 }
 
 /// What one report carries.
@@ -45,6 +46,8 @@ pub(crate) struct Report {
     pub(crate) started: Vec<Claim>,
     pub(crate) declined: Vec<Declined>,
     pub(crate) notes: Vec<Note>,
+    /// Why no new runs are taken at the moment.
+    pub(crate) not_taking: Option<String>,
 }
 
 impl Report {
@@ -66,6 +69,17 @@ impl Outbox {
         (state.held, state.ends) = (held, ends);
         drop(state);
         if grown {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Why no new runs are taken from now on; `None`: they are.
+    pub(crate) fn set_not_taking(&self, reason: Option<String>) {
+        let mut state = self.state();
+        let news = state.not_taking != reason;
+        state.not_taking = reason;
+        drop(state);
+        if news {
             self.urgent.notify_one();
         }
     }
@@ -97,12 +111,8 @@ impl Outbox {
             declined: state.declined.iter().take(MOST).cloned().collect(),
             // Notes may be lost, so they are not kept until the answer.
             notes: state.notes.drain(..most).collect(),
+            not_taking: state.not_taking.clone(),
         }
-    }
-
-    /// How many ends the server has not acknowledged.
-    pub(crate) fn ends(&self) -> usize {
-        self.state().ends.len()
     }
 
     /// What is held, for a request that only waits.

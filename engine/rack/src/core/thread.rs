@@ -17,7 +17,7 @@ use crate::clock::{boot_now, until};
 use crate::crash;
 use crate::journal::Journal;
 use crate::run::{self, Ended, Stop};
-use crate::session::{self, ends::HowEnded};
+use crate::session::ends::HowEnded;
 
 /// Messages taken as one batch.
 const BATCH: usize = 512;
@@ -72,6 +72,10 @@ pub(crate) struct Core {
     pub(crate) deferred: Vec<FenceAction>,
     pub(crate) waiting: Vec<oneshot::Sender<()>>,
     pub(crate) draining: bool,
+    /// The process is to end: nothing waits for a disk that takes nothing.
+    pub(crate) shutdown: bool,
+    /// Why the journal takes nothing, while that is so: the last cause, without the paths of this host.
+    pub(crate) disk_trouble: Option<String>,
 }
 
 impl Core {
@@ -79,7 +83,7 @@ impl Core {
     pub(crate) fn run(mut self) {
         loop {
             self.commit();
-            if self.draining && self.running.is_empty() && self.unwritten.is_empty() && self.deferred.is_empty() {
+            if self.is_done() {
                 break;
             }
             match self.inbox.recv_timeout(self.sleep()) {
@@ -95,9 +99,21 @@ impl Core {
         let _ = self.drained.send(true);
     }
 
+    fn is_done(&self) -> bool {
+        if !self.draining || !self.running.is_empty() {
+            return false;
+        }
+        let written = self.unwritten.is_empty() && self.deferred.is_empty();
+        if self.shutdown && !written {
+            // Their starts are in the journal: the next life tells them as lost with the rack.
+            tracing::error!(records = self.unwritten.len(), "the journal could not be written before the end");
+        }
+        written || self.shutdown
+    }
+
     fn sleep(&self) -> Duration {
         let deadline = self.shared.fence.lock().next_deadline().map_or(LONG, until);
-        if self.unwritten.is_empty() { deadline.min(LONG) } else { deadline.min(RETRY) }
+        if self.disk_trouble.is_some() { deadline.min(RETRY) } else { deadline.min(LONG) }
     }
 
     fn take(&mut self, message: Msg) {
@@ -106,7 +122,7 @@ impl Core {
             Msg::Ended(run, ended) => self.ended(run, *ended),
             Msg::Drain => self.draining = true,
             Msg::Shutdown => {
-                self.draining = true;
+                (self.draining, self.shutdown) = (true, true);
                 self.running.values().for_each(|stop| ask(stop, HowEnded::Shutdown));
             }
         }
@@ -142,6 +158,9 @@ impl Core {
         for run in orders.stop {
             self.step(&FenceEvent::StopAsked { run });
         }
+        for lease in orders.refuse {
+            self.step(&FenceEvent::RefuseAsked(lease));
+        }
         self.draining |= orders.drain;
         for order in orders.start {
             self.offered(order, sent);
@@ -154,19 +173,19 @@ impl Core {
         if self.offers.contains_key(&run) {
             return;
         }
-        // A journal that cannot be written takes no run: the server offers again.
-        if self.draining || self.journal.is_broken() {
+        // Left lying: the server knows why, or will with the next heartbeat, and offers again.
+        if self.draining || self.not_taking().is_some() {
             return;
         }
-        if let Some(reason) = self.no_room(&order.lease) {
-            return self.decline(&order.lease, reason);
+        if let Some(reason) = self.stranger(&order.lease) {
+            return self.decline(claim(&order.lease), reason);
         }
         let lease = order.lease.clone();
         self.offers.insert(run, order);
         self.step(&FenceEvent::OfferedIn { lease, sent });
         let wanted = |action: &FenceAction| match action {
             FenceAction::Start(lease) => lease.run == run,
-            FenceAction::Decline { run: declined, .. } => *declined == run,
+            FenceAction::Decline { claim, .. } => claim.run == run,
             FenceAction::Write(_) | FenceAction::Stop { .. } => false,
         };
         if !self.deferred.iter().any(wanted) {
@@ -174,17 +193,23 @@ impl Core {
         }
     }
 
-    fn no_room(&self, lease: &Lease) -> Option<String> {
-        let waiting = self.shared.outbox.ends();
-        if waiting >= self.shared.options.outbox {
-            return Some(format!("{waiting} results wait for the server; they have to be taken first"));
+    /// Why no new run is taken at the moment.
+    fn not_taking(&self) -> Option<String> {
+        if let Some(trouble) = &self.disk_trouble {
+            return Some(format!("its journal cannot be written ({trouble})"));
         }
+        let most = self.shared.options.outbox;
+        let full = self.shared.fence.lock().unacknowledged_count() >= most;
+        full.then(|| format!("its outbox is full: {most} results wait until the server takes them"))
+    }
+
+    fn stranger(&self, lease: &Lease) -> Option<String> {
         let strange = lease.targets.iter().find(|target| self.shared.place(target.slot).is_none());
         strange.map(|target| format!("slot {} is not a slot of this rack", target.slot))
     }
 
-    fn decline(&self, lease: &Lease, reason: String) {
-        if let Some(claim) = claim(lease) {
+    fn decline(&self, claim: Option<Claim>, reason: String) {
+        if let Some(claim) = claim {
             self.shared.outbox.declined(Declined { claim, reason });
         }
     }
@@ -205,14 +230,12 @@ impl Core {
 
     /// Makes the batch durable, then does what it says, then tells the link.
     fn commit(&mut self) {
-        if !self.unwritten.is_empty() {
-            crash::point("rack.before_journal");
-            if let Err(error) = self.journal.append(&self.unwritten) {
-                tracing::error!(error = %chain(&error), "nothing starts and no end is told until the journal can be written");
-                return self.give_up_expired();
-            }
-            self.unwritten.clear();
-            crash::point("rack.after_journal");
+        let written = self.write();
+        if !written {
+            self.take_back_starts();
+            // Whoever still waits may be told later; the others have gone.
+            self.waiting.retain(|done| !done.is_closed());
+            return self.shared.outbox.set_not_taking(self.not_taking());
         }
         for action in std::mem::take(&mut self.deferred) {
             self.act(action);
@@ -223,6 +246,7 @@ impl Core {
             (fence.held(), fence.unacknowledged(), records)
         };
         self.shared.outbox.publish(held, ends);
+        self.shared.outbox.set_not_taking(self.not_taking());
         if let Some(records) = records
             && let Err(error) = self.journal.compact(&records)
         {
@@ -233,13 +257,58 @@ impl Core {
         }
     }
 
+    /// Whether everything is in the journal.
+    fn write(&mut self) -> bool {
+        if self.disk_trouble.is_some() && self.unwritten.is_empty() {
+            // Says nothing new: it only tries the disk.
+            let acknowledged = self.shared.fence.lock().acknowledged();
+            self.unwritten.push(FenceRecord::Acknowledged(acknowledged));
+        }
+        if self.unwritten.is_empty() {
+            return true;
+        }
+        crash::point("rack.before_journal");
+        if let Err(error) = self.journal.append(&self.unwritten) {
+            let cause = root(&error);
+            // Once per trouble, not once per try.
+            if self.disk_trouble.as_ref() != Some(&cause) {
+                let error = chain(&error);
+                tracing::error!(error, "nothing starts and no end is told until the journal can be written");
+            }
+            self.disk_trouble = Some(cause);
+            return false;
+        }
+        self.unwritten.clear();
+        if self.disk_trouble.take().is_some() {
+            tracing::info!("the journal can be written again");
+        }
+        crash::point("rack.after_journal");
+        true
+    }
+
+    /// Starts whose epochs are not in the journal have not happened: the server offers them again.
+    fn take_back_starts(&mut self) {
+        let mut runs = Vec::new();
+        self.unwritten.retain(|record| {
+            let start = if let FenceRecord::Starting(lease) = record { Some(lease.run) } else { None };
+            runs.extend(start);
+            start.is_none()
+        });
+        self.deferred.retain(|action| !matches!(action, FenceAction::Start(_)));
+        for run in runs {
+            tracing::warn!(run = run.0, "not started: its epochs could not be written to the journal");
+            self.offers.remove(&run);
+            self.early_stops.remove(&run);
+            self.step(&FenceEvent::NotWritten { run });
+        }
+    }
+
     fn act(&mut self, action: FenceAction) {
         match action {
             FenceAction::Start(lease) => self.start(&lease),
-            FenceAction::Decline { run, reason } => {
-                if let Some(order) = self.offers.remove(&run) {
-                    self.decline(&order.lease, reason);
-                }
+            FenceAction::Decline { claim, reason } => {
+                self.offers.remove(&claim.run);
+                self.decline(Some(claim), reason);
             }
             FenceAction::Write(_) | FenceAction::Stop { .. } => {}
         }
@@ -276,16 +345,6 @@ impl Core {
             }
         }
     }
-
-    /// While the journal cannot be written: a start that is stopped before it happens never happens.
-    fn give_up_expired(&mut self) {
-        for (run, how) in std::mem::take(&mut self.early_stops) {
-            self.deferred.retain(|action| !matches!(action, FenceAction::Start(lease) if lease.run == run));
-            self.offers.remove(&run);
-            let outcome = session::ends::outcome(None, &how);
-            self.step(&FenceEvent::Ended { run, outcome, unkillable: false });
-        }
-    }
 }
 
 /// The first reason stays.
@@ -302,6 +361,11 @@ fn ask(stop: &watch::Sender<Option<HowEnded>>, how: HowEnded) {
 fn claim(lease: &Lease) -> Option<Claim> {
     let epoch = lease.targets.first()?.slot_epoch;
     Some(Claim { run: lease.run, attempt: lease.attempt, epoch })
+}
+
+/// The last cause of an error.
+fn root(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root)
 }
 
 /// An error with its causes, on one line.

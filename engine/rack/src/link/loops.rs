@@ -130,9 +130,11 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
     let (mut acknowledged, mut last_sent) = (0, 0);
     let mut next_beat = Instant::now();
     let mut say_ready = true;
+    let mut refusal_told = None;
     while !link.stop.is_cancelled() {
         let report = link.shared.outbox.report(acknowledged);
-        let beat_due = Instant::now() >= next_beat;
+        // That no new runs are taken, or taken again, is told at once.
+        let beat_due = Instant::now() >= next_beat || report.not_taking != refusal_told;
         if !say_ready && !beat_due && !report.is_urgent(last_sent) {
             tokio::select! {
                 () = link.stop.cancelled() => {}
@@ -143,7 +145,8 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
         }
         let mut exchange = link.exchange(&report);
         exchange.ready = say_ready.then(|| link.ready());
-        exchange.beat = (beat_due || say_ready).then(|| Beat { cpu_percent: link.cpu.percent() });
+        exchange.beat = (beat_due || say_ready)
+            .then(|| Beat { cpu_percent: link.cpu.percent(), not_taking: report.not_taking.clone() });
         crash::point("rack.before_report");
         let sent = boot_now();
         if exchange.beat.is_some() {
@@ -154,6 +157,7 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
                 crash::point("rack.after_report");
                 pause.reset();
                 say_ready = orders.say_ready;
+                refusal_told.clone_from(&report.not_taking);
                 last_sent = report.ends.last().map_or(last_sent, |end| end.seq.max(last_sent));
                 acknowledged = orders.acknowledged.unwrap_or(acknowledged).max(acknowledged);
                 link.shared.outbox.delivered(&report, acknowledged);

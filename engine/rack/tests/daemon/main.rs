@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod crashes;
+mod disks;
 mod guests;
+mod isolation;
 mod lab;
 mod leases;
 mod link;
 mod pythons;
+mod refusals;
 mod server;
 
 /// Not a test: the body of the guest process. Does nothing in an ordinary test run.

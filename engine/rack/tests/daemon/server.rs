@@ -43,6 +43,12 @@ pub(crate) struct Farm {
     pub lose: u32,
     /// Offered over and over, whatever the rack holds or has ended.
     pub haunting: Vec<StartOrder>,
+    /// To be refused, said over and over.
+    pub refuse: Vec<Lease>,
+    /// Messages of the rack.
+    pub exchanges: u32,
+    /// Why the rack takes nothing, as of its last heartbeat.
+    pub not_taking: Option<String>,
     /// Times that more than what was acknowledged came again.
     pub reports: u32,
     pub acknowledge: bool,
@@ -234,6 +240,10 @@ impl FakeServer {
     fn work_in(&self, said: &Exchange) {
         let mut farm = self.farm();
         farm.ready.extend(said.ready.clone());
+        farm.exchanges += 1;
+        if let Some(beat) = &said.beat {
+            farm.not_taking.clone_from(&beat.not_taking);
+        }
         farm.started.extend(said.started.iter().map(|claim| claim.run));
         farm.reports += u32::from(!said.ends.is_empty());
         for end in &said.ends {
@@ -263,6 +273,7 @@ impl FakeServer {
             say_ready: said.ready.is_none() && farm.ready.is_empty(),
             start: fresh.chain(&farm.haunting).cloned().collect(),
             stop: farm.stops.iter().copied().filter(|run| held(*run)).collect(),
+            refuse: farm.refuse.clone(),
             terms: said.ready.is_some().then_some(farm.terms),
             rack: Some(RackId(1)),
             slots: if said.ready.is_some() {

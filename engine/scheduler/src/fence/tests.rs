@@ -144,3 +144,54 @@ fn a_compacted_journal_has_the_same_future() {
         [FenceAction::Write(FenceRecord::Acknowledged(3))]
     );
 }
+
+fn declined(actions: &[FenceAction]) -> bool {
+    actions.iter().any(|action| matches!(action, FenceAction::Decline { .. }))
+}
+
+#[test]
+fn a_refused_lease_never_starts_in_this_life_or_the_next() {
+    let mut fence = fence();
+    let refused = lease(1, 1, 4);
+    let actions = fence.step(at(0), &FenceEvent::RefuseAsked(refused.clone()));
+    let [FenceAction::Write(record), FenceAction::Decline { claim, .. }] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(*claim, claim_of(&refused).unwrap());
+    let late = fence.step(at(0), &FenceEvent::Offered(refused.clone()));
+    assert!(declined(&late) && !started(&late), "{late:?}");
+    // Said again because the answer was lost: told again, written once.
+    let again = fence.step(at(1), &FenceEvent::RefuseAsked(refused.clone()));
+    assert!(matches!(&again[..], [FenceAction::Decline { .. }]), "{again:?}");
+    let mut next_life = self::fence();
+    next_life.step(at(0), &FenceEvent::Recovered(vec![record.clone()]));
+    assert!(!started(&next_life.step(at(0), &FenceEvent::Offered(refused))));
+    assert!(started(&next_life.step(at(0), &FenceEvent::Offered(lease(2, 1, 5)))));
+}
+
+#[test]
+fn a_run_that_was_taken_is_stopped_not_refused() {
+    let mut fence = fence();
+    let taken = lease(1, 1, 1);
+    fence.step(at(0), &FenceEvent::Offered(taken.clone()));
+    let stop = [FenceAction::Stop { run: RunId(1), why: StopReason::Asked }];
+    assert_eq!(fence.step(at(1), &FenceEvent::RefuseAsked(taken.clone())), stop);
+    fence.step(at(2), &FenceEvent::Ended { run: RunId(1), outcome: pass(), unkillable: false });
+    assert_eq!(fence.step(at(2), &FenceEvent::RefuseAsked(taken)), [], "its end is on its way");
+}
+
+#[test]
+fn what_the_journal_did_not_take_may_be_offered_again() {
+    let mut fence = fence();
+    fence.step(at(0), &FenceEvent::Offered(lease(1, 1, 3)));
+    fence.step(at(0), &FenceEvent::NotWritten { run: RunId(1) });
+    assert_eq!(fence.held(), []);
+    assert!(started(&fence.step(at(1), &FenceEvent::Offered(lease(1, 1, 3)))));
+}
+
+#[test]
+fn taking_back_does_not_bring_back_an_epoch_that_was_raised_since() {
+    let mut fence = fence();
+    fence.step(at(0), &FenceEvent::Offered(lease(1, 1, 3)));
+    fence.step(at(0), &FenceEvent::RefuseAsked(lease(2, 1, 4)));
+    fence.step(at(0), &FenceEvent::NotWritten { run: RunId(1) });
+    assert!(!started(&fence.step(at(1), &FenceEvent::Offered(lease(2, 1, 4)))));
+}

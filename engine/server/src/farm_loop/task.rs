@@ -20,7 +20,7 @@ use crate::policies::Question;
 
 /// Commands that share one commit at most.
 const BATCH: usize = 512;
-/// Rest after a commit that the disk refused: reading and rebuilding the farm is not free.
+/// Between two tries of a disk that refuses.
 const REST: Duration = Duration::from_millis(250);
 
 /// What the loop is made of.
@@ -60,6 +60,14 @@ struct Loop {
     snapshot_every: u64,
     state: Recovered,
     saving: Option<tokio::task::JoinHandle<()>>,
+    /// The disk has refused a batch, and none has been stored since.
+    outage: Option<Outage>,
+}
+
+/// A disk that refuses for a while.
+struct Outage {
+    error: StoreError,
+    next_try: Instant,
 }
 
 /// What one batch has become before it is durable.
@@ -77,7 +85,8 @@ struct Batch {
 /// [`LoopFailure`]: the process should end, the disk needs a look.
 pub(crate) async fn run(parts: LoopParts) -> Result<(), LoopFailure> {
     let LoopParts { store, recovered, config, clock, mut commands, recorder, tell, snapshot_every, stop } = parts;
-    let mut this = Loop { store, config, clock, recorder, tell, snapshot_every, state: recovered, saving: None };
+    let mut this =
+        Loop { store, config, clock, recorder, tell, snapshot_every, state: recovered, saving: None, outage: None };
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         let due = this.next_tick();
@@ -101,12 +110,19 @@ pub(crate) async fn run(parts: LoopParts) -> Result<(), LoopFailure> {
 impl Loop {
     fn next_tick(&self) -> Instant {
         let far = Instant::now() + Duration::from_hours(1);
+        if let Some(outage) = &self.outage {
+            return outage.next_try;
+        }
         // A pause of a millisecond keeps a deadline that does not move from spinning the loop.
         let soon = Instant::now() + Duration::from_millis(1);
         self.state.farm.next_deadline().map_or(far, |at| self.clock.instant_of(at).max(soon).min(far))
     }
 
     async fn take(&mut self, commands: Vec<Command>) -> Result<(), LoopFailure> {
+        if let Some(error) = self.still_refused(commands.iter().any(|command| !command.events.is_empty())).await? {
+            refuse_all(commands, &error, &self.view());
+            return Ok(());
+        }
         let batch = self.step_all(commands);
         if let Some(violation) = self.state.farm.violation().cloned() {
             tracing::error!(%violation, "stopping before anything of it is written");
@@ -173,10 +189,9 @@ impl Loop {
 
     /// The journal has not taken the batch: neither has the farm. It is rebuilt as it was.
     async fn refuse(&mut self, batch: Batch, error: StoreError) -> Result<(), LoopFailure> {
-        let passing = matches!(error, StoreError::Full | StoreError::Busy | StoreError::Conflict { .. });
         tracing::error!(%error, "a batch was not stored");
         self.recorder.take_feed();
-        if !passing {
+        if !is_passing(&error) {
             self.answer_refused(batch, &error);
             return Err(LoopFailure::Store(error));
         }
@@ -190,8 +205,53 @@ impl Loop {
             }
         }
         self.answer_refused(batch, &error);
-        tokio::time::sleep(REST).await;
+        if matches!(error, StoreError::Conflict { .. }) {
+            // A fault of ours in this batch, none of the disk; but what leads to it may come again at once.
+            tokio::time::sleep(REST).await;
+        } else {
+            self.outage = Some(Outage { error, next_try: Instant::now() + REST });
+        }
         Ok(())
+    }
+
+    /// While the disk refuses, nothing is stepped and no lease runs out here: what racks have to say cannot be heard.
+    /// When it takes records again, the first one gives every lease a fresh term, as after a restart, so that racks can
+    /// hand in what has ended meanwhile.
+    ///
+    /// `asked`: somebody wants something written, so the disk is tried at once.
+    async fn still_refused(&mut self, asked: bool) -> Result<Option<StoreError>, LoopFailure> {
+        let Some(outage) = &self.outage else { return Ok(None) };
+        if !asked && Instant::now() < outage.next_try {
+            return Ok(Some(outage.error.clone()));
+        }
+        let now = self.clock.now().max(self.state.at);
+        let event = Event::ServerStarted { config: self.config.clone() };
+        // On a copy: a farm that is ahead of the journal would have to be rebuilt.
+        let (mut farm, mut pins) = (self.state.farm.clone(), self.state.pins.clone());
+        let actions = farm.step(now, &event);
+        let projections = self.recorder.record(&farm, now, &actions, &mut pins);
+        match self.store.append(vec![Entry { at: now, event, projections }]).await {
+            Ok(committed) => {
+                (self.state.farm, self.state.pins, self.state.at) = (farm, pins, now);
+                self.state.seq = committed.seq;
+                self.state.since_snapshot += 1;
+                self.outage = None;
+                tracing::info!("the disk takes records again");
+                let questions = self.tell.policies.questions(&self.state.farm, &actions);
+                self.finish(Batch { tick: vec![actions], questions, ..Batch::default() }, &committed);
+                Ok(None)
+            }
+            Err(error) if is_passing(&error) => {
+                self.recorder.take_feed();
+                self.outage = Some(Outage { error: error.clone(), next_try: Instant::now() + REST });
+                Ok(Some(error))
+            }
+            Err(error) => Err(LoopFailure::Store(error)),
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { farm: &self.state.farm, pins: &self.state.pins }
     }
 
     fn answer_refused(&self, batch: Batch, error: &StoreError) {
@@ -221,6 +281,19 @@ impl Loop {
         if self.state.since_snapshot > 0 {
             save(self.store.clone(), self.state.farm.clone(), self.state.seq, self.state.at).await;
         }
+    }
+}
+
+/// The next try may work.
+fn is_passing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::Busy | StoreError::Conflict { .. })
+}
+
+/// Answers without a step: whoever only reads gets what is on the disk.
+fn refuse_all(commands: Vec<Command>, error: &StoreError, view: &View<'_>) {
+    for command in commands {
+        let answer = if command.events.is_empty() { Ok(Vec::new()) } else { Err(Rejected::Store(error.clone())) };
+        (command.finish)(answer, view);
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
-use headend_model::run::Incomplete;
-use headend_model::{DutFields, DutId, Epoch, Outcome, RackId, RunId, SlotId, SlotNo, Timestamp};
+use headend_model::{DutFields, DutId, Epoch, RackId, RunId, SlotId, SlotNo, Timestamp};
 use headend_scheduler::event::{Claim, Event, Heartbeat, RackReady};
 use headend_scheduler::view::RackView;
 use headend_wire::api::EventItem;
@@ -19,7 +18,7 @@ use crate::clock::rfc3339;
 use crate::crash::crash_point;
 use crate::farm_loop::View;
 use crate::http::{ApiError, ApiResult, Json};
-use crate::racks::RackDesk;
+use crate::racks::{RackDesk, Word};
 
 /// Longest wait for orders, in milliseconds.
 const MAX_WAIT_MS: u64 = 30_000;
@@ -53,7 +52,7 @@ pub(crate) async fn exchange(
         // The rack has it, and nothing of that is written here.
         crash_point("dispatch.after_send");
     }
-    desk.saw(exchange.holds.iter().map(|claim| (claim.run, claim.attempt)));
+    desk.saw(exchange.holds.iter().map(|claim| (claim.run, claim.attempt, Word::Start)));
     whisper(&app, &exchange);
     let mut orders = report(&app, &rack, &exchange, &desk).await?;
     if let Some(ready) = &exchange.ready {
@@ -138,8 +137,7 @@ async fn life(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &RackDesk) -
 /// Feeds in what the rack says, in the order in which it happened, and draws up the orders once that is durable.
 async fn report(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &std::sync::Arc<RackDesk>) -> ApiResult<Orders> {
     let id = rack.rack;
-    let unconfirmed = unconfirmed_declines(app, id, exchange).await?;
-    let events = events_of(id, exchange, &unconfirmed);
+    let events = events_of(id, exchange);
     let acknowledged = exchange.ends.iter().map(|end| end.seq).max();
     let (holds, incarnation) = (exchange.holds.clone(), exchange.incarnation);
     let (beat, ready) = (exchange.beat.is_some(), exchange.ready.is_some());
@@ -156,30 +154,7 @@ async fn report(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &std::sync
     Ok(app.farm.apply(events, draw_up).await?)
 }
 
-/// Declines of runs that the rack has not taken before. One that it has taken is a doubled offer, and its own end comes.
-async fn unconfirmed_declines(app: &Shared, rack: RackId, exchange: &Exchange) -> ApiResult<BTreeSet<Claim>> {
-    if exchange.declined.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let declined: Vec<Claim> = exchange.declined.iter().map(|declined| declined.claim).collect();
-    let open = app
-        .farm
-        .read(move |view| {
-            let farm = view.farm;
-            let confirmed = |run: RunId, job| {
-                let job = farm.job(job);
-                job.is_some_and(|job| job.running.iter().any(|found| found.lease.run == run && found.confirmed))
-            };
-            let leases = farm.leases_on(rack);
-            let open = leases.iter().filter(|granted| !confirmed(granted.run, granted.lease.job));
-            let open: BTreeSet<RunId> = open.map(|granted| granted.run).collect();
-            declined.into_iter().filter(|claim| open.contains(&claim.run)).collect()
-        })
-        .await?;
-    Ok(open)
-}
-
-fn events_of(rack: RackId, exchange: &Exchange, open: &BTreeSet<Claim>) -> Vec<Event> {
+fn events_of(rack: RackId, exchange: &Exchange) -> Vec<Event> {
     let started = exchange.started.iter().map(|claim| Event::RunStarted { rack, claim: *claim });
     let ends = exchange.ends.iter().map(|end| Event::RunEnded {
         rack,
@@ -187,31 +162,35 @@ fn events_of(rack: RackId, exchange: &Exchange, open: &BTreeSet<Claim>) -> Vec<E
         outcome: end.outcome.clone(),
         unkillable: end.unkillable,
     });
-    let declines = exchange.declined.iter().filter(|no| open.contains(&no.claim)).map(|no| Event::RunEnded {
-        rack,
-        claim: no.claim,
-        outcome: Outcome::Incomplete(Incomplete::CannotStart(no.reason.chars().take(500).collect())),
-        unkillable: false,
-    });
+    let declines =
+        exchange.declined.iter().map(|no| Event::NotStarted { rack, claim: no.claim, reason: shortened(&no.reason) });
+    let not_taking = exchange.beat.as_ref().and_then(|beat| beat.not_taking.as_deref()).map(shortened);
     // Ends of a former life come before `ready`, which would count them as lost with the rack.
-    let ready = exchange.ready.iter().map(|ready| ready_event(rack, exchange.incarnation, ready));
+    let ready = exchange.ready.iter().map(|ready| ready_event(rack, exchange.incarnation, ready, not_taking.clone()));
     let beat = exchange.beat.iter().map(|beat| {
         Event::Heartbeat(Heartbeat {
             rack,
             incarnation: exchange.incarnation,
             cpu_percent: beat.cpu_percent.min(100),
             holds: exchange.holds.clone(),
+            not_taking: not_taking.clone(),
         })
     });
     started.chain(ends).chain(declines).chain(ready).chain(beat).collect()
 }
 
-fn ready_event(rack: RackId, incarnation: u64, ready: &Ready) -> Event {
+/// A rack's words for people, of a length that people read.
+fn shortened(text: &str) -> String {
+    text.chars().take(500).collect()
+}
+
+fn ready_event(rack: RackId, incarnation: u64, ready: &Ready, not_taking: Option<String>) -> Event {
     Event::RackReady(RackReady {
         rack,
         incarnation,
         slots: ready.slots.iter().map(|slot| (SlotNo(slot.no), Epoch(slot.epoch))).collect(),
         dut_epochs: ready.dut_epochs.iter().map(|(dut, epoch)| (DutId(*dut), Epoch(*epoch))).collect(),
+        not_taking,
     })
 }
 
@@ -237,9 +216,15 @@ fn orders(view: &View<'_>, rack: RackId, holds: &[Claim], desk: &RackDesk, defau
     let patience = Duration::from_micros(heartbeat.saturating_mul(3));
     let mut orders = Orders::default();
     for granted in &leases {
+        let (run, attempt) = (granted.run, granted.lease.attempt);
+        let lacks = !held.contains(&run);
         if granted.stopping {
-            orders.stop.push(granted.run);
-        } else if !held.contains(&granted.run) && desk.offer((granted.run, granted.lease.attempt), patience) {
+            orders.stop.push(run);
+            // An offer of it may be under way: only the rack can say that it will never start.
+            if lacks && !granted.confirmed && desk.offer((run, attempt, Word::Refuse), patience) {
+                orders.refuse.push(granted.lease.clone());
+            }
+        } else if lacks && desk.offer((run, attempt, Word::Start), patience) {
             orders.start.extend(start_order(view, granted, default_limit));
         }
     }
@@ -270,7 +255,11 @@ fn start_order(view: &View<'_>, granted: &headend_scheduler::farm::Granted<'_>, 
 
 fn is_news(orders: &Orders, exchange: &Exchange) -> bool {
     let answers = exchange.ready.is_some() || exchange.beat.is_some() || !exchange.ends.is_empty();
-    exchange.wait_ms == 0 || answers || !orders.start.is_empty() || !new_stops(orders, exchange).is_empty()
+    exchange.wait_ms == 0 || answers || is_worth_waking(orders, exchange)
+}
+
+fn is_worth_waking(orders: &Orders, exchange: &Exchange) -> bool {
+    !orders.start.is_empty() || !orders.refuse.is_empty() || !new_stops(orders, exchange).is_empty()
 }
 
 /// Stops of runs that the rack says it holds. A stop of another one is no news: the rack has nothing to do about it.
@@ -295,9 +284,8 @@ async fn wait_for_orders(
         news.as_mut().enable();
         let (holds, limit, desk) = (exchange.holds.clone(), app.options.default_time_limit, desk.clone());
         let found = app.farm.read(move |view| orders(view, id, &holds, &desk, limit)).await?;
-        if !found.start.is_empty() || !new_stops(&found, exchange).is_empty() {
-            orders_out.start = found.start;
-            orders_out.stop = found.stop;
+        if is_worth_waking(&found, exchange) {
+            (orders_out.start, orders_out.stop, orders_out.refuse) = (found.start, found.stop, found.refuse);
             return Ok(());
         }
         // An offer that got lost is made again without anybody ringing.

@@ -55,8 +55,16 @@ pub(crate) fn running(farm: &Farm, spec: &JobSpec, run: &headend_scheduler::view
         script: spec.tests.get(run.test.0 as usize).map(jobs::script_of).unwrap_or_default(),
         place: super::places_text(farm, run.lease),
         chosen_by: chosen_by(&run.why.chosen_by),
-        reason: reason(&run.why.test, &run.why.queue),
+        reason: format!("{}{}", reason(&run.why.test, &run.why.queue), not_yet(farm, run)),
     }
+}
+
+/// The rack has not taken it, and says why.
+fn not_yet(farm: &Farm, run: &headend_scheduler::view::RunningView<'_>) -> String {
+    let racks = farm.racks();
+    let rack = racks.iter().find(|rack| rack.rack == run.lease.rack && !run.confirmed);
+    let refusal = rack.and_then(|rack| Some((rack.name, rack.not_taking?.1)));
+    refusal.map(|(name, reason)| format!("; not taken by {name} yet: {reason}")).unwrap_or_default()
 }
 
 fn reason(test: &str, queue: &str) -> String {
@@ -69,6 +77,12 @@ fn until(at: Timestamp) -> String {
 
 fn words(farm: &Farm, spec: &JobSpec, reason: &WaitReason) -> (&'static str, String) {
     match reason {
+        WaitReason::WindowClosed { schedule, next: Some(next) } => {
+            ("window_closed", format!("the window of schedule {schedule} is closed until {}", until(*next)))
+        }
+        WaitReason::WindowClosed { schedule, next: None } => {
+            ("window_closed", format!("the window of schedule {schedule} is closed"))
+        }
         WaitReason::NoRack { rack, gives_up } => {
             let rack = rack.map_or_else(|| "its rack".to_owned(), |rack| rack_text(farm, rack));
             ("no_rack", format!("{rack} is not heard of; ends incomplete at {}", until(*gives_up)))
@@ -95,6 +109,10 @@ fn words(farm: &Farm, spec: &JobSpec, reason: &WaitReason) -> (&'static str, Str
             ),
         ),
         WaitReason::Draining { rack } => ("draining", format!("{} takes no new runs", rack_text(farm, *rack))),
+        WaitReason::NotTaking { rack, since, reason } => (
+            "rack_not_taking",
+            format!("{} takes no new runs since {}: {reason}", rack_text(farm, *rack), until(*since)),
+        ),
         WaitReason::Cooling { until: at } => {
             ("cooling", format!("the slot was lost with its rack and is free at {} at the latest", until(*at)))
         }

@@ -133,7 +133,7 @@ async fn an_offer_that_got_lost_is_made_again() {
     let mut seen = Vec::new();
     // Beats keep the rack online; it never names the run, as if the answers had been lost.
     while seen.len() < 2 {
-        let beat = Exchange { beat: Some(Beat { cpu_percent: 0 }), wait_ms: 1_000, ..rack.blank() };
+        let beat = Exchange { beat: Some(Beat::default()), wait_ms: 1_000, ..rack.blank() };
         seen.extend(rack.orders(&beat).await.start.into_iter().map(|order| order.lease.run));
     }
     assert_eq!(seen[0], seen[1]);
@@ -175,7 +175,7 @@ async fn a_rack_that_fell_silent_can_be_taken_over() {
 async fn a_rack_that_is_not_known_is_asked_to_say_ready() {
     let lab = Lab::start().await;
     let mut rack = FakeRack::enrol(&lab, "rack1", 7).await;
-    let orders = rack.orders(&Exchange { beat: Some(Beat { cpu_percent: 0 }), ..rack.blank() }).await;
+    let orders = rack.orders(&Exchange { beat: Some(Beat::default()), ..rack.blank() }).await;
     assert!(orders.say_ready && !orders.renewed);
     let orders = rack.ready(3).await;
     assert!(orders.renewed && orders.terms.is_some() && orders.rack.is_some());
@@ -267,4 +267,48 @@ async fn a_slot_with_something_unkillable_is_out_of_use_until_somebody_has_looke
     lab.client.post("/api/v1/racks/rack1/slots/1/clear", &json!({})).await.ok(StatusCode::OK);
     assert_eq!(state().await, json!("free"));
     assert_eq!(lab.client.post("/api/v1/racks/rack1/slots/9/clear", &json!({})).await.problem(), "unknown_slot");
+}
+
+#[tokio::test]
+async fn a_kill_before_the_rack_has_spoken_is_final_once_it_refuses() {
+    let lab = Lab::start().await;
+    lab.upload("a.py", "").await;
+    let mut rack = lab.rack("rack1", 1).await;
+    let job = lab.client.submit("a.py", &[1]).await;
+    lab.client.post(&format!("/api/v1/jobs/{job}/kill"), &json!({})).await.ok(StatusCode::OK);
+    let poll = Exchange { wait_ms: 30_000, ..rack.blank() };
+    let orders = rack.orders(&poll).await;
+    assert_eq!((orders.start.len(), orders.refuse.len()), (0, 1), "{orders:?}");
+    assert_eq!(lab.client.job(job).await["status"], json!(1), "an offer may be under way: only the rack knows");
+    let claim = crate::support::claim_of(&orders.refuse[0]);
+    let declined = Declined { claim, reason: "stopped before it was started".to_owned() };
+    let told = Exchange { declined: vec![declined], ..rack.blank() };
+    rack.orders(&told).await;
+    assert_eq!(lab.client.job(job).await["status"], json!(3));
+    let next = lab.client.submit("a.py", &[1]).await;
+    rack.take().await;
+    // The word was doubled on its way: it changes nothing.
+    rack.orders(&told).await;
+    rack.pass().await;
+    assert_eq!(lab.client.job(next).await["passed"], json!(1));
+}
+
+#[tokio::test]
+async fn a_rack_that_takes_nothing_is_given_nothing_and_the_reason_is_shown() {
+    let lab = Lab::start().await;
+    lab.upload("a.py", "").await;
+    let mut rack = lab.rack("rack1", 1).await;
+    let full = Beat { cpu_percent: 0, not_taking: Some("its outbox is full".to_owned()) };
+    rack.orders(&Exchange { beat: Some(full), ..rack.blank() }).await;
+    let job = lab.client.submit("a.py", &[1]).await;
+    let why = lab.client.get(&format!("/api/v1/jobs/{job}/why")).await.ok(StatusCode::OK);
+    let at = &why["waiting"][0]["at"][0];
+    assert_eq!(at["code"], json!("rack_not_taking"), "{why}");
+    assert!(at["reason"].as_str().unwrap().contains("its outbox is full"), "{why}");
+    let racks = lab.client.get("/api/v1/racks").await.ok(StatusCode::OK);
+    assert!(racks["racks"][0]["gate"].as_str().unwrap().contains("its outbox is full"), "{racks}");
+    let orders = rack.orders(&Exchange { beat: Some(Beat::default()), ..rack.blank() }).await;
+    rack.holds.push(crate::support::claim_of(&orders.start[0].lease));
+    rack.pass().await;
+    assert_eq!(lab.client.job(job).await["passed"], json!(1));
 }

@@ -29,7 +29,7 @@ async fn jobs_tokens_racks_and_files_outlive_a_restart() {
 
     // The rack goes on as if nothing had been.
     let mut rack = moved(rack, &lab);
-    let beat = Exchange { beat: Some(Beat { cpu_percent: 0 }), ..rack.blank() };
+    let beat = Exchange { beat: Some(Beat::default()), ..rack.blank() };
     let orders = rack.orders(&beat).await;
     assert!(orders.renewed && !orders.say_ready);
     rack.holds.extend(orders.start.iter().map(|order| crate::support::claim_of(&order.lease)));
@@ -55,7 +55,7 @@ async fn an_offer_after_a_restart_names_the_same_lease_and_the_same_files() {
     let mut rack = moved(rack, &lab);
     // As if the rack had never seen the offer.
     rack.holds.clear();
-    let beat = Exchange { beat: Some(Beat { cpu_percent: 0 }), ..rack.blank() };
+    let beat = Exchange { beat: Some(Beat::default()), ..rack.blank() };
     let after = rack.orders(&beat).await.start.remove(0);
     let place =
         |order: &headend_wire::rack::StartOrder| (order.lease.run, order.lease.attempt, order.lease.targets.clone());

@@ -231,7 +231,7 @@ impl FakeRack {
             builtin_dut: Some(format!("box {no}")),
         });
         let ready = Ready { version: "0".to_owned(), slots: slots.collect(), dut_epochs: Vec::new(), logs: None };
-        Exchange { ready: Some(ready), beat: Some(Beat { cpu_percent: 1 }), ..self.blank() }
+        Exchange { ready: Some(ready), beat: Some(Beat { cpu_percent: 1, not_taking: None }), ..self.blank() }
     }
 
     pub(crate) async fn ready(&mut self, slots: u16) -> Orders {

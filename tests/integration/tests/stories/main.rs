@@ -5,9 +5,12 @@
 mod crash_rack;
 mod crash_server;
 mod endings;
+mod full_disk;
 mod identity;
 mod languages;
 mod order;
+mod partitions;
 mod policies;
+mod queue_policies;
 mod refusals;
 mod scripts;
