@@ -70,7 +70,18 @@ async fn deliver(client: &Client, folder: &Path) -> Result<(), String> {
         let bytes = tokio::fs::read(&path).await.map_err(|error| format!("{}: {error}", path.display()))?;
         client.put_run_file(run, &name, bytes).await.map_err(|error| chain(&error))?;
     }
-    fs::write(folder.join(DELIVERED), "").map_err(|error| error.to_string())
+    mark_delivered(folder).map_err(|error| error.to_string())
+}
+
+/// What a script has put there under our name is removed: through a link we would write somewhere else.
+fn mark_delivered(folder: &Path) -> std::io::Result<()> {
+    let mark = folder.join(DELIVERED);
+    match fs::symlink_metadata(&mark) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(&mark)?,
+        Ok(_) => fs::remove_file(&mark)?,
+        Err(_) => {}
+    }
+    fs::File::create_new(mark).map(drop)
 }
 
 /// The run of a folder `RUN-ATTEMPT`.

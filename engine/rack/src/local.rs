@@ -16,6 +16,7 @@ use crate::driver::{Driver, virtual_stb::VirtualStb};
 use crate::guest::{self, GuestPool};
 use crate::options::{GuestProgram, LogLimits, PythonOptions, VirtualOptions};
 use crate::process::Nursery;
+use crate::process::controllers::Controllers;
 use crate::python::{self, Pythons};
 use crate::run::{Finish, Kind, Limits, Stop};
 use crate::session::ends::{HowEnded, outcome};
@@ -151,10 +152,11 @@ async fn host(
         }
         Kind::Python => {
             let folders = (temp.to_owned(), temp.to_owned());
-            let pythons = Pythons::new(options.python.clone(), nursery.clone(), folders, None)?;
+            let pythons =
+                Pythons::new(options.python.clone(), nursery.clone(), folders, (None, Controllers::default()))?;
             let folder = script.parent().unwrap_or(Path::new("/"));
             let private = temp.join("run");
-            let place = python::Place { script, folder, private: &private, env: &[] };
+            let place = python::Place { script, folder, private: &private, root: None, env: &[] };
             let console = session.recorder().folder().join("console.txt");
             let mut echo = Echo { path: console, shown: 0, watcher: options.watcher.clone() };
             let finish = tokio::select! {

@@ -122,16 +122,39 @@ pub struct PythonOptions {
     pub search: bool,
     /// Folder that holds the package `stormtest`; `None`: `HEADEND_PYTHON_SDK`, else the one inside the binary.
     pub sdk: Option<PathBuf>,
-    /// Address space of a script, in bytes; 0: no limit.
+    /// Address space of each process of a script and, where there is a cgroup for it, memory of all of them together, in
+    /// bytes; 0: no limit.
     pub memory_bytes: u64,
-    /// Processes of the daemon's user while a script runs (`RLIMIT_NPROC`): what stops a fork bomb. 0: no limit.
+    /// Processes that a script may have at a time: what stops a fork bomb. By cgroup where there is one, else by
+    /// `RLIMIT_NPROC`, which counts all processes of the daemon's user and binds any but root. 0: no limit.
     pub processes: u64,
+    /// What a run may write into its folders, in bytes (blocks on the disk). 0: no limit.
+    pub disk_bytes: u64,
+    /// Files and folders that a run may make. 0: no limit.
+    pub disk_files: u64,
+    /// Folders and files besides the system and its own that scripts may read.
+    pub readable: Vec<PathBuf>,
+    /// Folders and files besides its own that scripts may write: a serial port, say.
+    pub writable: Vec<PathBuf>,
+    /// Shut scripts in: only the system to read, only their own folders to write, no capabilities.
+    pub isolate: bool,
 }
 
 impl Default for PythonOptions {
-    /// Searches; 4 GiB and 1,024 processes.
+    /// Searches; 4 GiB of memory, 1,024 processes, 4 GiB of disk in 100,000 files, shut in.
     fn default() -> Self {
-        Self { interpreters: Vec::new(), search: true, sdk: None, memory_bytes: 4 << 30, processes: 1_024 }
+        Self {
+            interpreters: Vec::new(),
+            search: true,
+            sdk: None,
+            memory_bytes: 4 << 30,
+            processes: 1_024,
+            disk_bytes: 4 << 30,
+            disk_files: 100_000,
+            readable: Vec::new(),
+            writable: Vec::new(),
+            isolate: true,
+        }
     }
 }
 

@@ -213,7 +213,8 @@ async fn run_in(
             let private = shared.folder.sockets().join(format!("{}-{}", order.lease.run, order.lease.attempt));
             let duts: Vec<_> = order.lease.targets.iter().map(|target| target.dut.to_string()).collect();
             let env = [("HEADEND_DUT", duts.join(",")), ("HEADEND_REVISION", order.public_tree.clone())];
-            let place = python::Place { script: &file, folder: &folder, private: &private, env: &env };
+            let root = copy.public_root().parent();
+            let place = python::Place { script: &file, folder: &folder, private: &private, root, env: &env };
             python::run(&shared.pythons, session, place, &limits, stop).await
         }
     }

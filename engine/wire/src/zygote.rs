@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Run a script.
-    Fork(Fork),
+    Fork(Box<Fork>),
     /// End it: SIGTERM, after `grace_ms` SIGKILL, for everything that it started. `Exited` follows.
     Kill {
         /// Which run.
@@ -49,6 +49,27 @@ pub struct Fork {
     pub cpu_seconds: u64,
     /// cgroup v2 folder to enter before the script is run, if there is one.
     pub cgroup: Option<String>,
+    /// Further cgroup folders to enter: those of version 1 that limit memory and processes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limit_groups: Vec<String>,
+    /// Limit on the length of any one file written, in bytes; 0: none.
+    #[serde(default)]
+    pub file_bytes: u64,
+    /// What it may reach of the file system; `None`: whatever its user may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
+}
+
+/// What a run may reach besides the system and its interpreter, which all may read. As far as the kernel can do it.
+/// A run with a sandbox has no capabilities either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// Folders to read from.
+    pub read: Vec<String>,
+    /// Folders to write to.
+    pub write: Vec<String>,
+    /// The folder that it sees as `/tmp`, where the system lets it mount; one of `write`, or in one.
+    pub tmp: String,
 }
 
 /// Zygote to supervisor.
@@ -61,6 +82,15 @@ pub enum News {
         version: String,
         /// PID namespaces can be made.
         namespaces: bool,
+        /// They are made by way of user namespaces, as a user without rights does.
+        #[serde(default)]
+        users: bool,
+        /// A run can have mounts of its own: `/proc`, `/tmp`, `/dev/shm`.
+        #[serde(default)]
+        mounts: bool,
+        /// Version of Landlock that the kernel offers; 0: none that is of use.
+        #[serde(default)]
+        landlock: u32,
     },
     /// The keeper lives.
     Forked {

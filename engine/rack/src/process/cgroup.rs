@@ -4,6 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Inside the rack's folder, where its own helpers live: warm interpreters and guests.
+const OWN: &str = "own";
+/// A service manager that starts the daemon in a folder of this name (systemd: `Delegate=yes` and
+/// `DelegateSubgroup=headend-daemon`) leaves the folder above free of processes, so that limits can be set there.
+const DAEMON: &str = "headend-daemon";
+
 /// A folder below which the rack's children live.
 #[derive(Clone, Debug)]
 pub struct Cgroup {
@@ -13,8 +19,7 @@ pub struct Cgroup {
 impl Cgroup {
     /// The folder of the rack whose data lies at `root`: the same at every start. `None` where folders cannot be made.
     pub fn for_rack(root: &Path) -> Option<Self> {
-        let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
-        let path = own_folder()?.join(format!("headend-{}", &name[..16]));
+        let path = above(own_folder()?).join(name_of(root));
         let made = match fs::create_dir(&path) {
             Ok(()) => true,
             Err(error) => error.kind() == std::io::ErrorKind::AlreadyExists,
@@ -36,9 +41,18 @@ impl Cgroup {
         &self.path
     }
 
-    /// Puts a process into it.
+    /// Puts a process of our own into it: into a folder inside, for one with limits for others holds no process itself.
     pub fn adopt(&self, pid: u32) -> std::io::Result<()> {
-        fs::write(self.path.join("cgroup.procs"), pid.to_string())
+        let inner = self.inside(OWN)?;
+        fs::write(inner.path.join("cgroup.procs"), pid.to_string())
+    }
+
+    /// Lets folders inside have limits by these controllers. `false`: they cannot, because the controllers are not here
+    /// or because processes live in the folder above.
+    pub fn limits(&self, controllers: &[&str]) -> bool {
+        let wanted: Vec<String> = controllers.iter().map(|name| format!("+{name}")).collect();
+        let above = self.path.parent().unwrap_or(&self.path);
+        [above, &self.path].iter().all(|path| fs::write(path.join("cgroup.subtree_control"), wanted.join(" ")).is_ok())
     }
 
     fn populated(&self) -> bool {
@@ -71,6 +85,18 @@ impl Cgroup {
     pub fn remove(&self) {
         self.clear();
         let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// What the folders of the rack whose data lies at `root` are called: the same at every start.
+pub(super) fn name_of(root: &Path) -> String {
+    format!("headend-{}", &blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex()[..16])
+}
+
+fn above(own: PathBuf) -> PathBuf {
+    match own.parent() {
+        Some(above) if own.ends_with(DAEMON) => above.to_owned(),
+        _ => own,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The session socket of a run: connections say hello with the run's token, then call.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::FuturesUnordered;
 use futures::{SinkExt, StreamExt};
@@ -21,13 +22,20 @@ const MOST: usize = 16;
 pub(super) struct Door {
     listener: UnixListener,
     pub(super) token: String,
+    used: AtomicBool,
 }
 
 impl Door {
     /// Opens the socket.
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let secret: [u8; 32] = rand::random();
-        Ok(Self { listener: UnixListener::bind(path)?, token: blake3::Hash::from_bytes(secret).to_hex().to_string() })
+        let token = blake3::Hash::from_bytes(secret).to_hex().to_string();
+        Ok(Self { listener: UnixListener::bind(path)?, token, used: AtomicBool::new(false) })
+    }
+
+    /// Has the script said hello, and so perhaps driven something?
+    pub(super) fn was_used(&self) -> bool {
+        self.used.load(Ordering::Acquire)
     }
 
     /// Serves until dropped. One call at a time, whoever makes it.
@@ -53,6 +61,7 @@ impl Door {
             let answer = match serde_json::from_str(&line) {
                 Ok(ToHost::Hello { protocol: PROTOCOL, token }) if self.knows(&token) => {
                     welcome = true;
+                    self.used.store(true, Ordering::Release);
                     ToScript::Welcome(session.lock().await.info().clone())
                 }
                 Ok(ToHost::Call { id, call }) if welcome => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,11 +12,14 @@ use headend_wire::zygote::{Fork, News};
 use tokio::sync::Mutex;
 
 use super::Pythons;
+use super::confine;
 use super::connection::Door;
 use super::interpreters::Interpreter;
 use super::zygote::{NewsOfRun, Zygote};
 use crate::process::cgroup::Cgroup;
+use crate::process::controllers::Bounds;
 use crate::process::leftovers::{PidFile, kill_hard};
+use crate::process::quota::Quota;
 use crate::run::{Finish, Limits, Stop};
 use crate::session::Session;
 use crate::session::ends::HowEnded;
@@ -30,7 +33,10 @@ const CGROUP: Duration = Duration::from_secs(2);
 /// How much of the end of the console is looked at for last words.
 const TAIL: u64 = 16 << 10;
 /// Signals with a meaning for limits.
+const SIGKILL: i32 = 9;
 const SIGXCPU: i32 = 24;
+/// Refuse a symbolic link, and do not wait for who may write to a pipe.
+const NO_LINKS: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::fs::OFlags::NONBLOCK.bits()) as i32;
 const TRACEBACK: &str = "Traceback (most recent call last)";
 
 /// Where the run's files are.
@@ -42,6 +48,9 @@ pub struct Place<'a> {
     pub folder: &'a Path,
     /// A folder for the run's socket and temporary files; made and removed here.
     pub private: &'a Path,
+    /// The whole of the files that are this run's alone, the script's folder among them: it is shut in there. `None`: a
+    /// user's own script in his own folder, which may do what he may.
+    pub root: Option<&'a Path>,
     /// Further environment: ids and the like.
     pub env: &'a [(&'static str, String)],
 }
@@ -55,6 +64,8 @@ struct Exit {
     unkillable: bool,
     /// It never came to run.
     failed: Option<String>,
+    /// The warm interpreter was dead before it took the order: another may take it.
+    never_began: bool,
 }
 
 /// Runs the session's script.
@@ -65,19 +76,25 @@ pub async fn run(
     limits: &Limits,
     stop: &mut Stop,
 ) -> Finish {
-    let prepared = tokio::select! {
-        biased;
-        how = stop.asked() => return Finish::clean(how),
-        prepared = prepare(pythons, session, place) => prepared,
-    };
-    let finish = match prepared {
-        Err(problem) => Finish::clean(HowEnded::CannotStart(problem)),
-        Ok(prepared) => run_prepared(pythons, session, place, prepared, (limits, stop)).await,
-    };
-    if !finish.unkillable {
-        let _ = fs::remove_dir_all(place.private);
+    for last in [false, true] {
+        let prepared = tokio::select! {
+            biased;
+            how = stop.asked() => return Finish::clean(how),
+            prepared = prepare(pythons, session, place) => prepared,
+        };
+        let (finish, never_began) = match prepared {
+            Err(problem) => (Finish::clean(HowEnded::CannotStart(problem)), false),
+            Ok(prepared) => run_prepared(pythons, session, place, prepared, (limits, stop)).await,
+        };
+        if !finish.unkillable {
+            let _ = fs::remove_dir_all(place.private);
+        }
+        // A warm interpreter that was killed while nobody needed it is no fault of this run.
+        if last || !never_began {
+            return finish;
+        }
     }
-    finish
+    Finish::clean(HowEnded::CannotStart("two warm Python interpreters died before they took it".to_owned()))
 }
 
 /// All that a run needs before its process is forked.
@@ -85,6 +102,7 @@ struct Prepared {
     zygote: Zygote,
     door: Door,
     cgroup: Option<Cgroup>,
+    bounds: Bounds,
 }
 
 async fn prepare(pythons: &Pythons, session: &mut Session, place: Place<'_>) -> Result<Prepared, String> {
@@ -99,14 +117,17 @@ async fn prepare(pythons: &Pythons, session: &mut Session, place: Place<'_>) -> 
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&tmp).map_err(private)?;
     let door = Door::open(&place.private.join("s")).map_err(private)?;
     let name = format!("run-{}-{}", session.info().run, session.info().attempt);
-    let cgroup = pythons.inner.cgroup.as_ref().and_then(|rack| match rack.inside(&name) {
+    let ours = pythons.inner.cgroup.as_ref().filter(|_| zygote.in_cgroup);
+    let cgroup = ours.and_then(|rack| match rack.inside(&name) {
         Ok(cgroup) => Some(cgroup),
         Err(error) => {
             tracing::warn!(%error, "no cgroup for this run; its keeper has to do");
             None
         }
     });
-    Ok(Prepared { zygote, door, cgroup })
+    let options = &pythons.inner.options;
+    let bounds = pythons.inner.controllers.bound(&name, cgroup.as_ref(), options.memory_bytes, options.processes);
+    Ok(Prepared { zygote, door, cgroup, bounds })
 }
 
 async fn run_prepared(
@@ -115,13 +136,15 @@ async fn run_prepared(
     place: Place<'_>,
     prepared: Prepared,
     (limits, stop): (&Limits, &mut Stop),
-) -> Finish {
-    let Prepared { zygote, door, cgroup } = prepared;
+) -> (Finish, bool) {
+    let Prepared { zygote, door, cgroup, bounds } = prepared;
     let console = session.recorder().folder().join("console.txt");
     let run = session.info().run;
-    let fork = fork(pythons, session, place, (&door, cgroup.as_ref()), &console);
+    let mut fork = fork(pythons, session, place, (&door, cgroup.as_ref()), &console);
+    fork.limit_groups = bounds.folders().map(|folder| folder.display().to_string()).collect();
+    let quota = confine::quota(&pythons.inner.options, session, place);
     let news = zygote.fork(fork).await;
-    let ending = Ending { run, zygote: &zygote, cgroup: cgroup.as_ref(), pids: &pythons.inner.pids };
+    let ending = Ending { run, zygote: &zygote, cgroup: cgroup.as_ref(), pids: &pythons.inner.pids, quota: &quota };
     let (asked, exit) = {
         let session = Mutex::new(&mut *session);
         tokio::select! {
@@ -137,9 +160,14 @@ async fn run_prepared(
         }
         None => true,
     };
+    let memory = pythons.inner.options.memory_bytes;
+    let starved = asked.is_none() && exit.signal == Some(SIGKILL) && bounds.ran_out_of_memory();
+    let asked = asked.or_else(|| starved.then(|| HowEnded::Limit(format!("memory: more than {memory} bytes in all"))));
+    let asked = confine::cut_evidence(&pythons.inner.options, session, place).map(HowEnded::Limit).or(asked);
     session.recorder().keep_console(&console);
+    let never_began = exit.never_began && asked.is_none() && !door.was_used();
     let how = asked.unwrap_or_else(|| how_ended(&exit, &tail(&console)));
-    Finish { how, unkillable: exit.unkillable || !emptied, leaked: exit.leaked }
+    (Finish { how, unkillable: exit.unkillable || !emptied, leaked: exit.leaked }, never_began)
 }
 
 fn fork(
@@ -164,6 +192,10 @@ fn fork(
         processes: options.processes,
         cpu_seconds: 0,
         cgroup: cgroup.map(|cgroup| text(cgroup.path())),
+        limit_groups: Vec::new(),
+        // Beyond the limit of all files, so that this one is met first and named.
+        file_bytes: place.root.map_or(0, |_| options.disk_bytes.saturating_mul(2)),
+        sandbox: confine::sandbox(&pythons.inner, place, &info.out),
     }
 }
 
@@ -206,6 +238,7 @@ struct Ending<'a> {
     zygote: &'a Zygote,
     cgroup: Option<&'a Cgroup>,
     pids: &'a Path,
+    quota: &'a Quota,
 }
 
 impl Ending<'_> {
@@ -216,6 +249,7 @@ impl Ending<'_> {
             exit = self.exit(&mut news, &mut keeper) => return (None, exit),
             how = stop.asked() => how,
             () = limits.over() => HowEnded::Limit(limits.text()),
+            excess = self.quota.exceeded() => HowEnded::Limit(excess),
         };
         self.zygote.kill(self.run, GRACE).await;
         let ended = tokio::time::timeout(GRACE + OVERDUE, self.exit(&mut news, &mut keeper)).await;
@@ -232,7 +266,7 @@ impl Ending<'_> {
             match news.recv().await {
                 Some(News::Forked { pid, .. }) => *keeper = Some((pid, PidFile::keeper(self.pids, pid))),
                 Some(News::Exited { code, signal, leaked, unkillable, .. }) => {
-                    return Exit { code, signal, leaked, unkillable, failed: None };
+                    return Exit { code, signal, leaked, unkillable, ..Exit::default() };
                 }
                 Some(News::Failed { reason, .. }) => return Exit { failed: Some(reason), ..Exit::default() },
                 Some(News::Ready { .. }) => {}
@@ -255,7 +289,7 @@ impl Ending<'_> {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Exit { failed, ..Exit::default() }
+        Exit { failed, never_began: keeper.is_none(), ..Exit::default() }
     }
 }
 
@@ -282,7 +316,8 @@ fn from_traceback(tail: &str) -> String {
 /// The last lines of the console.
 fn tail(console: &Path) -> String {
     let read = || -> std::io::Result<String> {
-        let mut file = fs::File::open(console)?;
+        // The folder is the script's, too: what a link leads to is not for its eyes.
+        let mut file = fs::OpenOptions::new().read(true).custom_flags(NO_LINKS).open(console)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
         let mut bytes = Vec::new();

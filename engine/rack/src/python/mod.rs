@@ -4,6 +4,7 @@
 //! syntax, Python 2.
 
 pub mod choose;
+mod confine;
 mod connection;
 mod host;
 pub mod interpreters;
@@ -12,7 +13,7 @@ mod zygote;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use choose::Wish;
 use interpreters::Interpreter;
@@ -22,6 +23,8 @@ use zygote::Zygote;
 use crate::options::PythonOptions;
 use crate::process::Nursery;
 use crate::process::cgroup::Cgroup;
+use crate::process::controllers::Controllers;
+use crate::process::isolation::Isolation;
 
 pub use host::{Place, run};
 
@@ -40,7 +43,12 @@ struct Inner {
     nursery: Nursery,
     pids: PathBuf,
     cgroup: Option<Cgroup>,
+    controllers: Controllers,
+    /// No script may look into it: the rack's data.
+    home: PathBuf,
     sdk: PathBuf,
+    /// Known when the first interpreter is warm.
+    isolation: OnceLock<Isolation>,
     found: OnceCell<Vec<Interpreter>>,
     /// One zygote per interpreter.
     zygotes: tokio::sync::Mutex<HashMap<PathBuf, Zygote>>,
@@ -48,7 +56,8 @@ struct Inner {
 }
 
 impl Pythons {
-    /// Nothing is started yet. `home`: a folder for the package's files when they come out of the binary.
+    /// Nothing is started yet. `home`: a folder for the package's files when they come out of the binary; scripts see
+    /// nothing else of it but what is theirs.
     ///
     /// # Errors
     /// When these files cannot be written.
@@ -56,11 +65,14 @@ impl Pythons {
         options: PythonOptions,
         nursery: Nursery,
         (home, pids): (PathBuf, PathBuf),
-        cgroup: Option<Cgroup>,
+        (cgroup, controllers): (Option<Cgroup>, Controllers),
     ) -> std::io::Result<Self> {
         let sdk = sdk::folder(options.sdk.as_deref(), &home)?;
         let (found, zygotes, choices) = (OnceCell::new(), tokio::sync::Mutex::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { options, nursery, pids, cgroup, sdk, found, zygotes, choices }) })
+        let isolation = OnceLock::new();
+        let inner =
+            Inner { options, nursery, pids, cgroup, controllers, home, sdk, isolation, found, zygotes, choices };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The interpreters of this host, the preferred first. The first call looks for them.
@@ -107,12 +119,37 @@ impl Pythons {
         if let Some(zygote) = zygotes.get(&interpreter.path).filter(|zygote| zygote.is_alive()) {
             return Ok(zygote.clone());
         }
-        let program = self.inner.sdk.join("stormtest/zygote.py");
-        let zygote =
-            Zygote::start(&self.inner.nursery, interpreter, &program, &self.inner.pids, self.inner.cgroup.as_ref());
-        let zygote = zygote.await?;
+        let start = zygote::Start {
+            python: interpreter,
+            program: &self.inner.sdk.join("stormtest/zygote.py"),
+            hidden: &self.inner.home,
+            pids: &self.inner.pids,
+            cgroup: self.inner.cgroup.as_ref(),
+        };
+        let zygote = Zygote::start(&self.inner.nursery, start).await?;
+        self.tell_isolation(&zygote);
         zygotes.insert(interpreter.path.clone(), zygote.clone());
         Ok(zygote)
+    }
+
+    /// What keeps runs apart here; `None` as long as no interpreter has been started.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.inner.isolation.get().copied()
+    }
+
+    /// Once, at the start: whoever runs the rack should know what his machine offers.
+    fn tell_isolation(&self, zygote: &Zygote) {
+        let inner = &self.inner;
+        let isolation = Isolation {
+            cgroup: inner.cgroup.is_some() && zygote.in_cgroup,
+            memory: inner.controllers.memory(),
+            processes: inner.controllers.processes(),
+            open: !inner.options.isolate,
+            ..zygote.isolation
+        };
+        if inner.isolation.set(isolation).is_ok() {
+            tracing::info!("Python runs are kept apart by: {isolation}");
+        }
     }
 
     /// Ends the warm processes.
@@ -120,5 +157,6 @@ impl Pythons {
         for (_, zygote) in self.inner.zygotes.lock().await.drain() {
             zygote.close().await;
         }
+        self.inner.controllers.clear();
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::interpreters::Interpreter;
 use crate::process::cgroup::Cgroup;
+use crate::process::isolation::{Isolation, PidNamespaces};
 use crate::process::leftovers::PidFile;
 use crate::process::{Nursery, Spec, Stdio3};
 
@@ -33,7 +34,7 @@ pub(super) type NewsOfRun = mpsc::UnboundedReceiver<News>;
 
 enum Command {
     /// An order, and for a fork who hears of the run. Bounded: two or three lines of news per run.
-    Order(Box<Order>, Option<mpsc::UnboundedSender<News>>),
+    Order(Order, Option<mpsc::UnboundedSender<News>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -42,6 +43,23 @@ enum Command {
 pub(super) struct Zygote {
     commands: mpsc::Sender<Command>,
     alive: Arc<AtomicBool>,
+    /// What it can do to keep runs apart; cgroups are not its business.
+    pub(super) isolation: Isolation,
+    /// It is in the rack's cgroup, so that its runs may enter theirs.
+    pub(super) in_cgroup: bool,
+}
+
+/// What is started, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    pub(super) python: &'a Interpreter,
+    /// Our program for it.
+    pub(super) program: &'a Path,
+    /// A folder that no run may look into.
+    pub(super) hidden: &'a Path,
+    /// Folder of notes on processes.
+    pub(super) pids: &'a Path,
+    pub(super) cgroup: Option<&'a Cgroup>,
 }
 
 impl std::fmt::Debug for Command {
@@ -52,37 +70,33 @@ impl std::fmt::Debug for Command {
 
 impl Zygote {
     /// Starts the interpreter and waits until it is warm.
-    pub(super) async fn start(
-        nursery: &Nursery,
-        python: &Interpreter,
-        program: &Path,
-        pids: &Path,
-        cgroup: Option<&Cgroup>,
-    ) -> Result<Self, String> {
+    pub(super) async fn start(nursery: &Nursery, start: Start<'_>) -> Result<Self, String> {
+        let Start { python, program, hidden, pids, cgroup } = start;
         let failed = |error: std::io::Error| format!("cannot start {}: {error}", python.path.display());
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
         env.extend(std::env::var_os("LD_LIBRARY_PATH").map(|libraries| ("LD_LIBRARY_PATH".into(), libraries)));
-        let args = vec![program.as_os_str().to_owned()];
+        let args = vec![program.as_os_str().to_owned(), "--hide".into(), hidden.as_os_str().to_owned()];
         let spec = Spec { program: python.path.clone(), args, env, stdio: Stdio3::Pipes };
         let mut child = nursery.spawn(spec).await.map_err(failed)?;
         let pid = child.id().unwrap_or_default();
         let note = PidFile::write(pids, pid);
-        if let Some(Err(error)) = cgroup.map(|cgroup| cgroup.adopt(pid)) {
-            tracing::warn!(%error, "cannot put Python into the rack's cgroup");
-        }
+        let in_cgroup = adopted(cgroup, pid);
         let (Some(orders), Some(news)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("Python came without its pipes".to_owned());
         };
         let mut news = FramedRead::new(news, LinesCodec::new_with_max_length(LONGEST));
-        if let Err(problem) = greet(&mut news).await {
-            return Err(format!("{} {problem}{}", python.path.display(), last_words(&mut child).await));
-        }
+        let isolation = match greet(&mut news).await {
+            Ok(isolation) => isolation,
+            Err(problem) => {
+                return Err(format!("{} {problem}{}", python.path.display(), last_words(&mut child).await));
+            }
+        };
         let (commands, inbox) = mpsc::channel(QUEUE);
         let alive = Arc::new(AtomicBool::new(true));
         let keeper = Keeper { child, orders, news, inbox, runs: HashMap::new(), alive: alive.clone(), _note: note };
         // Ends with the process, which ends when the last handle is dropped.
         tokio::spawn(keeper.serve());
-        Ok(Self { commands, alive })
+        Ok(Self { commands, alive, isolation, in_cgroup })
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -92,14 +106,14 @@ impl Zygote {
     /// Orders a fork; its news, and the end of news when the zygote has died.
     pub(super) async fn fork(&self, fork: headend_wire::zygote::Fork) -> NewsOfRun {
         let (sender, news) = mpsc::unbounded_channel();
-        let _ = self.commands.send(Command::Order(Box::new(Order::Fork(fork)), Some(sender))).await;
+        let _ = self.commands.send(Command::Order(Order::Fork(Box::new(fork)), Some(sender))).await;
         news
     }
 
     /// Orders the end of a run.
     pub(super) async fn kill(&self, run: u64, grace: Duration) {
         let order = Order::Kill { run, grace_ms: grace.as_millis() as u64 };
-        let _ = self.commands.send(Command::Order(Box::new(order), None)).await;
+        let _ = self.commands.send(Command::Order(order, None)).await;
     }
 
     /// Ends the process; what it still runs is killed.
@@ -113,12 +127,31 @@ impl Zygote {
 
 type Lines = FramedRead<ChildStdout, LinesCodec>;
 
-async fn greet(news: &mut Lines) -> Result<(), String> {
+/// From there its runs enter their own folders, which takes rights over both.
+fn adopted(cgroup: Option<&Cgroup>, pid: u32) -> bool {
+    match cgroup.map(|cgroup| cgroup.adopt(pid)) {
+        None => false,
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            tracing::warn!(%error, "cannot put Python into the rack's cgroup; its runs do without");
+            false
+        }
+    }
+}
+
+async fn greet(news: &mut Lines) -> Result<Isolation, String> {
     match tokio::time::timeout(WARM_UP, news.next()).await {
         Ok(Some(Ok(line))) => match serde_json::from_str(&line) {
-            Ok(News::Ready { version, namespaces }) => {
-                tracing::info!(version, namespaces, "Python is warm");
-                Ok(())
+            Ok(News::Ready { version, namespaces, users, mounts, landlock }) => {
+                tracing::info!(version, "Python is warm");
+                let pids = match (namespaces, users) {
+                    (true, true) => PidNamespaces::User,
+                    (true, false) => PidNamespaces::Root,
+                    (false, _) => PidNamespaces::None,
+                };
+                let root = rustix::process::geteuid().is_root();
+                let (cgroup, memory, processes, open) = (false, false, false, false);
+                Ok(Isolation { pids, mounts, cgroup, memory, processes, landlock, root, open })
             }
             _ => Err(format!("said {line:?} before it was ready")),
         },

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -168,6 +169,8 @@ fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
-    let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
+    // A script may write in that folder, too: what a link leads to is not ours to write.
+    let no_links = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    let mut file: File = OpenOptions::new().create(true).append(true).custom_flags(no_links).open(path)?;
     file.write_all(bytes)
 }
