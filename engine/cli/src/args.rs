@@ -62,11 +62,13 @@ pub(crate) enum Command {
     /// A job and its runs.
     Status {
         /// The job.
+        #[arg(value_parser = job)]
         job: u64,
     },
     /// Follow a job to its end; the exit code tells how it ended.
     Watch {
         /// The job.
+        #[arg(value_parser = job)]
         job: u64,
         /// Give up after so many seconds (exit code 124). The job goes on.
         #[arg(long, value_name = "SECONDS")]
@@ -75,12 +77,13 @@ pub(crate) enum Command {
     /// Stop jobs.
     Kill {
         /// The jobs.
-        #[arg(required = true, value_name = "JOB")]
+        #[arg(required = true, value_name = "JOB", value_parser = job)]
         jobs: Vec<u64>,
     },
     /// Why each run started there and then, and what the others wait for.
     Why {
         /// The job.
+        #[arg(value_parser = job)]
         job: u64,
     },
     /// Open jobs, newest first.
@@ -125,6 +128,10 @@ pub(crate) enum Command {
     /// What the exit codes mean.
     #[command(long_about = exit::HELP)]
     ExitCodes,
+}
+
+fn job(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a job is named by its number; `headend jobs --all` shows them".to_owned())
 }
 
 /// Where the credentials file of a data folder is.

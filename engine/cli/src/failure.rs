@@ -38,7 +38,11 @@ impl Failure {
 
     /// A local file or folder.
     pub(crate) fn file(what: &str, path: &Path, error: io::Error) -> Self {
-        Self::new(Exit::Io, "file", format!("cannot {what} {}", path.display())).because(error)
+        let message = format!("cannot {what} {}", path.display());
+        if what == "read" && error.kind() == io::ErrorKind::NotFound {
+            return Self::new(Exit::NotFound, "file", message).because(error).help("check the path");
+        }
+        Self::new(Exit::Io, "file", message).because(error)
     }
 
     /// Ends the program with this code, saying nothing: all has been said.
@@ -56,6 +60,14 @@ impl Failure {
             message = format!("{message} (at {})", problem.fields.join(", "));
         }
         let mut failure = Self::new(exit, &problem.code, message);
+        let remedy = match problem.code.as_str() {
+            // The table speaks to clients of all kinds; these two have something of their own to say here.
+            "unauthenticated" => {
+                Some("set HEADEND_TOKEN, or name the credentials file that `headend up` wrote with --config")
+            }
+            "bad_plugin" => Some("name the folder, on the server's machine, that has a good headend-plugin.toml"),
+            _ => remedy,
+        };
         failure.help = remedy.filter(|remedy| !remedy.is_empty()).map(str::to_owned);
         failure
     }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use headend_wire::api::SubmitRequest;
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
@@ -64,25 +65,28 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
 
 /// The commands that ask a server.
 fn ask(command: &Command, server: &credentials::ServerArgs, ui: Ui) -> Result<()> {
-    if let Command::Submit(args) = command
-        && args.is_dry()
-    {
-        return submit::show(ui, args);
+    // A job that cannot be handed in anyway is told before a server is looked for.
+    let request = match command {
+        Command::Submit(args) => submit::request(args)?,
+        _ => SubmitRequest::default(),
+    };
+    if matches!(command, Command::Submit(args) if args.is_dry()) {
+        return submit::show(ui, &request);
     }
     let context = Context { client: Client::new(server)?, ui };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Fault, "runtime", "cannot start").because(error))?;
     runtime.block_on(async {
         tokio::select! {
-            result = dispatch(&context, command) => result,
+            result = dispatch(&context, command, &request) => result,
             _ = tokio::signal::ctrl_c() => Err(Failure::silent(Exit::Interrupted)),
         }
     })
 }
 
-async fn dispatch(context: &Context, command: &Command) -> Result<()> {
+async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest) -> Result<()> {
     match command {
-        Command::Submit(args) => submit::run(context, args).await,
+        Command::Submit(args) => submit::run(context, args, request).await,
         Command::Status { job } => status::run(context, *job).await,
         Command::Watch { job, timeout } => watch::follow(context, *job, timeout.map(Duration::from_secs), true).await,
         Command::Kill { jobs } => jobs::kill(context, jobs).await,

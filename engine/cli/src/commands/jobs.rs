@@ -64,11 +64,21 @@ pub(crate) fn status(job: &JobItem) -> String {
     format!("{}{asked}", plain(&job.status_text))
 }
 
-/// Asks to stop jobs.
+/// Asks to stop jobs: all of them, whatever becomes of one. The first failure is the command's.
 pub(crate) async fn kill(context: &Context, jobs: &[u64]) -> Result<()> {
+    let mut result = Ok(());
     for job in jobs {
-        let answer: KillAnswer = context.client.post(&format!("/jobs/{job}/kill"), &serde_json::json!({})).await?;
-        context.ui.show(&answer, |answer| format!("job {}: {}", answer.job, plain(&answer.status_text)))?;
+        let stopped = kill_one(context, *job).await;
+        match (&result, stopped) {
+            (Ok(()), stopped) => result = stopped,
+            (Err(_), Err(failure)) => context.ui.say(&format!("job {job}: {failure}")),
+            (Err(_), Ok(())) => {}
+        }
     }
-    Ok(())
+    result
+}
+
+async fn kill_one(context: &Context, job: u64) -> Result<()> {
+    let answer: KillAnswer = context.client.post(&format!("/jobs/{job}/kill"), &serde_json::json!({})).await?;
+    context.ui.show(&answer, |answer| format!("job {}: {}", answer.job, plain(&answer.status_text)))
 }

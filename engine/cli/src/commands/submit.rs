@@ -75,15 +75,14 @@ impl Args {
 }
 
 /// Shows the request.
-pub(crate) fn show(ui: Ui, args: &Args) -> Result<()> {
-    ui.print_json(&request(args)?)
+pub(crate) fn show(ui: Ui, request: &SubmitRequest) -> Result<()> {
+    ui.print_json(request)
 }
 
 /// Hands in the job, and waits if asked to.
-pub(crate) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let request = request(args)?;
+pub(crate) async fn run(context: &Context, args: &Args, request: &SubmitRequest) -> Result<()> {
     let key = args.key.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-    let answer = send(context, &request, &key).await?;
+    let answer = send(context, request, &key).await?;
     tell(context, &answer, args.wait || args.watch)?;
     if args.wait || args.watch {
         let limit = args.timeout.map(Duration::from_secs);
@@ -125,8 +124,8 @@ fn tell(context: &Context, answer: &SubmitAnswer, waits: bool) -> Result<()> {
     Ok(())
 }
 
-/// File first, then flags on top.
-fn request(args: &Args) -> Result<SubmitRequest> {
+/// What is to be handed in. File first, then flags on top.
+pub(crate) fn request(args: &Args) -> Result<SubmitRequest> {
     let mut request = match &args.file {
         Some(path) => submit_file::read(path)?,
         None => SubmitRequest { fail_on_warning: true, ..SubmitRequest::default() },

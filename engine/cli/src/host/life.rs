@@ -30,9 +30,16 @@ pub(crate) fn log(ui: Ui, output: OutputArgs, level: &str) {
     };
 }
 
+/// Most threads of the runtime. One task decides and one thread writes, so more would only cost memory.
+const WORKERS: usize = 8;
+/// Most threads for work on files. What waits for one waits in order.
+const FILE_THREADS: usize = 64;
+
 /// For servers and racks.
 pub(crate) fn runtime() -> Result<Runtime> {
-    let runtime = Builder::new_multi_thread().enable_all().build();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(WORKERS);
+    let runtime =
+        Builder::new_multi_thread().worker_threads(workers).max_blocking_threads(FILE_THREADS).enable_all().build();
     runtime.map_err(|error| Failure::new(Exit::Fault, "runtime", "cannot start threads").because(error))
 }
 

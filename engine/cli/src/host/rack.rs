@@ -17,7 +17,7 @@ use crate::ui::Ui;
 )]
 pub(crate) struct Args {
     /// Name of the rack.
-    #[arg(long)]
+    #[arg(long, value_parser = rack_name)]
     name: String,
     /// Folder of everything that the rack keeps [default: the rack's name, in the user's state folder].
     #[arg(long, value_name = "DIR")]
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// A file that takes a line for each drive of a box, for tests of the rack itself.
     #[arg(long, value_name = "FILE", hide = true)]
     witness: Option<PathBuf>,
+}
+
+fn rack_name(text: &str) -> std::result::Result<String, String> {
+    headend_model::RackName::new(text).map(|name| name.to_string()).map_err(|error| error.to_string())
 }
 
 /// What `rack` and `up` have in common.

@@ -26,12 +26,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Where to listen; port 0 picks a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8001")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8001", value_parser = address)]
     listen: SocketAddr,
     #[command(flatten)]
     pub(crate) server: ServerFlags,
     #[command(flatten)]
     farm: FarmArgs,
+}
+
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    let remedy = "write a numeric address and a port: 127.0.0.1:8001 for this machine alone, 0.0.0.0:8001 for all";
+    text.parse().map_err(|_| remedy.to_owned())
 }
 
 /// What `serve` and `up` have in common.

@@ -64,7 +64,7 @@ pub(crate) fn refusal(farm: &Farm, spec: &JobSpec, refusal: &Refusal) -> ApiErro
         Refusal::Warnings(warnings) => {
             let texts: Vec<String> = warnings.iter().take(10).map(|one| text(&warning(farm, spec, one))).collect();
             let detail =
-                format!("nothing was stored, as asked, because of {} warnings: {}", warnings.len(), texts.join("; "));
+                format!("nothing was stored, as asked, because of {}: {}", counted(warnings.len()), texts.join("; "));
             ApiError::new(&codes::FAILED_ON_WARNING, detail)
         }
     }
@@ -72,4 +72,8 @@ pub(crate) fn refusal(farm: &Farm, spec: &JobSpec, refusal: &Refusal) -> ApiErro
 
 fn text(item: &WarningItem) -> String {
     format!("{} ({})", item.message, item.parameter)
+}
+
+fn counted(warnings: usize) -> String {
+    if warnings == 1 { "1 warning".to_owned() } else { format!("{warnings} warnings") }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use headend_integration::client::{request, slots, test};
-use headend_integration::{Lab, witness};
-use headend_wire::api::SubmitRequest;
+use headend_integration::{Lab, eventually, witness};
+use headend_wire::api::{ArtifactList, SubmitRequest};
 
 use super::scripts;
 
@@ -87,6 +87,49 @@ async fn submit_forever(client: headend_integration::Client, done: Arc<AtomicBoo
         }
     }
     acknowledged
+}
+
+/// Leaves a log and a picture.
+const PICTURE: &str = r#"
+    connect("any server", "story");
+    reserve_slot(1);
+    log("a picture comes");
+    capture("one.png");
+    result(PASS);
+"#;
+
+#[tokio::test]
+async fn what_a_run_leaves_outlives_a_server_that_dies_while_it_takes_it() {
+    let mut lab = Lab::start(1).await;
+    lab.client.upload("public", &[("picture.rhai", PICTURE.as_bytes())]).await;
+    let incoming = lab.server_data().join("runs/incoming");
+    let halves = || std::fs::read_dir(&incoming).unwrap().count();
+    for (point, left) in [("artifact.before_rename", 1), ("artifact.before_ack", 0)] {
+        lab.server.as_mut().unwrap().kill();
+        lab.start_server(&[("HEADEND_CRASH_AT", point)]);
+        lab.server_ready().await;
+        lab.rack_online().await;
+        let job = lab.client.submit(&request(point, &slots("rack1", [1]), [test("picture.rhai")])).await.job;
+        let server = lab.server.as_mut().unwrap();
+        eventually(point, || std::future::ready(server.ended())).await;
+        assert!(halves() >= left, "{point}: nothing was on its way");
+
+        lab.start_server(&[]);
+        lab.server_ready().await;
+        let detail = lab.client.finished(job).await;
+        assert_eq!(detail.run_list[0].result, 111, "{:?}\n{}", detail.run_list, lab.logs());
+        let run = detail.run_list[0].run;
+        let files = eventually("the files of the run", || async {
+            let list: ArtifactList = lab.client.get(&format!("/runs/{run}/files")).await.json();
+            (list.files.len() == 2).then_some(list.files)
+        })
+        .await;
+        for file in files {
+            let kept = lab.client.get(&format!("/runs/{run}/files/{}", file.path)).await.body;
+            assert!(kept.len() as u64 == file.size && file.size > 0, "{point}: {file:?} is not whole");
+        }
+        assert_eq!(halves(), 0, "{point}: the half of a file was not removed");
+    }
 }
 
 #[tokio::test]
