@@ -1,8 +1,8 @@
 //! Queue policies in both languages.
 
-use headend_model::{JobId, Priority, Timestamp, UserName};
+use headend_model::{JobId, Priority, Span, Timestamp, UserName};
 use headend_plugin_host::{PolicyFault, PolicyHost};
-use headend_scheduler::policy::QueuedJob;
+use headend_scheduler::policy::{PriorityFifo, QueuePolicy, QueuedJob};
 
 use super::fixture;
 use super::support::{Lab, manifest, name, plan};
@@ -40,4 +40,51 @@ fn a_policy_of_the_other_kind_is_named_as_such() {
     assert_eq!(fault.to_string(), "plugin \"q\" is a queue-policy, not a coverage-policy");
     lab.rhai("c", "fn propose(plan, free) { [] }", "[limits]\ndeadline_ms = 30000").unwrap();
     assert!(matches!(lab.host.queue(&name("c")).err(), Some(PolicyFault::WrongKind { .. })));
+}
+
+/// A spread of jobs: all priorities, acceptance from long ago to far ahead.
+fn jobs() -> Vec<(u64, Priority, Timestamp)> {
+    let times = [0, 1, 1_700_000_000_000_000, 4_000_000_000_000_000];
+    let all = times.iter().flat_map(|at| (1..=9).map(move |priority| (*at, priority)));
+    all.zip(1..).map(|((at, priority), id)| (id, Priority(priority), Timestamp::from_micros(at))).collect()
+}
+
+#[test]
+fn the_native_rule_written_as_a_script_gives_the_same_ranks() {
+    let lab = Lab::new();
+    load(&lab, "aged", "p.rhai", b"fn rank(job) { job.accepted + (job.priority - 1) * 3600000000 }");
+    load(&lab, "strict", "p.rhai", b"fn rank(job) { job.priority - 1 }");
+    let owner = UserName::new("ada").unwrap();
+    for (plugin, ageing_step) in [("aged", Some(Span::seconds(3_600))), ("strict", None)] {
+        let native = PriorityFifo { ageing_step };
+        let mut queue = lab.host.queue(&name(plugin)).unwrap();
+        for (id, priority, accepted) in jobs() {
+            let job = QueuedJob { job: JobId(id), owner: &owner, priority, accepted };
+            assert_eq!(queue.rank(&job).unwrap(), native.rank(&job), "{plugin}: {job:?}");
+        }
+    }
+}
+
+#[test]
+fn people_come_before_machines_and_each_in_strict_priority() {
+    let lab = Lab::new();
+    lab.host.load(&lab.stage_own("people-first")).unwrap();
+    let mut queue = lab.host.queue(&name("people-first")).unwrap();
+    let strict = PriorityFifo { ageing_step: None };
+    let mut ranks = |owner: &str| -> Vec<(i64, i64)> {
+        let owner = UserName::new(owner).unwrap();
+        let all = jobs().into_iter().map(|(id, priority, accepted)| {
+            let job = QueuedJob { job: JobId(id), owner: &owner, priority, accepted };
+            (queue.rank(&job).unwrap(), strict.rank(&job))
+        });
+        all.collect()
+    };
+    let (people, machines) = (ranks("ann"), ranks("nightly"));
+    for group in [&people, &machines] {
+        for (one, other) in group.iter().zip(group.iter().skip(1)) {
+            assert_eq!(one.0.cmp(&other.0), one.1.cmp(&other.1), "as strict priority orders them");
+        }
+    }
+    let (last, first) = (people.iter().map(|rank| rank.0).max(), machines.iter().map(|rank| rank.0).min());
+    assert!(last < first, "{last:?} {first:?}");
 }

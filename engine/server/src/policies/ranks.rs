@@ -109,7 +109,9 @@ mod tests {
         let clock = Clock::starting_at_or_after(Timestamp::EPOCH);
         let desk = PolicyDesk::start(Arc::new(Maker), clock, answers).unwrap();
         let late = Timestamp::from_micros(i64::MAX);
-        let failed = |event| if let Event::PolicyFailed { ask, reason } = event { (ask, reason) } else { (0, format!("{event:?}")) };
+        let failed = |event| {
+            if let Event::PolicyFailed { ask, reason } = event { (ask, reason) } else { (0, format!("{event:?}")) }
+        };
         desk.ask_ranks(&question(1, "sound", late));
         let ranks = vec![(JobId(2), 2), (JobId(3), 3)];
         assert_eq!(events.recv().await.unwrap(), Event::Ranked { ask: 1, ranks: ranks.clone() });

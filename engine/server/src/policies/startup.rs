@@ -47,9 +47,8 @@ impl Plugins {
     /// When the store or the farm fails.
     pub(crate) async fn announce(&self, started: Event, found: Found) -> ApiResult<()> {
         let Found { loaded, broken, rows } = found;
-        let is_asked = |name: &PolicyName| {
-            loaded.iter().any(|info| info.name == *name && info.state != PluginState::Disabled)
-        };
+        let is_asked =
+            |name: &PolicyName| loaded.iter().any(|info| info.name == *name && info.state != PluginState::Disabled);
         let known = rows.iter().filter_map(|row| PolicyName::new(row.name.clone()).ok());
         let gone = known.filter(|name| !is_asked(name)).map(|policy| Event::PolicyRemoved { policy });
         let here = loaded.iter().flat_map(|info| events_of(info, Word::Nobody));
