@@ -133,7 +133,7 @@ impl WasmPolicy {
         let bindings = guest.call("instantiate", BUILD_FACTOR, |store| pre.instantiate(store))?;
         let plan = to_plan(plan);
         guest.call("build", BUILD_FACTOR, |store| bindings.headend_policy_coverage().call_build(store, &plan))?;
-        Ok(WasmCoverage { guest, bindings, news: Vec::new() })
+        Ok(WasmCoverage { guest, bindings, news: Vec::new(), free: Vec::new() })
     }
 
     /// An instance for all jobs.
@@ -276,6 +276,8 @@ pub(super) struct WasmCoverage {
     bindings: coverage_world::CoveragePolicy,
     /// Told right before the next question. Bounded by the runs of the job: each starts and ends once.
     news: Vec<wit_types::Change>,
+    /// The free targets of a question; kept so that a question allocates nothing here.
+    free: Vec<u32>,
 }
 
 impl WasmCoverage {
@@ -287,15 +289,20 @@ impl WasmCoverage {
         if self.news.is_empty() {
             return Ok(());
         }
-        let news = std::mem::take(&mut self.news);
-        self.guest.call("note", BUILD_FACTOR, |store| self.bindings.headend_policy_coverage().call_note(store, &news))
+        let Self { guest, bindings, news, .. } = self;
+        let told = guest
+            .call("note", BUILD_FACTOR, |store| bindings.headend_policy_coverage().call_note(store, news.as_slice()));
+        news.clear();
+        told
     }
 
     pub(super) fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault> {
         self.tell()?;
-        let free: Vec<u32> = free.iter().map(|target| target.0).collect();
+        self.free.clear();
+        self.free.extend(free.iter().map(|target| target.0));
+        let (bindings, free) = (&self.bindings, self.free.as_slice());
         let call =
-            |store: &mut Store<State>| self.bindings.headend_policy_coverage().call_propose(store, now.micros(), &free);
+            |store: &mut Store<State>| bindings.headend_policy_coverage().call_propose(store, now.micros(), free);
         let answer = self.guest.call("propose", 1, call)?;
         Ok(answer.into_iter().map(from_placement).collect())
     }

@@ -42,12 +42,30 @@ pub(super) fn read(script: &Path, language: Language, limits: &GuestLimits) -> R
     };
     let file = File::open(script).map_err(cannot)?;
     let size = file.metadata().map_err(cannot)?.len();
-    let mut bytes = Vec::with_capacity(size.min(limit) as usize + 1);
-    // One byte more than allowed tells a file that has grown since.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
+    let bytes = read_all(file, size, limit).map_err(cannot)?;
     if bytes.len() as u64 > limit {
         let size = size.max(bytes.len() as u64);
         return Err(ScriptEnd::Limit(format!("{name}: the script has {size} bytes; at most {limit} are allowed")));
     }
+    Ok(bytes)
+}
+
+/// All of the file, usually with one read; one byte more than the limit tells a file that has grown since.
+fn read_all(mut file: File, size: u64, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; size.min(limit) as usize + 1];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => {
+                bytes.truncate(filled);
+                return Ok(bytes);
+            }
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // It has grown while it was read.
+    file.take(limit.saturating_add(1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -12,6 +12,7 @@ use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
 use super::super::cache::ContentHash;
+use super::limiter::{PARTS, TABLE_ELEMENTS};
 
 /// The version is part of a kept file's name; wasmtime checks it, and its settings, once more.
 const WASMTIME: &str = "48";
@@ -34,6 +35,17 @@ pub(super) enum CompileError {
     NotAComponent(wasmtime::Error),
     #[error("it does not compile: {0:#}")]
     Invalid(wasmtime::Error),
+    /// Not an error of the code: it declares more than any script gets.
+    #[error("table size: at most {TABLE_ELEMENTS} elements in each of {PARTS} tables are allowed: {0:#}")]
+    TooLarge(wasmtime::Error),
+}
+
+impl CompileError {
+    /// The runtime has no type for what does not fit. A change of its words makes the end less exact, not wrong.
+    fn of(error: wasmtime::Error) -> Self {
+        let too_large = format!("{error:#}").contains("does not fit in pooling allocator requirements");
+        if too_large { Self::TooLarge(error) } else { Self::Invalid(error) }
+    }
 }
 
 /// Compiles, and remembers on disk.
@@ -82,11 +94,11 @@ impl Compiler {
     fn compile(&self, bytes: &[u8]) -> Result<Component, CompileError> {
         match bytes.get(..8) {
             Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => {
-                Component::from_binary(&self.engine, bytes).map_err(CompileError::Invalid)
+                Component::from_binary(&self.engine, bytes).map_err(CompileError::of)
             }
             Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
                 let component = encode(bytes).map_err(CompileError::NotAComponent)?;
-                Component::from_binary(&self.engine, &component).map_err(CompileError::Invalid)
+                Component::from_binary(&self.engine, &component).map_err(CompileError::of)
             }
             _ => Err(CompileError::NotWasm),
         }

@@ -13,6 +13,9 @@ use super::limiter::Exceeded;
 /// Frames shown.
 const FRAMES: usize = 16;
 
+/// The operating system's words for `ENOMEM`. The runtime passes them on under several types.
+const NO_MEMORY: &str = "os error 12";
+
 /// The CPU time is used up.
 #[derive(Debug, thiserror::Error)]
 #[error("the CPU time is used up")]
@@ -46,6 +49,10 @@ fn limit_of(error: &wasmtime::Error, limits: &GuestLimits) -> Option<String> {
     }
     if let Some(gone) = error.downcast_ref::<LinkError>() {
         return Some(gone.to_string());
+    }
+    // Memory that a component declares is taken before the limiter is asked; the process's own limit has refused it.
+    if error.root_cause().to_string().contains(NO_MEMORY) {
+        return Some(format!("memory_bytes: more memory was asked for than the {} bytes allowed", limits.memory_bytes));
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => Some("call depth: functions call each other too deeply".into()),

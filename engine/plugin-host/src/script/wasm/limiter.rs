@@ -3,9 +3,9 @@
 use wasmtime::ResourceLimiter;
 
 /// Elements of one table. Compilers of JavaScript and Python need some ten thousand.
-const TABLE_ELEMENTS: usize = 100_000;
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
 /// Instances, memories and tables of one component, each. A component of several languages has about ten.
-const PARTS: usize = 64;
+pub(super) const PARTS: usize = 64;
 
 /// Growth past a limit, as the error of a run.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 pub(super) use self::engine::WasmEngine;
 
-use self::compile::Compiler;
+use self::compile::{CompileError, Compiler};
 use self::host::State;
 use self::host::bindings::{Script, ScriptPre};
 use super::cache::Recent;
@@ -88,7 +88,10 @@ impl WasmHost {
         let cannot = |error: String| ScriptEnd::CannotStart(format!("{name}: {error}"));
         self.memory.cap_compile().map_err(|error| cannot(format!("cannot limit the compiler's memory: {error}")))?;
         self.desk.compute(Work::Preparing, compile::budget(limits));
-        let component = self.compiler.component(&hash, bytes).map_err(|error| cannot(error.to_string()))?;
+        let component = self.compiler.component(&hash, bytes).map_err(|error| match error {
+            CompileError::TooLarge(_) => ScriptEnd::Limit(format!("{name}: {error}")),
+            error => cannot(error.to_string()),
+        })?;
         let linked = self.linker.instantiate_pre(&component).and_then(ScriptPre::new);
         let ready = Arc::new(linked.map_err(|error| cannot(errors::link_text(&error)))?);
         self.compiled.put(hash, Arc::clone(&ready));
