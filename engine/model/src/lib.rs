@@ -21,8 +21,8 @@ pub mod time;
 
 pub use catalogue::{Catalogue, CatalogueEntry, DeviceModel, DutRefs, IrSet, Smartcard};
 pub use ids::{
-    BadName, DutId, JobId, OccurrenceNo, PolicyName, RackId, RackName, RunId, ScheduleId, ScheduledTestId, SlotId, SlotNo,
-    UserName,
+    BadName, DutId, JobId, OccurrenceNo, PolicyName, RackId, RackName, RunId, ScheduleId, ScheduledTestId, SlotId,
+    SlotNo, UserName,
 };
 pub use inventory::{DutFields, Inventory};
 pub use job::{JobSpec, JobStatus, Mode, Priority, Target, TargetIx, TestIx, TestSpec};
@@ -30,6 +30,6 @@ pub use lease::{Epoch, Lease, LeaseTerms, LeasedTarget};
 pub use path::{BadPath, TreePath};
 pub use pattern::Pattern;
 pub use run::{Outcome, RunState, TestResult};
-pub use search::{BadFilter, Field, Filter};
 pub use schedule::{NewSchedule, ScheduleKind, ScheduleName, ScheduleSettings, ScheduledTest, Timing, ZoneName};
+pub use search::{BadFilter, Field, Filter};
 pub use time::{Span, Timestamp};

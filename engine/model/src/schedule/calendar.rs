@@ -47,7 +47,11 @@ impl Date {
     /// [`BadDate::Date`] when the calendar has no such day.
     pub fn new(year: u16, month: u8, day: u8) -> Result<Self, BadDate> {
         let exists = (1..=9999).contains(&year) && (1..=12).contains(&month) && day >= 1 && day <= days_in(year, month);
-        if exists { Ok(Self { year, month, day }) } else { Err(BadDate::Date(format!("{year:04}-{month:02}-{day:02}"))) }
+        if exists {
+            Ok(Self { year, month, day })
+        } else {
+            Err(BadDate::Date(format!("{year:04}-{month:02}-{day:02}")))
+        }
     }
 
     /// 1 to 9999.
@@ -158,8 +162,7 @@ impl FromStr for TimeOfDay {
             [hour, minute, second] => digits(hour, 2).zip(digits(minute, 2)).zip(digits(second, 2)),
             _ => None,
         };
-        let time =
-            parsed.and_then(|((hour, minute), second)| Self::new(hour as u8, minute as u8, second as u8).ok());
+        let time = parsed.and_then(|((hour, minute), second)| Self::new(hour as u8, minute as u8, second as u8).ok());
         time.ok_or_else(|| BadDate::Time(shortened(text)))
     }
 }
@@ -322,7 +325,9 @@ mod tests {
 
     #[test]
     fn what_no_calendar_has_is_refused_with_the_form_that_helps() {
-        for bad in ["2023-02-29", "1900-02-29", "2024-13-01", "2024-00-01", "0000-01-01", "2024-1-1", "20240101", "+024-01-01"] {
+        for bad in
+            ["2023-02-29", "1900-02-29", "2024-13-01", "2024-00-01", "0000-01-01", "2024-1-1", "20240101", "+024-01-01"]
+        {
             assert!(bad.parse::<Date>().is_err(), "{bad} was taken");
         }
         for bad in ["24:00:00", "10:60", "10", "10:00:61", "1:00", "10:00:00.5"] {

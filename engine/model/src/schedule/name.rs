@@ -28,7 +28,9 @@ impl ScheduleName {
         let text = text.into();
         match schedule_problem(&text) {
             None => Ok(Self(text)),
-            Some(problem) => Err(bad("schedule", &text, problem, "1 to 128 printed characters, no space at either end")),
+            Some(problem) => {
+                Err(bad("schedule", &text, problem, "1 to 128 printed characters, no space at either end"))
+            }
         }
     }
 
@@ -80,7 +82,12 @@ impl ZoneName {
         } else {
             return Ok(Self(text));
         };
-        Err(bad("time zone", &text, problem, "a name of the IANA database such as Europe/Dublin, or an offset such as +02:00"))
+        Err(bad(
+            "time zone",
+            &text,
+            problem,
+            "a name of the IANA database such as Europe/Dublin, or an offset such as +02:00",
+        ))
     }
 
     /// Coordinated Universal Time.
@@ -104,7 +111,8 @@ impl ZoneName {
             _ => return None,
         };
         let (hours, minutes) = rest.split_once(':')?;
-        let number = |text: &str| (text.len() == 2).then(|| text.parse::<i32>().ok()).flatten();
+        let digits = |text: &&str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |text: &str| Some(text).filter(digits).and_then(|text| text.parse::<i32>().ok());
         let (hours, minutes) = (number(hours)?, number(minutes)?);
         (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3_600 + minutes * 60))
     }

@@ -104,7 +104,9 @@ pub enum BadTiming {
     CountOfOneOff { count: u32 },
     #[error("repeatRate is 0; give 1 for every day or week, 2 for every second, and so on")]
     NoRate,
-    #[error("repeatRate is {rate}, but a {kind} schedule has none; leave it at 1, or make the schedule Daily or Weekly")]
+    #[error(
+        "repeatRate is {rate}, but a {kind} schedule has none; leave it at 1, or make the schedule Daily or Weekly"
+    )]
     RateUnused { kind: ScheduleKind, rate: u32 },
     #[error("repeatDays is empty; a Weekly schedule needs at least one of Mon, Tue, Wed, Thu, Fri, Sat, Sun")]
     NoDays,
@@ -114,7 +116,9 @@ pub enum BadTiming {
         "endDate and endTime {end} {end_time} are not after startDate and startTime {start} {start_time}; give a later end"
     )]
     EmptyPeriod { start: Date, start_time: TimeOfDay, end: Date, end_time: TimeOfDay },
-    #[error("endDate {end} comes before the first day of this {kind} schedule from startDate {start} on; give a later one")]
+    #[error(
+        "endDate {end} comes before the first day of this {kind} schedule from startDate {start} on; give a later one"
+    )]
     NeverDue { kind: ScheduleKind, start: Date, end: Date },
 }
 
