@@ -1,11 +1,13 @@
 //! All that the farm wants done. Whoever carries these out has made the event durable first.
 
 use headend_model::{
-    JobId, JobStatus, Lease, Outcome, PolicyName, RackId, RackName, RunId, SlotId, TargetIx, TestIx, Timestamp,
-    UserName,
+    JobId, JobStatus, Lease, Outcome, PolicyName, Priority, RackId, RackName, RunId, SlotId, TargetIx, TestIx,
+    Timestamp, UserName,
 };
 
 use crate::event::Placement;
+use crate::policy::QueuedJob;
+use crate::schedule::ScheduleAction;
 
 /// Something to do or to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Action {
     },
     /// The answer to a submit: nothing was stored.
     Refused(Refusal),
+    /// About a schedule: the answer to a command, or for the record.
+    Schedule(Box<ScheduleAction>),
     /// The answer to a kill: where the job stands now. `None`: there is no such open job.
     KillNoted {
         /// Which job.
@@ -57,6 +61,8 @@ pub enum Action {
     },
     /// To a policy plugin: what next on these free targets? Answered by `Proposed` or `PolicyFailed` before `deadline`.
     Ask(Ask),
+    /// To a queue policy plugin: the ranks of these jobs? Answered by `Ranked` or `PolicyFailed` before `deadline`.
+    AskRanks(AskRanks),
 
     /// For the record: a run has come to its end. Each run of a job appears exactly once.
     RunEnded(RunRecord),
@@ -92,8 +98,18 @@ pub enum Action {
         strikes: u32,
         /// The last one, for people.
         reason: String,
-        /// It is not asked any more until it is loaded again.
+        /// It is not asked any more until a person loads it again, or its content changes.
         quarantined: bool,
+    },
+    /// For the record, and the answer to `UseQueuePolicy`: the rule that orders the jobs was changed, or its ranks have
+    /// come into force or gone out of it.
+    QueueOrder {
+        /// The plugin that is to order them; `None`: the built-in `priority-fifo`.
+        policy: Option<PolicyName>,
+        /// How far that has come.
+        state: QueueState,
+        /// Who asked for it, if this is the answer.
+        by: Option<UserName>,
     },
     /// For the record: a rack came, went, drained, or its gate moved.
     RackChanged {
@@ -127,6 +143,56 @@ pub struct Ask {
     pub changes: Vec<PlanChange>,
     /// When the core goes on without an answer.
     pub deadline: Timestamp,
+}
+
+/// A question to a queue policy. Nothing waits for it: until it is answered, the jobs stand where they stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AskRanks {
+    /// Number of the question; the answer names it.
+    pub ask: u64,
+    /// Whom to ask.
+    pub policy: PolicyName,
+    /// About which jobs; all of them are to be ranked.
+    pub jobs: Vec<RankedJob>,
+    /// When the core goes on without an answer.
+    pub deadline: Timestamp,
+}
+
+/// What a queue policy is told of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RankedJob {
+    /// Which.
+    pub job: JobId,
+    /// Whose.
+    pub owner: UserName,
+    /// As asked.
+    pub priority: Priority,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+}
+
+impl RankedJob {
+    /// As a native queue policy sees it.
+    pub fn as_queued(&self) -> QueuedJob<'_> {
+        QueuedJob { job: self.job, owner: &self.owner, priority: self.priority, accepted: self.accepted }
+    }
+}
+
+/// Whether the rule that is wanted orders the jobs already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum QueueState {
+    /// It does.
+    InForce,
+    /// Not yet: so many open jobs are still to be ranked. The former order holds until all of them are.
+    Ranking(u32),
+    /// It cannot: the built-in rule does in its place.
+    StoodIn {
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 /// What a policy instance is told of its own plan.

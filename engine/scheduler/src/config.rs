@@ -26,8 +26,15 @@ pub struct FarmConfig {
     pub policy_strikes: u32,
     /// Most runs one job may have.
     pub max_runs_per_job: u32,
+    /// An occurrence of a schedule that begins later than this after its time counts as late.
+    pub schedule_grace: Span,
+    /// A schedule begins nothing until it has been left alone for so long: its slots and tests are added one by one.
+    pub schedule_settle: Span,
     /// How long an idempotency key is remembered after acceptance.
     pub key_memory: Span,
+    /// Which history the store tells: whoever puts back an older backup raises it, and the farm knows at the next start
+    /// that it has forgotten what its racks remember. 0: not counted.
+    pub generation: u64,
 }
 
 impl Default for FarmConfig {
@@ -43,7 +50,10 @@ impl Default for FarmConfig {
             policy_deadline: Span::millis(250),
             policy_strikes: 3,
             max_runs_per_job: 100_000,
+            schedule_grace: Span::seconds(60),
+            schedule_settle: Span::seconds(5),
             key_memory: Span::seconds(86_400),
+            generation: 0,
         }
     }
 }

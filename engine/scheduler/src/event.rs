@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use headend_model::{
     DutId, Epoch, JobId, JobSpec, Outcome, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx, TestIx,
-    UserName,
+    UserName, ZoneName,
 };
 
 use crate::config::FarmConfig;
+use crate::schedule::{ScheduleCommand, ZoneData};
 
 /// Something that happened. Facts only: whoever sends it has already checked its form at the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,20 @@ pub enum Event {
 
     /// A client hands in a job.
     Submit(Box<Submission>),
+    /// A client creates or changes a schedule.
+    Schedule {
+        /// Who asked; kept for the record.
+        by: UserName,
+        /// What is wanted.
+        command: Box<ScheduleCommand>,
+    },
+    /// The rules of a time zone, before the first schedule in it and whenever they have changed.
+    ZoneRules {
+        /// Its name, as schedules name it.
+        zone: ZoneName,
+        /// Its rules from now on.
+        rules: ZoneData,
+    },
     /// A client stops a job.
     Kill {
         /// Which.
@@ -67,6 +82,15 @@ pub enum Event {
         /// The run and which try of it.
         claim: Claim,
     },
+    /// The rack has not started the run and never will: it refuses the epochs of this lease from now on.
+    NotStarted {
+        /// The rack that says so.
+        rack: RackId,
+        /// The run and which try of it.
+        claim: Claim,
+        /// Why, for people.
+        reason: String,
+    },
     /// The run has ended on the rack; nothing of it drives the device any more.
     RunEnded {
         /// The rack that says so.
@@ -79,7 +103,17 @@ pub enum Event {
         unkillable: bool,
     },
 
-    /// A policy plugin may be asked from now on.
+    /// A policy plugin lies ready: the server has started, or what is in its folder has changed. It may be asked from
+    /// now on, unless it is in quarantine with this very content.
+    PolicyFound {
+        /// Its name, as jobs name it.
+        policy: PolicyName,
+        /// What it is asked for.
+        kind: PolicyKind,
+        /// Hash of its content. Another one is another plugin: its failures are not those of this one.
+        hash: String,
+    },
+    /// A person wants a policy plugin to be asked (again): ends its quarantine.
     PolicyLoaded {
         /// Its name, as jobs name it.
         policy: PolicyName,
@@ -96,13 +130,38 @@ pub enum Event {
         /// What it would start. What no longer holds is refused in parts.
         placements: Vec<Placement>,
     },
-    /// A policy trapped, overran or could not be asked.
+    /// A queue policy answers an [`crate::Action::AskRanks`].
+    Ranked {
+        /// Number of the question.
+        ask: u64,
+        /// The rank of each job that was asked about: smaller ones get slots first.
+        ranks: Vec<(JobId, i64)>,
+    },
+    /// A policy of either kind trapped, overran or could not be asked.
     PolicyFailed {
         /// Number of the question.
         ask: u64,
         /// What happened, for people.
         reason: String,
     },
+    /// Another rule is to order the jobs.
+    UseQueuePolicy {
+        /// A plugin; `None`: the built-in `priority-fifo`.
+        policy: Option<PolicyName>,
+        /// Who asked; kept for the record.
+        by: UserName,
+    },
+}
+
+/// What a policy plugin is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum PolicyKind {
+    /// Which test of a job next on a free target.
+    #[default]
+    Coverage,
+    /// Which job gets a free slot first.
+    Queue,
 }
 
 /// A job on its way in.
@@ -153,6 +212,9 @@ pub struct RackReady {
     pub slots: Vec<(SlotNo, Epoch)>,
     /// Highest epoch that its journal has seen per DUT.
     pub dut_epochs: Vec<(DutId, Epoch)>,
+    /// Why it takes no new runs for the time being; `None`: it takes them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub not_taking: Option<String>,
 }
 
 /// A rack's sign of life.
@@ -167,6 +229,9 @@ pub struct Heartbeat {
     pub cpu_percent: u8,
     /// What it holds: received and not yet reported as ended.
     pub holds: Vec<Claim>,
+    /// Why it takes no new runs for the time being; `None`: it takes them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub not_taking: Option<String>,
 }
 
 /// A policy's wish: this test on this target.

@@ -229,7 +229,9 @@ pub enum OccurrenceReason {
 impl fmt::Display for OccurrenceReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotSeen => f.write_str("the server was not running at its time, or its clock was set forward over it"),
+            Self::NotSeen => {
+                f.write_str("the server was not running at its time, or its clock was set forward over it")
+            }
             Self::Edited => f.write_str("the schedule was created or changed inside the window"),
             Self::NoTests => f.write_str("the schedule had no tests"),
             Self::NoTargets => f.write_str("the schedule had no slots and no DUTs"),
@@ -253,7 +255,9 @@ pub enum ScheduleRefusal {
     NoTest(ScheduledTestId),
     #[error("the name \"{name}\" is that of schedule {schedule} of the same user; choose another name")]
     NameTaken { name: ScheduleName, schedule: ScheduleId },
-    #[error("time zone {0} is not known; give a name of the IANA database such as Europe/Dublin, or an offset such as +02:00")]
+    #[error(
+        "time zone {0} is not known; give a name of the IANA database such as Europe/Dublin, or an offset such as +02:00"
+    )]
     UnknownZone(ZoneName),
     #[error("the rules of time zone {zone} cannot be read ({problem}); give a TZif file of the IANA database")]
     BadRules { zone: ZoneName, problem: String },

@@ -1,11 +1,12 @@
 //! What the farm shows of itself: plain data for the API, the page and the CLI.
 
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, SlotId, SlotNo, TargetIx,
-    TestIx, Timestamp, UserName,
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo,
+    TargetIx, TestIx, Timestamp, UserName,
 };
 
-use crate::action::{PlanChange, StartReason};
+use crate::action::{PlanChange, QueueState, StartReason};
+use crate::schedule::Origin;
 
 /// An open job (or one that became final since the last snapshot).
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct JobView<'a> {
     pub job: JobId,
     /// As accepted.
     pub spec: &'a JobSpec,
+    /// The schedule that made it.
+    pub origin: Option<&'a Origin>,
     /// Its first run; test `t` has the runs that follow those of the tests before it, `slots_needed` each
     /// (one for a single-process test).
     pub first_run: RunId,
@@ -69,6 +72,8 @@ pub struct RackView<'a> {
     pub cpu_percent: u8,
     /// The CPU gate is closed since, and is looked at again at.
     pub gate_closed: Option<(Timestamp, Timestamp)>,
+    /// It says itself that it takes no new runs: since when, and why.
+    pub not_taking: Option<(Timestamp, &'a str)>,
     /// Its slots.
     pub slots: Vec<SlotView>,
 }
@@ -135,6 +140,13 @@ pub struct Waiting {
 /// What stands in the way of a run at a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WaitReason {
+    /// The window of its schedule is closed.
+    WindowClosed {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When its next window opens.
+        next: Option<Timestamp>,
+    },
     /// The rack is away since (or was never there).
     NoRack {
         /// Which, if the target's slot is known.
@@ -196,6 +208,15 @@ pub enum WaitReason {
         /// Which rack.
         rack: RackId,
     },
+    /// The rack says itself that it can take no new runs for the time being.
+    NotTaking {
+        /// Which rack.
+        rack: RackId,
+        /// Since.
+        since: Timestamp,
+        /// In its words.
+        reason: String,
+    },
     /// The slot was lost with its rack and cools down.
     Cooling {
         /// Until.
@@ -220,6 +241,49 @@ pub enum WaitReason {
     },
     /// It will be started within moments.
     AboutToStart,
+}
+
+/// The rule that orders the jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView<'a> {
+    /// The plugin that is to order them; `None`: the built-in `priority-fifo`.
+    pub wanted: Option<&'a PolicyName>,
+    /// The plugin whose ranks are in force; `None`: the built-in rule's.
+    pub ranked_by: Option<&'a PolicyName>,
+    /// How far the wanted one has come.
+    pub state: QueueState,
+}
+
+/// Where a job stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueRank<'a> {
+    /// By the built-in `priority-fifo`.
+    BuiltIn(i64),
+    /// By a plugin.
+    Plugin {
+        /// Which.
+        policy: &'a PolicyName,
+        /// The rank: smaller ones get slots first.
+        rank: i64,
+    },
+    /// The plugin has not ranked it yet: behind all that it has, by the built-in rule among its like.
+    NotYet {
+        /// Which.
+        policy: &'a PolicyName,
+    },
+}
+
+/// What the farm knows of a policy plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyView<'a> {
+    /// It may be asked, if it is not in quarantine.
+    pub loaded: bool,
+    /// Failures in a row.
+    pub strikes: u32,
+    /// The last of them, for people; empty if there is none.
+    pub reason: &'a str,
+    /// It failed too often, and is not asked.
+    pub quarantined: bool,
 }
 
 /// All that a coverage policy instance is built from.

@@ -170,23 +170,28 @@ impl Farm {
     pub(super) fn end_torn_gangs(&mut self, dut: DutId) {
         let waiting: Vec<JobId> = self.queues.waiting_for(Target::Dut(dut)).map(|(_, (_, job))| job).collect();
         for id in waiting {
-            let Some(job) = self.jobs.get(&id) else { continue };
-            let groups = (0..job.groups.len() as u32).filter(|number| job.groups[*number as usize].rule == Rule::Gang);
-            let tests: Vec<(TestIx, usize)> = groups.flat_map(|number| self.gang_tests(id, number)).collect();
-            if tests.is_empty() {
-                continue;
-            }
-            let spread = self.spans_racks(&job.spec.targets);
-            let places = self.live_places(job);
-            for (test, needed) in tests {
-                if spread {
-                    self.drop_runs(id, test, u32::MAX, &Incomplete::SeveralRacks);
-                } else if needed > places {
-                    self.drop_runs(id, test, u32::MAX, &Incomplete::Surplus);
-                }
-            }
-            self.unqueue_if_done(id);
+            self.end_if_torn(id);
         }
+    }
+
+    /// A job's single-process tests end if they cannot have their slots any more.
+    pub(super) fn end_if_torn(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let groups = (0..job.groups.len() as u32).filter(|number| job.groups[*number as usize].rule == Rule::Gang);
+        let tests: Vec<(TestIx, usize)> = groups.flat_map(|number| self.gang_tests(id, number)).collect();
+        if tests.is_empty() {
+            return;
+        }
+        let spread = self.spans_racks(&job.spec.targets);
+        let places = self.live_places(job);
+        for (test, needed) in tests {
+            if spread {
+                self.drop_runs(id, test, u32::MAX, &Incomplete::SeveralRacks);
+            } else if needed > places {
+                self.drop_runs(id, test, u32::MAX, &Incomplete::Surplus);
+            }
+        }
+        self.unqueue_if_done(id);
     }
 
     /// Places that a job's single-process tests may still hope for.

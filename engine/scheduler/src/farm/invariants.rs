@@ -7,9 +7,9 @@ use headend_model::{DutId, JobId, LeasedTarget, RunId, SlotId};
 use super::state::{Held, Job};
 use super::{Farm, Violation};
 
-type Check = Result<(), Violation>;
+pub(super) type Check = Result<(), Violation>;
 
-fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Check {
+pub(super) fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(Violation { id, what: what() }) }
 }
 
@@ -22,7 +22,9 @@ impl Farm {
         self.check_exclusive()?;
         self.jobs.iter().try_for_each(|(id, job)| self.check_job(*id, job))?;
         self.leases.values().try_for_each(|held| self.check_lease(held))?;
-        self.check_slots()
+        self.check_slots()?;
+        self.check_order()?;
+        self.check_schedules()
     }
 
     /// S1, before a place is leased: nothing holds it. Cheap enough for every lease.
@@ -34,17 +36,7 @@ impl Farm {
         }));
     }
 
-    /// S4, after a step: a job that it touched has no more runs than it was accepted with, and none runs once all have
-    /// ended. Cheap enough for every step.
-    pub(super) fn check_touched(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let (running, ended, total) = (job.running.len() as u32, job.tally.ended, job.tally.total);
-        self.note(ensure(running + ended <= total, "S4", || {
-            format!("job {id} has {running} runs under way and {ended} ended, of {total} accepted")
-        }));
-    }
-
-    fn note(&mut self, check: Check) {
+    pub(super) fn note(&mut self, check: Check) {
         if let Err(violation) = check {
             self.broken.get_or_insert(violation);
         }
@@ -72,7 +64,7 @@ impl Farm {
         let sum = queued + job.running.len() as u32 + job.tally.ended;
         ensure(sum == job.tally.total, "S4", || format!("job {id} has {sum} runs, accepted with {}", job.tally.total))?;
         let waits = self.queues.contains(job.queue, job.key);
-        ensure(waits == (queued > 0), "S4", || format!("job {id} has {queued} runs waiting, in the queue: {waits}"))?;
+        ensure(waits == (queued > 0 && !job.parked), "S4", || format!("job {id} has {queued} runs waiting, in the queue: {waits}"))?;
         let is_final = job.status.is_final();
         ensure(!is_final, "S3", || format!("job {id} is final ({}) and still in the books", job.status))?;
         job.running.iter().try_for_each(|run| {

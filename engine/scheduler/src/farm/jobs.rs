@@ -20,7 +20,9 @@ impl Farm {
     /// The server process has started: nothing that happened while it was away counts against anybody.
     pub(super) fn server_started(&mut self, config: &FarmConfig) {
         let rerank = config.ageing_step != self.config.ageing_step;
-        self.config = config.clone();
+        let restored = self.is_restored(config.generation);
+        let generation = self.config.generation.max(config.generation);
+        self.config = FarmConfig { generation, ..config.clone() };
         for run in self.leases.keys().copied().collect::<Vec<_>>() {
             self.renew(run);
         }
@@ -32,6 +34,9 @@ impl Farm {
             self.slots.values_mut().for_each(|slot| slot.epoch = headend_model::Epoch::default());
         }
         self.drop_asks(None);
+        if restored {
+            self.past_is_lost();
+        }
         for away in self.away.values_mut() {
             away.since = self.now;
         }
@@ -39,24 +44,10 @@ impl Farm {
             self.expect_back(target, self.now);
         }
         if rerank {
-            self.rerank_all();
+            self.rank_natively(super::order::Which::NotGiven);
         }
+        self.ask_ranks_anew();
         self.round.dirty.extend(self.slots.keys().copied());
-    }
-
-    fn rerank_all(&mut self) {
-        for id in self.jobs.keys().copied().collect::<Vec<_>>() {
-            let Some(job) = self.jobs.get(&id) else { continue };
-            let key = (self.rank(id, &job.spec, job.accepted), id);
-            let (queue, old) = (job.queue, job.key);
-            let waits = self.queues.contains(queue, old);
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            job.key = key;
-            if waits {
-                self.queues.remove(queue, old);
-                job.queue = self.queues.add(&job.spec.targets, key);
-            }
-        }
     }
 
     pub(super) fn kill(&mut self, id: JobId, by: &UserName) {
@@ -102,9 +93,16 @@ impl Farm {
         let count = most.min(book.left());
         book.dropped += count;
         let first = book.first.0 + u64::from(book.total - book.dropped);
+        let mut gang_is_over = false;
         if let Some(group) = job.groups.get_mut(book.group as usize) {
             group.take(test, count, None);
+            gang_is_over = group.rule == Rule::Gang && group.is_done();
         }
+        if gang_is_over {
+            // The other tests of the job may have the slots that were held for this one.
+            self.end_hold(id);
+        }
+        self.scheduled_end(id, test, count, false);
         for run in (first..first + u64::from(count)).map(RunId) {
             self.count_end(id, outcome);
             let outcome = outcome.clone();
@@ -160,7 +158,7 @@ impl Farm {
 
     /// The patience of a job that found targets away when it came.
     pub(super) fn patience_due(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
+        let Some(job) = self.jobs.get(&id).filter(|job| !job.parked) else { return };
         let overdue = |target: &Target| self.away.get(target).is_some_and(|away| self.gives_up(job, away) <= self.now);
         let targets = job.spec.targets.iter().enumerate();
         let lost: Vec<TargetIx> =
@@ -208,7 +206,6 @@ impl Farm {
     /// Tells the new status of each job that was touched; final ones leave the books.
     pub(super) fn settle(&mut self) {
         for id in std::mem::take(&mut self.round.touched) {
-            self.check_touched(id);
             let Some(job) = self.jobs.get(&id) else { continue };
             let status = self.status_of(job);
             if status == job.status {
@@ -227,6 +224,9 @@ impl Farm {
 
     fn retire(&mut self, id: JobId) {
         let Some(job) = self.jobs.remove(&id) else { return };
+        if let Some(origin) = &job.origin {
+            self.wake_schedule(origin.schedule);
+        }
         self.recent.push_back((id, job));
         if self.recent.len() > MOST_RECENT {
             self.recent.pop_front();

@@ -27,16 +27,18 @@ impl Farm {
         let held =
             Held { lease, test, group, targets, leased: self.now, confirmed: false, stopping: false, incarnation, why };
         self.leases.insert(run, held);
+        self.scheduled_start(job, test);
         self.round.touched.insert(job);
         self.unqueue_if_done(job);
     }
 
     fn raise_epochs(&mut self, slot: SlotId) -> Option<LeasedTarget> {
         let dut = self.inventory.dut_in(slot)?;
+        let floor = self.epoch_floor();
         let slot_book = self.slots.get_mut(&slot)?;
         let dut_book = self.duts.entry(dut).or_default();
-        slot_book.epoch = slot_book.epoch.next();
-        dut_book.epoch = dut_book.epoch.next();
+        slot_book.epoch = slot_book.epoch.max(floor).next();
+        dut_book.epoch = dut_book.epoch.max(floor).next();
         Some(LeasedTarget { slot, slot_epoch: slot_book.epoch, dut, dut_epoch: dut_book.epoch })
     }
 
@@ -80,6 +82,7 @@ impl Farm {
     }
 
     pub(super) fn run_started(&mut self, rack: RackId, claim: &Claim) {
+        self.hear_of(claim);
         if self.claimed(rack, claim).is_none() {
             return;
         }
@@ -88,12 +91,28 @@ impl Farm {
         }
     }
 
+    /// The rack refuses the epochs of a lease that it has not taken: nothing of it can run, now or later. A lease that it
+    /// has taken has an end of its own; then this is the echo of a doubled offer. Another life than the one that the lease
+    /// was granted to cannot know what ran before it.
+    pub(super) fn not_started(&mut self, rack: RackId, claim: &Claim, reason: &str) {
+        let life = self.racks.get(&rack).and_then(|rack| rack.incarnation);
+        let open = |held: &&Held| !held.confirmed && held.incarnation == life;
+        let Some(held) = self.claimed(rack, claim).filter(open) else { return };
+        let outcome = if held.stopping {
+            Outcome::Killed
+        } else {
+            Outcome::Incomplete(Incomplete::CannotStart(reason.to_owned()))
+        };
+        self.end_run(claim.run, outcome);
+    }
+
     pub(super) fn run_ended(&mut self, rack: RackId, claim: &Claim, outcome: &Outcome, unkillable: bool) {
         #[cfg(feature = "mutants")]
         self.mutate_late_report(rack, claim, outcome);
+        self.hear_of(claim);
         if self.claimed(rack, claim).is_some() {
             let places = self.end_run(claim.run, outcome.clone());
-            if unkillable {
+            if unkillable && !self.ignores_unkillable() {
                 self.quarantine(&places);
             }
         } else if unkillable {
@@ -128,6 +147,17 @@ impl Farm {
         }
     }
 
+    #[cfg(feature = "mutants")]
+    fn ignores_unkillable(&self) -> bool {
+        self.is_mutant(crate::mutant::Mutant::UnkillableIgnored)
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    #[allow(clippy::unused_self, reason = "the broken variant looks at it")]
+    const fn ignores_unkillable(&self) -> bool {
+        false
+    }
+
     /// A rack could not kill a run whose lease had run out: nobody else may use its slots, late as it is.
     fn bad_news(&mut self, rack: RackId, claim: &Claim) {
         let known = self
@@ -147,6 +177,7 @@ impl Farm {
         self.note_end(&held, outcome.code());
         let places = held.lease.targets.iter().map(|target| (target.slot, target.dut)).collect();
         self.count_end(held.lease.job, &outcome);
+        self.scheduled_end(held.lease.job, held.test, 1, true);
         self.emit(Action::RunEnded(RunRecord {
             run,
             job: held.lease.job,

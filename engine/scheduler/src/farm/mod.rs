@@ -3,16 +3,24 @@
 //! A step runs in three parts: the event changes the books (`submit`, `jobs`, `racks`, `lease`, `rounds`, `timers`) and
 //! marks the slots that it touched; `dispatch` looks at those slots again and starts what may start; at last the
 //! touched jobs get their status (`jobs`). Nothing else is looked at, so a step costs what it changes.
+//!
+//! Before its actions leave, the step is looked at once more (`audit`, `invariants`), in release builds too. A broken
+//! invariant is our own bug: see [`Farm::violation`] for what becomes of such a step.
 
+mod audit;
 mod books;
 mod dispatch;
 mod gang;
 mod invariants;
 mod jobs;
 mod lease;
+mod order;
+mod plugins;
 mod queues;
 mod racks;
+mod restore;
 mod rounds;
+mod schedules;
 #[cfg(feature = "serde")]
 mod serial;
 mod state;
@@ -33,7 +41,9 @@ use headend_model::{
 use crate::action::{Action, StartReason};
 use crate::config::FarmConfig;
 use crate::event::Event;
+use order::Order;
 use queues::Queues;
+use schedules::Schedules;
 use state::{
     AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, Round, Slot, Timer,
 };
@@ -54,6 +64,8 @@ pub struct Farm {
     away: BTreeMap<Target, Away>,
     jobs: BTreeMap<JobId, Job>,
     queues: Queues,
+    #[cfg_attr(feature = "serde", serde(default))]
+    order: Order,
     leases: BTreeMap<RunId, Held>,
     policies: BTreeMap<PolicyName, PolicyBook>,
     asks: BTreeMap<u64, AskBook>,
@@ -61,11 +73,19 @@ pub struct Farm {
     /// Keys in the order in which they are forgotten.
     key_ages: VecDeque<(Timestamp, UserName, String)>,
     recent: Recent,
+    #[cfg_attr(feature = "serde", serde(default))]
+    schedules: Schedules,
     /// Leases that ran out without word, newest last.
     lost_leases: VecDeque<LostLease>,
     timers: BTreeSet<(Timestamp, Timer)>,
+    /// Nothing is leased before: the farm's own past is missing.
+    #[cfg_attr(feature = "serde", serde(default))]
+    quiet_until: Option<Timestamp>,
     #[cfg_attr(feature = "serde", serde(skip))]
     round: Round,
+    /// What was told, kept a second time.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    audit: audit::Audit,
     /// The first broken invariant that a step has met.
     #[cfg_attr(feature = "serde", serde(skip))]
     broken: Option<Violation>,
@@ -96,11 +116,14 @@ impl Farm {
     /// deadlines count: a server that was held up hands in what has arrived meanwhile first.
     pub fn step(&mut self, now: Timestamp, event: &Event) -> Vec<Action> {
         self.now = self.now.max(now);
+        self.open_audit();
         self.forget_old();
         self.handle(event);
         self.dispatch();
         self.settle();
-        std::mem::take(&mut self.round).out
+        let told = std::mem::take(&mut self.round).out;
+        self.audit_step(event, &told);
+        told
     }
 
     fn handle(&mut self, event: &Event) {
@@ -108,6 +131,8 @@ impl Farm {
             Event::ServerStarted { config } => self.server_started(config),
             Event::Tick => self.fire_timers(),
             Event::Submit(submission) => self.submit(submission),
+            Event::Schedule { by, command } => self.schedule_command(by, command),
+            Event::ZoneRules { zone, rules } => self.zone_rules(zone, rules),
             Event::Kill { job, by } => self.kill(*job, by),
             Event::EnrolRack { name } => self.enrol(name),
             Event::RackReady(ready) => self.rack_ready(ready),
@@ -116,11 +141,15 @@ impl Farm {
             Event::PlaceDut { dut, slot } => self.place_dut(*dut, *slot),
             Event::ClearQuarantine { slot } => self.clear_quarantine(*slot),
             Event::RunStarted { rack, claim } => self.run_started(*rack, claim),
+            Event::NotStarted { rack, claim, reason } => self.not_started(*rack, claim, reason),
             Event::RunEnded { rack, claim, outcome, unkillable } => self.run_ended(*rack, claim, outcome, *unkillable),
+            Event::PolicyFound { policy, kind, hash } => self.policy_found(policy, *kind, hash),
             Event::PolicyLoaded { policy } => self.policy_loaded(policy),
             Event::PolicyRemoved { policy } => self.policy_removed(policy),
             Event::Proposed { ask, placements } => self.proposed(*ask, placements),
+            Event::Ranked { ask, ranks } => self.ranked(*ask, ranks),
             Event::PolicyFailed { ask, reason } => self.policy_failed(*ask, reason),
+            Event::UseQueuePolicy { policy, by } => self.use_queue_policy(policy.as_ref(), by),
         }
     }
 
@@ -132,8 +161,10 @@ impl Farm {
         self.timers.insert((at, timer));
     }
 
-    /// The first broken invariant that a step has met, in release builds too: S1 and S4 of what the step touched. The
-    /// writer stops on it before anything of the step is made durable.
+    /// The first broken invariant that a step has met, in release builds too: S1, S3, S4, S8 and S9 of what the step
+    /// touched. `step` does not panic on one, and its actions are not to be trusted: whoever writes them looks here
+    /// first, makes nothing of the step durable, answers those who wait for it that it was refused, and stops. What was
+    /// durable before the step is sound, so a restart goes on from there.
     pub fn violation(&self) -> Option<&Violation> {
         self.broken.as_ref()
     }
@@ -179,6 +210,8 @@ pub struct Granted<'a> {
     pub test: TestIx,
     /// The run is to be stopped.
     pub stopping: bool,
+    /// The rack has said that it took it.
+    pub confirmed: bool,
     /// Why it was started.
     pub why: &'a StartReason,
     /// The run.

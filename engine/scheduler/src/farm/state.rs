@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headend_model::run::Incomplete;
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, RackId, RunId, SlotId, SlotNo, TargetIx, TestIx, Timestamp,
-    UserName,
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx, TestIx,
+    Timestamp, UserName,
 };
 
 use super::books::{Group, TestBook};
 use super::queues::{Key, QueueId};
 use crate::action::{Action, StartReason, Warning};
+use crate::event::PolicyKind;
+use crate::schedule::Origin;
 
 /// The next number of each kind. All start at 1 and only rise.
 #[derive(Clone, Debug)]
@@ -21,11 +23,14 @@ pub(super) struct Counters {
     pub ask: u64,
     pub rack: u32,
     pub slot: u32,
+    /// How often a part of the past was lost; epochs are counted in eras.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub era: u32,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { job: 1, run: 1, ask: 1, rack: 1, slot: 1 }
+        Self { job: 1, run: 1, ask: 1, rack: 1, slot: 1, era: 0 }
     }
 }
 
@@ -38,6 +43,7 @@ pub(super) struct Rack {
     pub draining: bool,
     pub cpu_percent: u8,
     pub gate: Option<Gate>,
+    pub refusal: Option<Refusal>,
     pub slots: BTreeMap<SlotNo, SlotId>,
     pub leases: BTreeSet<RunId>,
     /// Slots under a lease, to turn gangs down quickly.
@@ -50,6 +56,14 @@ pub(super) struct Rack {
 pub(super) struct Gate {
     pub since: Timestamp,
     pub next: Timestamp,
+}
+
+/// The rack itself takes no new runs for the time being.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Refusal {
+    pub since: Timestamp,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +148,12 @@ pub(super) struct Job {
     pub running: BTreeSet<RunId>,
     pub tally: Tally,
     pub gang: GangBook,
+    /// The schedule that made it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub origin: Option<Origin>,
+    /// The window of its schedule is closed: what waits is not in the queue.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub parked: bool,
 }
 
 impl Job {
@@ -172,15 +192,28 @@ pub(super) struct GangHold {
 
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub(super) struct PolicyBook {
     pub loaded: bool,
     pub strikes: u32,
     pub quarantined: bool,
+    pub kind: PolicyKind,
+    /// Of the content that the failures are counted for; empty if nobody has told.
+    pub hash: String,
+    /// The last failure; empty if there was none since the last good answer.
+    pub reason: String,
 }
 
 impl PolicyBook {
-    pub(super) const fn may_be_asked(&self) -> bool {
-        self.loaded && !self.quarantined
+    pub(super) fn may_be_asked(&self, kind: PolicyKind) -> bool {
+        self.loaded && !self.quarantined && self.kind == kind
+    }
+
+    /// All is forgotten: a person says so, or it is another plugin by now.
+    pub(super) fn pardon(&mut self) {
+        self.strikes = 0;
+        self.quarantined = false;
+        self.reason.clear();
     }
 }
 
@@ -232,6 +265,12 @@ pub(super) enum Timer {
     Ask(u64),
     /// The hold of a job's single-process test ends.
     Hold(JobId),
+    /// Something of a schedule is due.
+    Schedule(ScheduleId),
+    /// A queue policy that has failed is asked again.
+    Ranks,
+    /// The leases of a lost past have run out.
+    Quiet,
 }
 
 /// Bookkeeping of one step; empty between steps.

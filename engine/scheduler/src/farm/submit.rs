@@ -9,10 +9,12 @@ use headend_model::{
 
 use super::Farm;
 use super::books::{Group, Rule, TestBook};
+use super::queues::Rank;
 use super::state::{GangBook, Job, KeyBook, Tally, Timer};
 use crate::action::{Action, Refusal, Warning};
 use crate::event::{IdempotencyKey, Submission};
 use crate::policy::{PriorityFifo, QueuePolicy, QueuedJob};
+use crate::schedule::{Origin, ScheduleAction};
 
 /// So many idempotency keys are remembered at most, over all owners.
 const MOST_KEYS: usize = 100_000;
@@ -20,7 +22,7 @@ const MOST_KEYS: usize = 100_000;
 const BUSY_LOOKS: usize = 8;
 
 /// Runs that a test gets: one process for all its slots, or one per slot.
-fn runs_of(test: &TestSpec) -> u32 {
+pub(super) fn runs_of(test: &TestSpec) -> u32 {
     match test.mode {
         Mode::SingleProcess => 1,
         Mode::DutCoverage | Mode::TestCoverage | Mode::Policy(_) => test.slots_needed,
@@ -35,7 +37,7 @@ impl Farm {
         };
         match answer {
             Known::Before { job, warnings } => self.emit(Action::Accepted { job, warnings, repeated: true }),
-            Known::New { warnings } => self.accept(submission, warnings),
+            Known::New { warnings } => self.accept(submission, warnings, None),
         }
     }
 
@@ -44,12 +46,17 @@ impl Farm {
         if let Some(known) = submission.key.as_ref().and_then(|key| self.known_key(&spec.owner, key)) {
             return known;
         }
-        self.check_spec(spec)?;
+        Ok(Known::New { warnings: self.check_new(submission)? })
+    }
+
+    /// What stands against a new job, or what its submitter should know.
+    pub(super) fn check_new(&self, submission: &Submission) -> Result<Vec<Warning>, Refusal> {
+        self.check_spec(&submission.spec)?;
         let warnings = self.warnings(submission);
         if submission.fail_on_warning && !warnings.is_empty() {
             return Err(Refusal::Warnings(warnings));
         }
-        Ok(Known::New { warnings })
+        Ok(warnings)
     }
 
     fn known_key(&self, owner: &UserName, key: &IdempotencyKey) -> Option<Result<Known, Refusal>> {
@@ -146,22 +153,32 @@ impl Farm {
         racks.any(|rack| Some(rack) != first)
     }
 
-    fn accept(&mut self, submission: &Submission, warnings: Vec<Warning>) {
-        let id = JobId(self.next.job);
+    /// The number that the next accepted job will have.
+    pub(super) const fn next_job_id(&self) -> JobId {
+        JobId(self.next.job)
+    }
+
+    /// Takes a checked job into the books, whoever hands it in.
+    pub(super) fn accept(&mut self, submission: &Submission, warnings: Vec<Warning>, origin: Option<Origin>) {
+        let id = self.next_job_id();
         self.next.job += 1;
-        let job = self.plan_job(id, &submission.spec);
+        let job = Job { origin: origin.clone(), ..self.plan_job(id, &submission.spec) };
         self.remember_key(submission, id, &warnings);
         self.jobs.insert(id, job);
-        self.emit(Action::Accepted { job: id, warnings, repeated: false });
+        self.emit(match origin {
+            None => Action::Accepted { job: id, warnings, repeated: false },
+            Some(origin) => Action::Schedule(Box::new(ScheduleAction::JobMade { job: id, origin, warnings })),
+        });
         self.round.touched.insert(id);
         self.drop_impossible(id, submission);
         self.expect_absent(id);
         self.unqueue_if_done(id);
         self.mark_targets(id);
+        self.want_rank(id);
     }
 
     fn plan_job(&mut self, id: JobId, spec: &JobSpec) -> Job {
-        let key = (self.rank(id, spec, self.now), id);
+        let key = (Rank::Own(self.rank(id, spec, self.now)), id);
         let first_run = RunId(self.next.run);
         let mut groups: Vec<Group> = Vec::new();
         let mut at_group: BTreeMap<&Mode, u32> = BTreeMap::new();
@@ -194,6 +211,8 @@ impl Farm {
             running: BTreeSet::new(),
             tally: Tally { total, ..Tally::default() },
             gang: GangBook::default(),
+            origin: None,
+            parked: false,
         }
     }
 
@@ -228,7 +247,7 @@ impl Farm {
     }
 
     /// Targets that are away now have the patience from now on; the timers of their absence may be due earlier.
-    fn expect_absent(&mut self, id: JobId) {
+    pub(super) fn expect_absent(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(&id) else { return };
         if job.spec.targets.iter().any(|target| self.away.contains_key(target)) {
             self.arm(self.now + self.config.absence_patience, Timer::Patience(id));
@@ -236,7 +255,7 @@ impl Farm {
     }
 
     /// The slots where the job might start are looked at in this step.
-    fn mark_targets(&mut self, id: JobId) {
+    pub(super) fn mark_targets(&mut self, id: JobId) {
         let Some(job) = self.jobs.get(&id) else { return };
         let slots: Vec<SlotId> = job.spec.targets.iter().filter_map(|target| self.slot_at(*target)).collect();
         self.round.dirty.extend(slots);

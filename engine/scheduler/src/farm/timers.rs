@@ -21,6 +21,9 @@ impl Farm {
                 Timer::Patience(job) => self.patience_due(job),
                 Timer::Ask(ask) => self.ask_due(ask),
                 Timer::Hold(job) => self.hold_due(job),
+                Timer::Schedule(schedule) => self.schedule_due(schedule),
+                Timer::Ranks => self.ask_ranks(),
+                Timer::Quiet => self.quiet_due(),
             }
         }
         // All at once: a rack takes all its slots along, and each job is looked at only once.

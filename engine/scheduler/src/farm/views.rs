@@ -27,6 +27,7 @@ impl Farm {
         JobView {
             job: id,
             spec: &job.spec,
+            origin: job.origin.as_ref(),
             first_run: job.first_run,
             status: job.status,
             stop_requested: job.stop.as_ref(),
@@ -60,7 +61,7 @@ impl Farm {
             .collect()
     }
 
-    fn view_rack<'a>(&self, id: RackId, name: &'a headend_model::RackName, rack: &Rack) -> RackView<'a> {
+    fn view_rack<'a>(&self, id: RackId, name: &'a headend_model::RackName, rack: &'a Rack) -> RackView<'a> {
         RackView {
             rack: id,
             name,
@@ -69,6 +70,7 @@ impl Farm {
             draining: rack.draining,
             cpu_percent: rack.cpu_percent,
             gate_closed: rack.gate.map(|gate| (gate.since, gate.next)),
+            not_taking: rack.refusal.as_ref().map(|refusal| (refusal.since, refusal.reason.as_str())),
             slots: rack.slots.iter().map(|(no, slot)| self.view_slot(*slot, *no)).collect(),
         }
     }
@@ -85,6 +87,9 @@ impl Farm {
         }
         if book.quarantined {
             return SlotState::Quarantined;
+        }
+        if let Some(until) = self.quiet() {
+            return SlotState::Cooling { until };
         }
         if let Some(ask) = book.offered.and_then(|ask| self.asks.get(&ask)) {
             return SlotState::Offered { job: ask.job };
@@ -117,7 +122,7 @@ impl Farm {
     pub fn leases_on(&self, rack: RackId) -> Vec<Granted<'_>> {
         let Some(book) = self.racks.get(&rack) else { return Vec::new() };
         let granted = book.leases.iter().filter_map(|run| self.leases.get(run));
-        granted.filter(|held| held.incarnation == book.incarnation).map(grant_of).collect()
+        granted.filter(|held| held.incarnation.is_some() && held.incarnation == book.incarnation).map(grant_of).collect()
     }
 
     /// What a policy instance for this group is built from.
@@ -147,5 +152,12 @@ impl Farm {
 }
 
 fn grant_of(held: &Held) -> Granted<'_> {
-    Granted { lease: &held.lease, test: held.test, stopping: held.stopping, why: &held.why, run: held.lease.run }
+    Granted {
+        lease: &held.lease,
+        test: held.test,
+        stopping: held.stopping,
+        confirmed: held.confirmed,
+        why: &held.why,
+        run: held.lease.run,
+    }
 }

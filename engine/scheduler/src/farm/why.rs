@@ -47,11 +47,18 @@ impl Farm {
     }
 
     fn why_at(&self, asked: &Question<'_>, target: Target) -> WaitReason {
-        self.why_away(asked, target)
+        self.why_window(asked)
+            .or_else(|| self.why_away(asked, target))
             .or_else(|| self.slot_at(target).and_then(|slot| self.why_busy(asked, slot)))
             .or_else(|| self.slot_at(target).and_then(|slot| self.why_rack(asked, slot)))
             .or_else(|| self.why_order(asked, target))
             .unwrap_or(WaitReason::AboutToStart)
+    }
+
+    fn why_window(&self, asked: &Question<'_>) -> Option<WaitReason> {
+        let origin = asked.job.origin.as_ref().filter(|_| asked.job.parked)?;
+        let schedule = origin.schedule;
+        Some(WaitReason::WindowClosed { schedule, next: self.next_window(schedule) })
     }
 
     fn why_away(&self, asked: &Question<'_>, target: Target) -> Option<WaitReason> {
@@ -74,6 +81,9 @@ impl Farm {
         if book.quarantined || dut.is_some_and(|dut| dut.quarantined.is_some()) {
             return Some(WaitReason::Quarantined);
         }
+        if let Some(until) = self.quiet() {
+            return Some(WaitReason::Cooling { until });
+        }
         let elsewhere = dut.and_then(|dut| dut.lease).and_then(|run| self.leases.get(&run));
         elsewhere.map(|held| WaitReason::DutHeld { run: held.lease.run, job: held.lease.job })
     }
@@ -84,7 +94,15 @@ impl Farm {
         if rack.draining {
             return Some(WaitReason::Draining { rack: book.rack });
         }
-        if let Some((job, until)) = self.held_for(slot).filter(|_| !self.is_open_to(slot, asked.job.key)) {
+        if let Some(refusal) = &rack.refusal {
+            let reason = refusal.reason.clone();
+            return Some(WaitReason::NotTaking { rack: book.rack, since: refusal.since, reason });
+        }
+        // Its own single-process test keeps a job's other tests out as well.
+        let kept = |holder: JobId| {
+            (holder == asked.id && asked.group.rule != Rule::Gang) || !self.is_open_to(slot, asked.job.key)
+        };
+        if let Some((job, until)) = self.held_for(slot).filter(|(job, _)| kept(*job)) {
             return Some(WaitReason::GangHold { job, until });
         }
         if let Some(ask) = book.offered.and_then(|ask| self.asks.get(&ask)) {

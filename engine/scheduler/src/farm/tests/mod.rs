@@ -2,12 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod absence;
+mod audit;
 mod coverage;
 mod gangs;
 mod lab;
 mod leases;
+mod order;
 mod policies;
 mod properties;
+mod restore;
+mod queue_policies;
+mod schedule_histories;
+mod schedules;
 mod stories;
 
 use lab::{Lab, job, lab, test};
