@@ -127,6 +127,7 @@ class Cases(WithFolder):
             attempt("disk", lambda: read([d for d in ("/dev/vda", "/dev/sda", "/dev/mem", "/dev/kmsg") if os.path.exists(d)][0]))
             attempt("null", lambda: write("/dev/null"))
             attempt("memory", lambda: write("/dev/shm/mine"))
+            attempt("memory.end", lambda: os.remove("/dev/shm/mine"))
             attempt("system", lambda: os.system("cat /proc/self/status > /dev/null"))
             attempt("link", lambda: os.symlink(data + "/token", "sly") or read("sly"))
             attempt("hard", lambda: os.link(data + "/token", "hard") or read("hard"))
