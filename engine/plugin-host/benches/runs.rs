@@ -97,7 +97,9 @@ fn benches(criterion: &mut Criterion) {
         for (name, file) in [("rhai", "noop.rhai"), ("wasm", "noop.wasm")] {
             let script = noop(file);
             // Each process compiles or loads it once; that is not a warm run.
-            guests.iter_mut().for_each(|guest| guest.run(&script));
+            for guest in &mut guests {
+                guest.run(&script);
+            }
             let mut turn = 0;
             group.bench_function(name, |b| {
                 b.iter(|| {

@@ -1,5 +1,6 @@
 //! End-to-end figures, each beside its baseline in the same run: durable no-op runs per second for WASM, Rhai and
-//! Python next to HyperQueue's null tasks, and the time from submit to the first start on an idle rack.
+//! Python next to HyperQueue's null tasks, and the time from submit to the first start on an idle rack. At the end each budget of the
+//! design with its verdict.
 //!
 //! Run by `cargo xtask bench`, which builds `headend` with optimisation and names it in `HEADEND_PROGRAM`. A Python
 //! with HyperQueue is taken from `HEADEND_HQ`; without it the figures stand alone and the output says so.
@@ -12,9 +13,11 @@
 )]
 
 mod baseline;
+mod budgets;
 mod cold;
 mod measure;
 
+use budgets::{Budgets, Limit};
 use headend_integration::Lab;
 use headend_integration::lab::{guests, repository};
 
@@ -22,6 +25,8 @@ use headend_integration::lab::{guests, repository};
 const SLOTS: u16 = 32;
 const RUNS_PER_SLOT: usize = 200;
 const PYTHON_RUNS_PER_SLOT: usize = 12;
+/// No-op runs that each core must manage in a second.
+const RUNS_PER_CORE: f64 = 2_000.0;
 
 #[tokio::main]
 async fn main() {
@@ -29,16 +34,19 @@ async fn main() {
     println!("{cores} cores; {SLOTS} virtual boxes; every result durable (SQLite, synchronous=FULL)\n");
     let null = baseline::tasks_per_second(8_000, &["true"]);
     let python = baseline::tasks_per_second(400, &["python3", "-c", "pass"]);
+    let mut budgets = Budgets::default();
     let lab = Lab::start(SLOTS).await;
     upload_noops(&lab).await;
     for (name, script) in [("WASM", "noop.wasm"), ("Rhai", "noop.rhai")] {
         measure::runs_per_second(&lab, script, 20).await;
         let rate = measure::runs_per_second(&lab, script, RUNS_PER_SLOT).await;
-        report(&format!("no-op runs, {name}"), rate, "HyperQueue, `true`", null, 5.0);
+        let what = format!("no-op runs, {name}");
+        budgets.judge(what.as_str(), rate, Limit::AtLeast(RUNS_PER_CORE * cores as f64), "/s");
+        beside(&mut budgets, &what, rate, ("HyperQueue, `true`", null), 5.0);
     }
     measure::runs_per_second(&lab, "noop.py", 2).await;
     let rate = measure::runs_per_second(&lab, "noop.py", PYTHON_RUNS_PER_SLOT).await;
-    report("no-op runs, Python 3", rate, "HyperQueue, `python3 -c pass`", python, 4.0);
+    beside(&mut budgets, "no-op runs, Python 3", rate, ("HyperQueue, `python3 -c pass`", python), 4.0);
     let one_box = Lab::start(1).await;
     upload_noops(&one_box).await;
     for (name, script, cold, what) in [
@@ -51,11 +59,29 @@ async fn main() {
     }
     drop(one_box);
     let waits = measure::submit_to_start(&lab, "noop.wasm", 300).await;
-    println!(
-        "submit to first start, idle rack: median {:.1} ms, p99 {:.1} ms (budget: p99 20 ms)",
-        waits[waits.len() / 2],
-        waits[waits.len() * 99 / 100]
-    );
+    let (median, p99) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
+    println!("submit to first start, idle rack: median {median:.1} ms, p99 {p99:.1} ms");
+    budgets.judge("submit to first start, idle rack, p99", p99, Limit::AtMost(20.0), " ms");
+    plugins(&mut budgets);
+    budgets.print();
+    let file = budgets.save().expect("the figures can be kept");
+    println!("kept in {}", file.display());
+}
+
+/// Policies as plugins, from the benches that `cargo xtask bench` ran before.
+fn plugins(budgets: &mut Budgets) {
+    for policy in ["dut-coverage", "test-coverage"] {
+        let what = format!("{policy} in WebAssembly beside its native twin, whole job");
+        match budgets::plugin_ratio(policy) {
+            Some(ratio) => budgets.judge(what, ratio, Limit::AtMost(2.0), " times"),
+            None => budgets.unknown(
+                what,
+                "the benches of headend-plugin-host have not been run",
+                Limit::AtMost(2.0),
+                " times",
+            ),
+        }
+    }
 }
 
 async fn upload_noops(lab: &Lab) {
@@ -66,11 +92,13 @@ async fn upload_noops(lab: &Lab) {
     lab.client.upload("public", &[("noop.wasm", &wasm), ("noop.rhai", &rhai), ("noop.py", python)]).await;
 }
 
-fn report(what: &str, rate: f64, baseline: &str, other: Option<f64>, budget: f64) {
-    match other {
-        Some(other) => {
-            println!("{what}: {rate:.0}/s; {baseline}: {other:.0}/s; ratio {:.2} (budget {budget})", rate / other);
-        }
-        None => println!("{what}: {rate:.0}/s; no baseline: name a Python that has HyperQueue in HEADEND_HQ"),
+fn beside(budgets: &mut Budgets, what: &str, rate: f64, (name, other): (&str, Option<f64>), times: f64) {
+    let (limit, against) = (Limit::AtLeast(times), format!("{what}, beside {name}"));
+    if let Some(other) = other {
+        println!("{what}: {rate:.0}/s; {name}: {other:.0}/s; ratio {:.2}", rate / other);
+        budgets.judge(against, rate / other, limit, " times");
+    } else {
+        println!("{what}: {rate:.0}/s; no baseline: name a Python that has HyperQueue in HEADEND_HQ");
+        budgets.unknown(against, "no baseline", limit, " times");
     }
 }
