@@ -330,6 +330,8 @@ out["again"] = cfg.setUser(); cfg.deleteJob(3)
         self.assertEqual(self.play(ask, **named)["answer"], [0, "OK"])
         self.assertIn("nowhere", self.play(ask, **dict(named, HEADEND_CONFIG="nowhere"))["answer"][1])
         self.assertEqual(self.play(ask, address="http://u:t2@" + self.farm.address, HEADEND_TOKEN=None)["answer"][0], 0)
+        # What the script itself says comes before the environment.
+        self.assertEqual(self.play(ask, address="http://u:t2@" + self.farm.address)["answer"][0], 0)
         # The token of one server is not shown to another.
         with open(path, "w") as target:
             target.write("server = 'http://127.0.0.1:1'\ntoken = 't2'\n")

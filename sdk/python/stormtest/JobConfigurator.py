@@ -13,7 +13,7 @@ says what exactly is wrong. No call raises for what the server or the network do
     call ─► checked arguments ─► XML-RPC, POST / ────────────────────────────► [code, text, ...]
     uploadFiles ─► names and SHA-256 ─► what is missing? ─► those bytes ─► one commit
 
-The token is that of `HEADEND_TOKEN`, else of the address (`http://USER:TOKEN@host:8001`), else of the credentials file
+The token is that of the address (`http://USER:TOKEN@host:8001`), else of `HEADEND_TOKEN`, else of the credentials file
 that `headend up` writes.
 """
 
@@ -437,9 +437,9 @@ def default_server():
 
 def _find_token(address):
     """`(token, why there is none)`."""
-    token = (os.environ.get("HEADEND_TOKEN") or address.token or "").strip()
+    token = (address.token or os.environ.get("HEADEND_TOKEN") or "").strip()
     if token and not re.match(r"[\x21-\x7e]+\Z", token):
-        return None, "the token in HEADEND_TOKEN has a character that no token has"
+        return None, "the token in the address or in HEADEND_TOKEN has a character that no token has"
     if token:
         return token, None
     server, token, why = _credentials()

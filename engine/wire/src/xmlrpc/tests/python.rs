@@ -72,7 +72,10 @@ fn ask(python: &PathBuf, texts: &[String]) -> Vec<String> {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     for text in texts {
-        writeln!(input, "{}", text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()).unwrap();
+        for byte in text.bytes() {
+            write!(input, "{byte:02x}").unwrap();
+        }
+        writeln!(input).unwrap();
     }
     drop(input);
     let done = child.wait_with_output().unwrap();
