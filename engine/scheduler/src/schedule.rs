@@ -15,7 +15,7 @@ use headend_model::{
 
 use crate::action::{Refusal, Warning};
 
-/// The rules of a time zone as the IANA database compiles them (TZif, RFC 9636). The farm has no database of its own:
+/// The rules of a time zone as the IANA database compiles them (`TZif`, RFC 9636). The farm has no database of its own:
 /// what it decides by stands in its journal, and a release with newer rules cannot change the past.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(
@@ -388,7 +388,8 @@ impl fmt::Display for ScheduledTestStatus {
 
 impl From<ZoneData> for String {
     fn from(data: ZoneData) -> Self {
-        data.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+        data.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use headend_model::{OccurrenceNo, ScheduleId, ScheduledTestId, Target, Timestamp, UserName};
 
-use super::book::{Active, Book, TestEntry};
+use super::book::{Active, Book, Pending, TestEntry};
 use crate::farm::Farm;
-use crate::recurrence::Occurrence;
+use crate::recurrence::{Occurrence, Recurrence};
 use crate::schedule::{
     ActiveView, OccurrenceReason, OccurrenceRecord, ScheduleView, ScheduledTestStatus, ScheduledTestView,
 };
@@ -71,27 +71,27 @@ impl Farm {
             name: &book.name,
             created: book.created,
             timing: &book.timing,
-            combined_start: recurrence.as_ref().and_then(|recurrence| recurrence.first()).map(|first| first.start),
-            combined_end: recurrence.as_ref().and_then(crate::recurrence::Recurrence::end),
+            combined_start: recurrence.as_ref().and_then(Recurrence::first).map(|first| first.start),
+            combined_end: recurrence.as_ref().and_then(Recurrence::end),
             owner: &book.owner,
             zone: &book.zone,
             settings: book.settings,
             revision: book.revision,
             active: book.active.as_ref().map(view_active),
-            pending: self.view_pending(book),
+            pending: book.pending.as_ref().map(view_pending),
             next: self.next_time(id, book),
         }
-    }
-
-    fn view_pending(&self, book: &Book) -> Option<(OccurrenceNo, OccurrenceReason)> {
-        let pending = book.pending.as_ref()?;
-        Some((pending.no, pending.reason.clone().unwrap_or(OccurrenceReason::Edited)))
     }
 
     /// The beginning of the next window of a schedule after the one that is open or was seen last.
     pub(in crate::farm) fn next_window(&self, id: ScheduleId) -> Option<Timestamp> {
         self.schedules.books.get(&id).and_then(|book| self.next_time(id, book))
     }
+}
+
+/// Without an obstacle, it only waits until the schedule has been left alone.
+fn view_pending(pending: &Pending) -> (OccurrenceNo, OccurrenceReason) {
+    (pending.no, pending.reason.clone().unwrap_or(OccurrenceReason::Edited))
 }
 
 fn view_active(active: &Active) -> ActiveView {

@@ -188,8 +188,8 @@ impl Play {
         if ids.is_empty() { ScheduleId(9_999) } else { ids[usize::from(which) % ids.len()] }
     }
 
-    fn play(&mut self, one: Move, number: usize) -> Result<(), TestCaseError> {
-        match one {
+    fn play(&mut self, one: &Move, number: usize) -> Result<(), TestCaseError> {
+        match *one {
             Move::Create { spec, wait, queue, zone } => {
                 let Ok(timing) = Timing::new(spec) else { return Ok(()) };
                 let settings = ScheduleSettings {
@@ -299,7 +299,7 @@ proptest! {
     fn the_rules_of_schedules_hold_for_any_history(history in prop::collection::vec(any_move(), 1..70)) {
         let mut play = Play::new();
         for (number, one) in history.into_iter().enumerate() {
-            play.play(one, number)?;
+            play.play(&one, number)?;
         }
         play.close()?;
         play.replay()?;

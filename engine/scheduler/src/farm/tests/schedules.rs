@@ -432,6 +432,22 @@ fn a_modified_schedule_does_not_fire_a_time_again_that_was_seen() {
 }
 
 #[test]
+fn a_window_made_longer_after_it_has_closed_lets_go_on_what_waits() {
+    let mut lab = lab(1);
+    let id = lab.ready_schedule(daily("01:00", "02:00"), ScheduleSettings::default());
+    lab.add_test(id, 1, 1);
+    lab.until(clock(2, 0));
+    lab.pass_run(lab.first_running());
+    lab.until(clock(2, 5));
+    assert!(lab.running().is_empty());
+    lab.noted(ScheduleCommand::Modify { schedule: id, timing: daily("01:00", "03:00"), zone: None });
+    assert_eq!(lab.running().len(), 1);
+    lab.finish();
+    lab.tick();
+    assert_eq!(lab.fates(), [(1, OccurrenceFate::Ran, None)]);
+}
+
+#[test]
 fn tests_and_slots_change_from_the_next_occurrence_on() {
     let mut lab = lab(2);
     let id = lab.ready_schedule(daily("01:00", "02:00"), ScheduleSettings::default());
@@ -583,12 +599,17 @@ fn coming_and_past_occurrences_are_listed() {
 }
 
 #[test]
-fn many_schedules_cost_a_step_what_is_due() {
+fn of_many_schedules_a_tick_looks_at_those_that_are_due() {
     let mut lab = Lab::with(FarmConfig::default(), &[1]);
-    for at in 0..2_000 {
-        lab.create(&format!("s{at}"), daily("01:00", "02:00"), ScheduleSettings::default());
+    for at in 0..1_000 {
+        let start = format!("{:02}:{:02}", 1 + at % 20, at / 20);
+        lab.create(&format!("s{at}"), daily(&start, "00:00"), ScheduleSettings::default());
     }
-    let deadlines: Vec<_> = lab.farm.next_deadline().into_iter().collect();
-    assert!(deadlines[0] <= clock(1, 0));
-    assert_eq!(lab.farm.schedules().count(), 2_000);
+    // A tick tells of the one whose window has ended or begun, and of no other.
+    lab.silent.insert(headend_model::RackId(1));
+    lab.until(clock(3, 7));
+    let due = lab.farm.schedule_named(&anna(), "s142").unwrap();
+    assert_eq!(lab.farm.schedule(due).unwrap().pending, Some((OccurrenceNo(1), OccurrenceReason::NoTests)));
+    let pending = lab.farm.schedules().filter(|view| view.pending.is_some()).count();
+    assert_eq!(pending, 50 + 50 + 8);
 }
