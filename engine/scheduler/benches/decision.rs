@@ -1,6 +1,12 @@
 //! What one decision costs: a run ends, its slot is free, the next one starts, with so many jobs waiting for so many
 //! slots. `HEADEND_BENCH_P99=1` prints the distribution of single decisions besides.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a bench")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a bench: it prints, and measures time"
+)]
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
@@ -42,6 +48,7 @@ impl Lab {
                 incarnation: 1,
                 slots,
                 dut_epochs: Vec::new(),
+                not_taking: None,
             }));
         }
         for slot in 1..=slots {

@@ -117,7 +117,9 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
     let mut tasks = Tasks::default();
     tasks.farm.spawn(farm_loop::run(parts));
-    let started = Event::ServerStarted { config: options.farm.clone() };
+    // The farm takes 0 for a store that does not count.
+    let generation = store.meta().await?.generation + 1;
+    let started = Event::ServerStarted { config: headend_scheduler::FarmConfig { generation, ..options.farm.clone() } };
     plugins.announce(started, found).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let (watch, changes) = plugins.watch().map_err(ServeError::Plugins)?;
     tasks.watch = Some(watch);

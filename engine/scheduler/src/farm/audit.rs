@@ -107,7 +107,8 @@ impl Audit {
     fn meet(&mut self, farm: &Farm) {
         let fresh = farm.jobs.range((Bound::Excluded(JobId(self.newest)), Bound::Unbounded));
         // All their runs may have ended in the same step.
-        let gone = farm.recent.iter().rev().take_while(|(_, job)| job.ended == Some(farm.now)).map(|(id, job)| (id, job));
+        let gone =
+            farm.recent.iter().rev().take_while(|(_, job)| job.ended == Some(farm.now)).map(|(id, job)| (id, job));
         let newest = self.newest;
         for (id, job) in fresh.chain(gone).filter(|(id, _)| id.0 > newest) {
             let left: Vec<u32> = job.spec.tests.iter().map(runs_of).collect();

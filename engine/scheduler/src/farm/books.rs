@@ -21,7 +21,12 @@ pub(super) struct TestBook {
 
 impl TestBook {
     pub(super) const fn left(&self) -> u32 {
-        self.total - self.started - self.dropped
+        self.total.saturating_sub(self.started).saturating_sub(self.dropped)
+    }
+
+    /// As `left`; `None` if the books are wrong (S4).
+    pub(super) fn checked_left(&self) -> Option<u32> {
+        self.total.checked_sub(self.started)?.checked_sub(self.dropped)
     }
 }
 

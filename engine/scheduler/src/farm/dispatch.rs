@@ -82,10 +82,11 @@ impl Farm {
     /// Nobody drives the slot or its DUT, and it may be driven.
     pub(super) fn is_usable(&self, slot: SlotId) -> bool {
         let Some(book) = self.slots.get(&slot) else { return false };
-        if book.lease.is_some() || book.offered.is_some() || book.quarantined {
+        if book.lease.is_some() || book.offered.is_some() || book.quarantined || self.quiet().is_some() {
             return false;
         }
-        let ready = self.racks.get(&book.rack).is_some_and(|rack| rack.online && !rack.draining);
+        let ready =
+            self.racks.get(&book.rack).is_some_and(|rack| rack.online && !rack.draining && rack.refusal.is_none());
         ready && self.inventory.dut_in(slot).is_some_and(|dut| self.dut_is_free(dut))
     }
 
@@ -207,6 +208,9 @@ impl Farm {
         let Some(job) = self.jobs.get(&id) else { return String::new() };
         let waited = self.now.since(job.accepted);
         let priority = job.spec.priority.0;
+        if let Some(order) = self.order_reason(id) {
+            return format!("first of those that want the slot: {order}, priority {priority}, waited {waited}");
+        }
         match self.config.ageing_step {
             Some(step) => {
                 format!("first of those that want the slot: priority {priority}, waited {waited}, one step per {step}")

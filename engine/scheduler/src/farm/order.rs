@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{JobId, PolicyName, Span, UserName};
 
-use super::{Farm, Violation};
 use super::queues::Rank;
 use super::state::Timer;
+use super::{Farm, Violation};
 use crate::action::{Action, AskRanks, QueueState, RankedJob};
 use crate::event::PolicyKind;
 use crate::view::{QueueRank, QueueView};

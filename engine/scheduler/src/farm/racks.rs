@@ -6,7 +6,7 @@ use headend_model::{DutId, Epoch, JobId, Lease, Outcome, RackId, RackName, RunId
 
 use super::Farm;
 use super::lease::claim_of;
-use super::state::{Away, AwayWhy, Gate, Rack, Slot, Timer};
+use super::state::{Away, AwayWhy, Gate, Rack, Refusal, Slot, Timer};
 use crate::action::Action;
 use crate::event::{Heartbeat, RackReady};
 
@@ -28,6 +28,8 @@ impl Farm {
         if !self.racks.contains_key(&id) {
             return;
         }
+        // First: nothing is granted to a rack that comes and says that it takes nothing.
+        self.hear_refusal(id, ready.not_taking.as_deref());
         for (no, epoch) in &ready.slots {
             self.declare_slot(id, *no, *epoch);
         }
@@ -73,7 +75,9 @@ impl Farm {
             .leases
             .iter()
             .filter_map(|run| self.leases.get(run))
-            .filter(|held| held.incarnation != Some(ready.incarnation) && self.is_covered(&held.lease, ready))
+            // A lease of a lost past has no life to its name: it runs out, or the rack names it.
+            .filter(|held| held.incarnation.is_some_and(|life| life != ready.incarnation))
+            .filter(|held| self.is_covered(&held.lease, ready))
             .map(|held| held.lease.run)
             .collect();
         for run in over {
@@ -90,6 +94,7 @@ impl Farm {
     }
 
     pub(super) fn heartbeat(&mut self, beat: &Heartbeat) {
+        beat.holds.iter().for_each(|claim| self.hear_of(claim));
         let Some(rack) = self.racks.get_mut(&beat.rack) else { return };
         if rack.incarnation != Some(beat.incarnation) {
             return;
@@ -99,7 +104,20 @@ impl Farm {
         for run in leases {
             self.beat_for(run, beat);
         }
+        self.hear_refusal(beat.rack, beat.not_taking.as_deref());
         self.heard_of(beat.rack);
+    }
+
+    /// A rack knows best when it cannot take new runs (its outbox is full, its journal cannot be written). They wait.
+    fn hear_refusal(&mut self, id: RackId, reason: Option<&str>) {
+        let now = self.now;
+        let Some(rack) = self.racks.get_mut(&id) else { return };
+        let before = rack.refusal.as_ref().map(|refusal| refusal.since);
+        rack.refusal = reason.map(|reason| Refusal { since: before.unwrap_or(now), reason: reason.to_owned() });
+        if before.is_some() != reason.is_some() {
+            self.round.dirty.extend(rack.slots.values().copied());
+            self.emit(Action::RackChanged { rack: id });
+        }
     }
 
     /// What the rack holds lives on; so does an offer that has not reached it yet.
@@ -108,6 +126,9 @@ impl Farm {
         let named = claim_of(&held.lease).is_some_and(|claim| beat.holds.contains(&claim));
         let on_its_way = !held.confirmed && !held.stopping && held.incarnation == Some(beat.incarnation);
         held.confirmed |= named;
+        if named {
+            held.incarnation = Some(beat.incarnation);
+        }
         if named || on_its_way {
             self.renew(run);
         }
@@ -137,7 +158,7 @@ impl Farm {
     }
 
     /// A rack came or went.
-    fn presence_changed(&mut self, id: RackId) {
+    pub(super) fn presence_changed(&mut self, id: RackId) {
         let Some(rack) = self.racks.get(&id) else { return };
         let slots: Vec<SlotId> = rack.slots.values().copied().collect();
         let jobs: Vec<JobId> =

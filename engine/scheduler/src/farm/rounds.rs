@@ -13,7 +13,7 @@ use super::books::{Rule, Turn};
 use super::dispatch::{Candidate, Verdict};
 use super::state::{AskBook, Timer};
 use crate::action::{Action, Ask, ChosenBy, PlacementFault};
-use crate::event::Placement;
+use crate::event::{Placement, PolicyKind};
 use crate::policy::{DutCoverage, PlanBooks, native};
 
 impl Farm {
@@ -32,7 +32,7 @@ impl Farm {
                 self.try_native(candidate, number, &DutCoverage, Some(instead))
             }
             Turn::Asking | Turn::Answer(_) | Turn::Fallback { .. } => self.miss(candidate, number),
-            Turn::Idle if !self.policies.get(&name).is_some_and(super::state::PolicyBook::may_be_asked) => {
+            Turn::Idle if !self.may_be_asked(&name, PolicyKind::Coverage) => {
                 self.try_unasked(candidate, number, name)
             }
             Turn::Idle if group.talk.deferred.contains(&candidate.target) => Verdict::Later,
@@ -69,7 +69,7 @@ impl Farm {
 
     /// No plugin of that name can be asked: a built-in of that name, or the fallback with its reason.
     fn try_unasked(&mut self, candidate: &Candidate, number: u32, name: PolicyName) -> Verdict {
-        let known = self.policies.get(&name);
+        let known = self.policies.get(&name).filter(|book| book.kind == PolicyKind::Coverage);
         let quarantined = known.is_some_and(|book| book.loaded && book.quarantined);
         if let Some(rule) = native(name.as_str()).filter(|_| !quarantined) {
             return self.try_native(candidate, number, rule, None);
@@ -281,6 +281,9 @@ impl Farm {
     }
 
     pub(super) fn policy_failed(&mut self, ask: u64, reason: &str) {
+        if self.order.is_asking(ask) {
+            return self.ranks_failed(reason);
+        }
         let Some(book) = self.take_ask(ask) else { return };
         let Some(name) = self.policy_of(book.job, book.group) else { return };
         self.strike(&name, reason);
@@ -288,37 +291,8 @@ impl Farm {
     }
 
     pub(super) fn ask_due(&mut self, ask: u64) {
-        let limit = self.config.policy_deadline;
+        let limit = if self.order.is_asking(ask) { self.ranks_deadline() } else { self.config.policy_deadline };
         self.policy_failed(ask, &format!("no answer within {limit}"));
-    }
-
-    fn strike(&mut self, name: &PolicyName, reason: &str) {
-        let most = self.config.policy_strikes;
-        let Some(book) = self.policies.get_mut(name) else { return };
-        book.strikes = book.strikes.saturating_add(1);
-        book.quarantined = book.strikes >= most;
-        let (strikes, quarantined) = (book.strikes, book.quarantined);
-        self.emit(Action::PolicyStruck { policy: name.clone(), strikes, reason: reason.to_owned(), quarantined });
-    }
-
-    fn forgive(&mut self, name: &PolicyName) {
-        if let Some(book) = self.policies.get_mut(name) {
-            book.strikes = 0;
-        }
-    }
-
-    pub(super) fn policy_loaded(&mut self, name: &PolicyName) {
-        let book = self.policies.entry(name.clone()).or_default();
-        *book = super::state::PolicyBook { loaded: true, ..Default::default() };
-        self.retry_policy(name);
-    }
-
-    pub(super) fn policy_removed(&mut self, name: &PolicyName) {
-        if let Some(book) = self.policies.get_mut(name) {
-            book.loaded = false;
-        }
-        self.drop_asks(Some(name));
-        self.retry_policy(name);
     }
 
     /// Questions that nobody will answer any more: those to one policy, or all. Nobody is to blame.
@@ -341,7 +315,7 @@ impl Farm {
         }
     }
 
-    fn retry_policy(&mut self, name: &PolicyName) {
+    pub(super) fn retry_policy(&mut self, name: &PolicyName) {
         let of_policy = |(id, job): (&JobId, &super::state::Job)| {
             let groups = job.groups.iter().enumerate();
             let mine = groups.filter(|(_, group)| matches!(&group.rule, Rule::Policy(other) if other == name));

@@ -1,5 +1,6 @@
 //! The whole lab in one process, deterministic: 50,000 seeds of crashes, cuts, drifting clocks and moving boxes, judged by a
-//! witness that counts what really drives, not what the records say.
+//! witness that counts what really drives, not what the records say. Some seeds hold processes that no signal ends, some
+//! put the server back to an older backup. After the last fault the calm shows that all comes to its end (L1 to L3, L6, L7).
 //!
 //! A failing seed is printed; `HEADEND_SIM_SEED=<seed> cargo test -p headend-scheduler --test sim` shows its whole trace.
 //! The broken variants prove that the simulator can see anything at all: each must be caught.
@@ -109,5 +110,10 @@ mutants! {
     caught_youngest_first: Break::Core(Mutant::Lifo), ["O1", "O2"];
     caught_late_result_that_overwrites: Break::Core(Mutant::LateResultOverwrites), ["S3"];
     caught_lease_without_dut: Break::Core(Mutant::NoDutLease), ["S1", "S10"];
+    caught_unkillable_process_that_is_ignored: Break::Core(Mutant::UnkillableIgnored), ["S10"];
+    caught_restore_that_goes_unnoticed: Break::Core(Mutant::RestoreUnnoticed), ["S1", "S2", "S3", "S8", "S9", "S10"];
+    caught_lease_right_after_a_restore: Break::Core(Mutant::NoQuietTime), ["S1", "S2", "S10"];
+    caught_epochs_of_before_a_restore: Break::Core(Mutant::NoNewEra), ["S9", "S2"];
+    caught_refusal_that_is_forgotten: Break::Core(Mutant::RefusalForgotten), ["S1", "S2", "S3", "S10", "S12"];
     caught_epochs_not_checked: Break::Core(Mutant::EpochsNotChecked), ["S2"];
 }

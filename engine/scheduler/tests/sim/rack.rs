@@ -9,7 +9,7 @@ use headend_scheduler::{Fence, FenceAction, FenceEvent};
 
 use crate::rng::Rng;
 use crate::server::{claim_of, slots_of};
-use crate::witness::Broken;
+use crate::witness::{Broken, Process, Stuck};
 use crate::world::{
     Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id, seen_on, terms,
 };
@@ -73,6 +73,10 @@ impl World {
         self.tell(|| format!("rack {rack}: {event:?} -> {actions:?}"));
         for action in actions {
             match action {
+                // A disk that is full for a moment: not written, so not started.
+                FenceAction::Write(FenceRecord::Starting(lease)) if !self.is_calm() && self.rng.range(0, 299) == 0 => {
+                    return self.fence_step(rack, &FenceEvent::NotWritten { run: lease.run });
+                }
                 FenceAction::Write(record) => self.racks[rack].journal.push(record),
                 FenceAction::Start(lease) => {
                     // The worst moment: written, not started.
@@ -83,11 +87,7 @@ impl World {
                     self.start_process(rack, &lease)?;
                 }
                 FenceAction::Stop { run, .. } => self.kill_process(rack, run),
-                FenceAction::Decline { .. } => {
-                    if let FenceEvent::OfferedIn { lease, .. } = event {
-                        self.racks[rack].declined.push(claim_of(lease));
-                    }
-                }
+                FenceAction::Decline { claim, .. } => self.racks[rack].declined.push(claim),
             }
         }
         self.arm_fence(rack);
@@ -97,29 +97,59 @@ impl World {
     fn start_process(&mut self, rack: usize, lease: &Lease) -> Result<(), Broken> {
         self.witness.process_starts(rack, lease)?;
         self.racks[rack].started.push(claim_of(lease));
+        // After a restore a run of the same number may have been killed here before.
+        self.racks[rack].dying.remove(&lease.run);
         let length = if self.rng.percent(30) {
             self.rng.range(5 * SECOND, 15 * SECOND)
         } else {
             self.rng.range(50 * MS, 4 * SECOND)
         };
         let life = self.racks[rack].life;
-        self.after(length, Happening::ProcessEnds { rack, life, run: lease.run, killed: false });
+        self.after(length, Happening::ProcessEnds { rack, life, claim: claim_of(lease), killed: false });
         Ok(())
     }
 
     /// SIGTERM, grace, SIGKILL: takes up to the kill bound on the rack's clock.
     fn kill_process(&mut self, rack: usize, run: RunId) {
+        let Some(claim) = self.witness.alive.get(&run).map(|process| claim_of(&process.lease)) else { return };
         self.racks[rack].dying.insert(run);
+        self.perhaps_stuck(run);
         let bound = terms().kill_bound.as_micros() - 10 * MS;
         let takes =
             if self.rng.percent(50) { self.rng.range(bound * 9 / 10, bound) } else { self.rng.range(MS, bound) };
         let at = self.racks[rack].clock.reaches(self.rack_clock(rack) + headend_model::Span::micros(takes));
         let life = self.racks[rack].life;
-        self.at(at, Happening::ProcessEnds { rack, life, run, killed: true });
+        self.at(at, Happening::ProcessEnds { rack, life, claim, killed: true });
     }
 
-    pub(crate) fn process_ends(&mut self, rack: usize, life: u64, run: RunId, killed: bool) -> Result<(), Broken> {
-        if self.witness.alive.get(&run).is_none_or(|process| process.rack != rack) {
+    /// Some processes hang where no signal reaches them; they end some day.
+    fn perhaps_stuck(&mut self, run: RunId) {
+        if self.is_calm() || !self.has_stuck || !self.rng.percent(15) {
+            return;
+        }
+        let Some(process) = self.witness.alive.get_mut(&run) else { return };
+        if process.stuck == Stuck::No {
+            process.stuck = Stuck::Hidden;
+            let goes = self.rng.range(2 * SECOND, 20 * SECOND);
+            self.after(goes, Happening::StuckGoes { run });
+        }
+    }
+
+    pub(crate) fn process_ends(&mut self, rack: usize, life: u64, claim: Claim, killed: bool) -> Result<(), Broken> {
+        let run = claim.run;
+        // After a restore another run of the same number may be there by now.
+        let here = |process: &&Process| process.rack == rack && claim_of(&process.lease) == claim;
+        let Some(process) = self.witness.alive.get(&run).filter(here) else {
+            return Ok(());
+        };
+        if process.stuck != Stuck::No {
+            if killed && self.racks[rack].lives(life) {
+                // The kill bound is over, and it still drives.
+                self.racks[rack].dying.remove(&run);
+                let event = FenceEvent::Ended { run, outcome: Outcome::Killed, unkillable: true };
+                self.fence_step(rack, &event)?;
+                self.exchange_now(rack);
+            }
             return Ok(());
         }
         if !self.racks[rack].lives(life) {
@@ -152,6 +182,9 @@ impl World {
         self.racks[rack].settled = !reply.say_ready;
         if let Some(seq) = reply.acknowledged {
             self.fence_step(rack, &FenceEvent::Acknowledged { seq })?;
+        }
+        for lease in &reply.refusals {
+            self.fence_step(rack, &FenceEvent::RefuseAsked(lease.clone()))?;
         }
         for run in &reply.stops {
             self.fence_step(rack, &FenceEvent::StopAsked { run: *run })?;
@@ -194,7 +227,7 @@ impl World {
         let book = &self.racks[rack];
         let (slots, duts) = book.fence.seen();
         let slots = book.slots.iter().map(|(no, slot)| (*no, seen_on(&slots, *slot))).collect();
-        RackReady { rack: rack_id(rack), incarnation: book.life, slots, dut_epochs: duts }
+        RackReady { rack: rack_id(rack), incarnation: book.life, slots, dut_epochs: duts, not_taking: None }
     }
 
     pub(crate) fn rack_beats(&mut self, rack: usize, life: u64) {
@@ -236,8 +269,13 @@ impl World {
         let orphans = book.broken == Some(Break::OrphansLive);
         if !orphans {
             // The processes die with their daemon.
-            let dead: Vec<RunId> =
-                self.witness.alive.iter().filter(|(_, process)| process.rack == rack).map(|(run, _)| *run).collect();
+            let dead: Vec<RunId> = self
+                .witness
+                .alive
+                .iter()
+                .filter(|(_, process)| process.rack == rack && process.stuck == Stuck::No)
+                .map(|(run, _)| *run)
+                .collect();
             for run in dead {
                 self.witness.process_ends(run, None);
             }
@@ -249,6 +287,11 @@ impl World {
 
     pub(crate) fn rack_is_back(&mut self, rack: usize) -> Result<(), Broken> {
         if self.racks[rack].up {
+            return Ok(());
+        }
+        if self.witness.alive.values().any(|process| process.rack == rack && process.stuck != Stuck::No) {
+            // A new life of the daemon is ready when nothing of the former one is left.
+            self.after(500 * MS, Happening::RackBack { rack });
             return Ok(());
         }
         let life = self.rng.next() | 1;

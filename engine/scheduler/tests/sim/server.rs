@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::{DutId, Epoch, Outcome, PolicyName, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
+use headend_model::{DutId, Epoch, PolicyName, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
 use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady};
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 
 use crate::rng::Rng;
-use crate::witness::Broken;
+use crate::witness::{Broken, Stuck, Witness};
 use crate::world::{Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id};
 
 /// How the process dies while it handles a message.
@@ -31,6 +31,10 @@ pub(crate) struct Server {
     asks: Vec<headend_scheduler::action::Ask>,
     broken: Option<Break>,
     config: FarmConfig,
+    /// A copy of the durable half, and what the world knew then.
+    backup: Option<Box<(Farm, Vec<(Timestamp, Event)>, Witness)>>,
+    /// The durable half is older than what was told.
+    past_is_lost: bool,
 }
 
 impl Server {
@@ -51,6 +55,8 @@ impl Server {
             asks: Vec::new(),
             broken,
             config,
+            backup: None,
+            past_is_lost: false,
         }
     }
 
@@ -62,7 +68,8 @@ impl Server {
             let name = RackName::new(format!("rack{}", at + 1)).unwrap();
             self.farm.step(now, &Event::EnrolRack { name });
             let slots = (1..=*slots).map(|no| (SlotNo(no), Epoch::default())).collect();
-            let ready = RackReady { rack: rack_id(at), incarnation: 0, slots, dut_epochs: Vec::new() };
+            let ready =
+                RackReady { rack: rack_id(at), incarnation: 0, slots, dut_epochs: Vec::new(), not_taking: None };
             self.farm.step(now, &Event::RackReady(ready));
             self.waiting.push(None);
         }
@@ -94,7 +101,14 @@ impl World {
         let now = self.server.farm.now();
         self.tell(|| format!("{event:?} -> {actions:?}"));
         self.mix(actions.len() as u64);
+        if let Event::RunEnded { claim, unkillable: true, .. } = &event
+            && let Some(process) = self.witness.alive.get_mut(&claim.run)
+            && process.stuck == Stuck::Hidden
+        {
+            process.stuck = Stuck::Told;
+        }
         self.witness.actions(now, &self.server.farm, &actions)?;
+        self.farm_is_sound()?;
         for action in &actions {
             match action {
                 Action::Ask(ask) => self.server.asks.push(ask.clone()),
@@ -129,10 +143,15 @@ impl World {
             ToServer::Submit { client } => self.submit(client, durable, answers)?,
             ToServer::Kill { client } => {
                 if let Some(job) = self.clients[client].job {
-                    self.witness.killed(job);
+                    self.witness.killed(self.now, job);
                     self.commit(Event::Kill { job, by: UserName::new("bert").unwrap() }, durable)?;
                 }
             }
+            ToServer::Stop { job } => {
+                self.witness.killed(self.now, job);
+                self.commit(Event::Kill { job, by: UserName::new("bert").unwrap() }, durable)?;
+            }
+            ToServer::Clear { slot } => drop(self.commit(Event::ClearQuarantine { slot }, durable)?),
             ToServer::Place { dut, slot } => drop(self.commit(Event::PlaceDut { dut, slot }, durable)?),
             ToServer::Answer { ask } => self.policy_answers(ask, durable)?,
         }
@@ -161,9 +180,8 @@ impl World {
             self.commit(Event::RunEnded { rack, claim, outcome, unkillable }, durable)?;
         }
         for claim in &exchange.declined {
-            let outcome =
-                Outcome::Incomplete(headend_model::run::Incomplete::CannotStart("refused by the rack".to_owned()));
-            self.commit(Event::RunEnded { rack, claim: *claim, outcome, unkillable: false }, durable)?;
+            let reason = "refused by the rack".to_owned();
+            self.commit(Event::NotStarted { rack, claim: *claim, reason }, durable)?;
         }
         if let Some(ready) = &exchange.ready {
             self.commit(Event::RackReady(ready.clone()), durable)?;
@@ -174,7 +192,8 @@ impl World {
         let known = self.server.farm.incarnation(rack) == Some(exchange.life);
         if known {
             let holds = exchange.holds.clone();
-            let beat = Heartbeat { rack, incarnation: exchange.life, cpu_percent: exchange.cpu, holds };
+            let beat =
+                Heartbeat { rack, incarnation: exchange.life, cpu_percent: exchange.cpu, holds, not_taking: None };
             self.commit(Event::Heartbeat(beat), durable)?;
             self.server.waiting[exchange.rack] = Some((exchange.life, exchange.sent));
         }
@@ -186,6 +205,7 @@ impl World {
         if !known {
             reply.offers.clear();
             reply.stops.clear();
+            reply.refusals.clear();
         }
         if answers {
             self.reply(exchange.rack, exchange.life, reply);
@@ -200,6 +220,7 @@ impl World {
         for grant in &granted {
             let claim = claim_of(grant.lease);
             match (grant.stopping, holds.contains(&claim)) {
+                (true, false) if !grant.confirmed => reply.refusals.push(grant.lease.clone()),
                 (true, _) => reply.stops.push(grant.run),
                 (false, false) => reply.offers.push(grant.lease.clone()),
                 (false, true) => {}
@@ -257,6 +278,7 @@ impl World {
         self.tell(|| format!("{event:?} -> {actions:?}"));
         self.witness.submitted(now, client, submission, &actions)?;
         self.witness.actions(now, &self.server.farm, &actions)?;
+        self.farm_is_sound()?;
         self.server.asks.extend(
             actions.iter().filter_map(|action| if let Action::Ask(ask) = action { Some(ask.clone()) } else { None }),
         );
@@ -347,13 +369,38 @@ impl World {
         self.after(down, Happening::ServerBack);
     }
 
+    /// Somebody copies the durable half.
+    pub(crate) fn back_up(&mut self) {
+        if self.server.up {
+            let copy = (self.server.snapshot.clone(), self.server.journal.clone(), self.witness.clone());
+            self.server.backup = Some(Box::new(copy));
+        }
+    }
+
+    /// Somebody puts the copy back, and says so. Clients whose jobs are gone hand them in again.
+    pub(crate) fn restore(&mut self) {
+        let Some(backup) = self.server.backup.take() else { return };
+        self.server_crashes();
+        let (snapshot, journal, then) = *backup;
+        (self.server.snapshot, self.server.journal) = (snapshot, journal);
+        self.server.past_is_lost = true;
+        self.witness.rewind(then);
+        for client in 0..self.clients.len() {
+            if self.clients[client].job.is_some_and(|job| !self.witness.knows_job(job)) {
+                self.clients[client].job = None;
+                self.after(SECOND, Happening::ClientActs { client });
+            }
+        }
+    }
+
     /// The snapshot, and what was journalled behind it (O6: replayed, it must come out the same).
     pub(crate) fn server_is_back(&mut self) -> Result<(), Broken> {
         let mut farm = self.server.snapshot.clone();
         for (now, event) in &self.server.journal {
             farm.step(*now, event);
         }
-        if !self.server.loses_answers() {
+        let lost = std::mem::take(&mut self.server.past_is_lost);
+        if !self.server.loses_answers() && !lost {
             let same = farm.next_deadline() == self.server.farm.next_deadline()
                 && farm.open_jobs().count() == self.server.farm.open_jobs().count();
             if !same {
@@ -366,6 +413,9 @@ impl World {
             self.server.clock.offset += self.rng.range(0, 30 * SECOND);
         }
         self.server.up = true;
+        if lost {
+            self.server.config.generation += 1;
+        }
         let config = self.server.config.clone();
         self.commit(Event::ServerStarted { config }, true)?;
         self.witness.server_is_back(&self.server.farm)?;

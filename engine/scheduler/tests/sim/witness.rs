@@ -6,7 +6,10 @@ use headend_model::{
     DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, RunId, SlotId, Span, TargetIx, TestIx, Timestamp,
 };
 use headend_scheduler::event::Submission;
+use headend_scheduler::view::{SlotState, SlotView};
 use headend_scheduler::{Action, Farm};
+
+use crate::world::Real;
 
 /// A rule was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,27 @@ fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Check
 pub(crate) struct Process {
     pub(crate) rack: usize,
     pub(crate) lease: Lease,
+    /// No signal ends it.
+    pub(crate) stuck: Stuck,
+    /// The farm has forgotten that it started it: an older backup was put back.
+    orphan: bool,
+}
+
+/// Whether a process can be killed, and who knows that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    No,
+    /// Only its rack knows.
+    Hidden,
+    /// The farm was told.
+    Told,
+}
+
+impl Process {
+    /// The farm may take it for gone.
+    fn is_beyond_reach(&self) -> bool {
+        self.orphan || self.stuck != Stuck::No
+    }
 }
 
 /// What the witness knows of a job, from what the farm told.
@@ -36,7 +60,8 @@ struct Job {
     tests: Vec<Test>,
     was_on: BTreeSet<(TestIx, TargetIx)>,
     is_final: bool,
-    stopped: bool,
+    /// When a stop was first asked for.
+    stopped: Option<Real>,
     ended: u32,
 }
 
@@ -50,11 +75,16 @@ struct Test {
 pub(crate) struct Witness {
     pub(crate) alive: BTreeMap<RunId, Process>,
     started: BTreeSet<(RunId, u32)>,
-    finished: BTreeMap<RunId, Outcome>,
+    /// Leases that the farm knows to have granted.
+    granted: BTreeSet<(RunId, Epoch)>,
+    /// Leases under which something was started; never forgotten.
+    driven: BTreeSet<(RunId, Epoch)>,
+    finished: BTreeMap<(RunId, Epoch), Outcome>,
     told: BTreeSet<RunId>,
     slot_epochs: BTreeMap<SlotId, Epoch>,
     dut_epochs: BTreeMap<DutId, Epoch>,
     started_epochs: BTreeMap<SlotId, Epoch>,
+    started_dut_epochs: BTreeMap<DutId, Epoch>,
     jobs: BTreeMap<JobId, Job>,
     by_client: BTreeMap<usize, JobId>,
     pub(crate) starts: u64,
@@ -65,8 +95,13 @@ impl Witness {
     /// A process starts to drive.
     pub(crate) fn process_starts(&mut self, rack: usize, lease: &Lease) -> Check {
         self.drives += 1;
-        ensure(self.started.insert((lease.run, lease.attempt)), "S2", || {
+        // An offer that was on its way when its past was lost: what it starts, the farm will start again.
+        let orphan = !self.granted.contains(&(lease.run, lease.targets[0].slot_epoch));
+        ensure(orphan || self.started.insert((lease.run, lease.attempt)), "S2", || {
             format!("run {} is started twice", lease.run)
+        })?;
+        ensure(self.driven.insert((lease.run, lease.targets[0].slot_epoch)), "S2", || {
+            format!("run {} is started twice under one lease", lease.run)
         })?;
         for target in &lease.targets {
             for process in self.alive.values() {
@@ -75,21 +110,32 @@ impl Witness {
                 ensure(!clash(&|old| old.slot == target.slot), "S1", || {
                     format!("runs {other} and {mine} drive slot {}", target.slot)
                 })?;
-                ensure(!clash(&|old| old.dut == target.dut), "S1", || {
+                // Somebody took the box out of the slot of a process that cannot be killed: that one drives air now.
+                // Once the farm knows, it does not lease the box either (`lease_granted`).
+                let gone = process.stuck != Stuck::No && process.rack != rack;
+                ensure(gone || !clash(&|old| old.dut == target.dut), "S1", || {
                     format!("runs {other} and {mine} drive DUT {}", target.dut)
                 })?;
             }
-            self.started_epochs.insert(target.slot, target.slot_epoch);
+            let last = self.started_epochs.insert(target.slot, target.slot_epoch);
+            ensure(last < Some(target.slot_epoch), "S9", || {
+                format!("slot {} starts epoch {} after {last:?}", target.slot, target.slot_epoch.0)
+            })?;
+            let last = self.started_dut_epochs.insert(target.dut, target.dut_epoch);
+            ensure(last < Some(target.dut_epoch), "S9", || {
+                format!("DUT {} starts epoch {} after {last:?}", target.dut, target.dut_epoch.0)
+            })?;
         }
-        self.alive.insert(lease.run, Process { rack, lease: lease.clone() });
+        let process = Process { rack, lease: lease.clone(), stuck: Stuck::No, orphan };
+        ensure(self.alive.insert(lease.run, process).is_none(), "S2", || format!("run {} drives twice", lease.run))?;
         Ok(())
     }
 
     /// Nothing of the process is left.
     pub(crate) fn process_ends(&mut self, run: RunId, outcome: Option<&Outcome>) {
-        self.alive.remove(&run);
-        if let Some(outcome) = outcome {
-            self.finished.insert(run, outcome.clone());
+        let process = self.alive.remove(&run);
+        if let (Some(process), Some(outcome)) = (process, outcome) {
+            self.finished.insert((run, process.lease.targets[0].slot_epoch), outcome.clone());
         }
     }
 
@@ -129,7 +175,7 @@ impl Witness {
                 tests,
                 was_on: BTreeSet::new(),
                 is_final: false,
-                stopped: false,
+                stopped: None,
                 ended: 0,
             };
             self.jobs.insert(*job, book);
@@ -138,9 +184,43 @@ impl Witness {
     }
 
     /// The farm asked for a stop of the job.
-    pub(crate) fn killed(&mut self, job: JobId) {
+    pub(crate) fn killed(&mut self, real: Real, job: JobId) {
         if let Some(job) = self.jobs.get_mut(&job) {
-            job.stopped = true;
+            job.stopped.get_or_insert(real);
+        }
+    }
+
+    /// L6: a stop that was asked for that long ago has come to its end.
+    pub(crate) fn stops_are_final(&self, now: Real, faults_end: Real, bound: Real) -> Check {
+        let late = self
+            .jobs
+            .iter()
+            .find(|(_, job)| !job.is_final && job.stopped.is_some_and(|at| at.max(faults_end) + bound < now));
+        ensure(late.is_none(), "L6", || format!("a stop was asked for long ago: {late:?}"))
+    }
+
+    /// A job that could still be stopped.
+    pub(crate) fn stoppable(&self) -> Option<JobId> {
+        self.jobs.iter().find(|(_, job)| !job.is_final && job.stopped.is_none()).map(|(id, _)| *id)
+    }
+
+    pub(crate) fn knows_job(&self, job: JobId) -> bool {
+        self.jobs.contains_key(&job)
+    }
+
+    /// The farm was put back to what it was when `then` was noted. What the world has seen stays seen.
+    pub(crate) fn rewind(&mut self, then: Self) {
+        let now = std::mem::replace(self, then);
+        self.alive = now.alive;
+        self.driven = now.driven;
+        self.finished = now.finished;
+        self.slot_epochs = now.slot_epochs;
+        self.dut_epochs = now.dut_epochs;
+        self.started_epochs = now.started_epochs;
+        self.started_dut_epochs = now.started_dut_epochs;
+        (self.starts, self.drives) = (now.starts, now.drives);
+        for (run, process) in &mut self.alive {
+            process.orphan |= !self.granted.contains(&(*run, process.lease.targets[0].slot_epoch));
         }
     }
 
@@ -169,6 +249,14 @@ impl Witness {
                 format!("DUT {} is leased under epoch {} after {}", target.dut, target.dut_epoch.0, last.0)
             })?;
         }
+        let stuck = self.alive.values().filter(|process| process.stuck == Stuck::Told);
+        let hung = stuck
+            .flat_map(|process| &process.lease.targets)
+            .find(|hung| lease.targets.iter().any(|target| target.slot == hung.slot || target.dut == hung.dut));
+        ensure(hung.is_none(), "S10", || {
+            format!("run {} is leased what cannot be killed drives: {hung:?}", lease.run)
+        })?;
+        self.granted.insert((lease.run, lease.targets[0].slot_epoch));
         let Some(granted) = farm_targets(farm, lease) else { return Ok(()) };
         self.check_order_between_jobs(now, farm, lease, &granted)?;
         self.check_order_within_job(lease, test, &granted)?;
@@ -191,7 +279,7 @@ impl Witness {
             let better = self.jobs.iter().find(|(id, job)| {
                 rank(**id, job) < rank(lease.job, mine)
                     && !job.is_final
-                    && !job.stopped
+                    && job.stopped.is_none()
                     && now.since(job.accepted) < patience
                     && job.wants(target.slot, target.dut)
             });
@@ -238,9 +326,11 @@ impl Witness {
     fn run_ended(&mut self, record: &headend_scheduler::action::RunRecord) -> Check {
         let run = record.run;
         ensure(self.told.insert(run), "S3", || format!("run {run} has ended twice"))?;
-        ensure(!self.alive.contains_key(&run), "S10", || format!("run {run} is said to have ended and still drives"))?;
+        let drives = self.alive.get(&run).is_some_and(|process| !process.is_beyond_reach());
+        ensure(!drives, "S10", || format!("run {run} is said to have ended and still drives"))?;
         if matches!(record.outcome, Outcome::Done { .. }) {
-            let seen = self.finished.get(&run);
+            let epoch = record.lease.as_ref().map_or(Epoch::default(), |lease| lease.targets[0].slot_epoch);
+            let seen = self.finished.get(&(run, epoch));
             ensure(seen == Some(&record.outcome), "S8", || {
                 format!("run {run} ended {:?}, told as {:?}", seen, record.outcome)
             })?;
@@ -258,7 +348,7 @@ impl Witness {
     }
 
     fn job_changed(&mut self, id: JobId, status: JobStatus) -> Check {
-        let drives = self.alive.values().any(|process| process.lease.job == id);
+        let drives = self.alive.values().any(|process| process.lease.job == id && !process.is_beyond_reach());
         let Some(job) = self.jobs.get_mut(&id) else { return Ok(()) };
         ensure(!job.is_final, "S3", || format!("job {id} changed to {status} after its end"))?;
         job.is_final = status.is_final();
@@ -285,11 +375,7 @@ impl Witness {
             ensure(job.ended == total, "S5", || format!("job {id} told of {} ends, it has {total} runs", job.ended))?;
         }
         ensure(self.alive.is_empty(), "L7", || format!("{} processes still drive", self.alive.len()))?;
-        let busy = farm
-            .racks()
-            .iter()
-            .flat_map(|rack| rack.slots.clone())
-            .find(|slot| slot.state != headend_scheduler::view::SlotState::Free);
+        let busy = busy_slot(farm);
         ensure(busy.is_none(), "L7", || format!("a slot is not free: {busy:?}"))
     }
 
@@ -323,6 +409,11 @@ impl Job {
             .map(|(test, _)| test)
             .collect()
     }
+}
+
+/// A slot that is not free.
+pub(crate) fn busy_slot(farm: &Farm) -> Option<SlotView> {
+    farm.racks().iter().flat_map(|rack| rack.slots.clone()).find(|slot| slot.state != SlotState::Free)
 }
 
 fn runs(mode: &Mode, needed: u32) -> u32 {

@@ -4,16 +4,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use headend_model::{DutId, Epoch, JobId, LeaseTerms, RackId, RunId, SlotId, Span, Timestamp};
+use headend_model::{DutId, Epoch, JobId, LeaseTerms, Mode, RackId, RunId, SlotId, Span, Timestamp};
 use headend_scheduler::FarmConfig;
 use headend_scheduler::event::{Claim, RackReady};
 use headend_scheduler::fence::EndReport;
+use headend_scheduler::view::{SlotState, WaitReason};
 
 use crate::client::Client;
 use crate::rack::Rack;
 use crate::rng::Rng;
 use crate::server::Server;
-use crate::witness::{Broken, Witness};
+use crate::witness::{Broken, Witness, busy_slot};
 
 /// Real time, in microseconds. Nobody in the lab can read it.
 pub(crate) type Real = i64;
@@ -24,6 +25,12 @@ pub(crate) const SECOND: Real = 1_000_000;
 pub(crate) const DRIFT_PPM: i64 = 20_000;
 /// Faults end, calm begins.
 const CALM: Real = 45 * SECOND;
+/// By then everybody is back: the longest outage began just before the calm.
+const FAULTS_END: Real = CALM + 21 * SECOND;
+/// L3: after a fault dispatch goes on within L + K + margin + 2 H, and what the clocks may be off.
+const RESUMED: Real = 10 * SECOND;
+/// L6: a stop reaches a rack within H, is final within K, and told within H; and what the network and clocks take.
+const KILLED: Real = 4 * SECOND;
 /// By then everything must have come to its end.
 const END: Real = CALM + 150 * SECOND;
 
@@ -81,13 +88,18 @@ pub(crate) enum Happening {
     ServerCrash,
     Beat { rack: usize, life: u64 },
     FenceTick { rack: usize, life: u64 },
-    ProcessEnds { rack: usize, life: u64, run: RunId, killed: bool },
+    ProcessEnds { rack: usize, life: u64, claim: Claim, killed: bool },
     RackCrash { rack: usize },
     RackBack { rack: usize },
     ClientActs { client: usize },
     MoveDut,
     Cut { rack: usize, until: Real },
     Load { rack: usize, cpu: u8 },
+    StuckGoes { run: RunId },
+    OperatorLooks,
+    BackUp,
+    Restore,
+    LateKill,
 }
 
 /// What reaches the server.
@@ -97,6 +109,8 @@ pub(crate) enum ToServer {
     Submit { client: usize },
     Kill { client: usize },
     Place { dut: DutId, slot: Option<SlotId> },
+    Clear { slot: SlotId },
+    Stop { job: JobId },
     Answer { ask: u64 },
 }
 
@@ -123,6 +137,7 @@ pub(crate) struct Reply {
     pub(crate) say_ready: bool,
     pub(crate) offers: Vec<headend_model::Lease>,
     pub(crate) stops: Vec<RunId>,
+    pub(crate) refusals: Vec<headend_model::Lease>,
 }
 
 /// The lab.
@@ -134,6 +149,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) witness: Witness,
     pub(crate) duts: Vec<DutId>,
+    /// Some processes cannot be killed.
+    pub(crate) has_stuck: bool,
     pub(crate) happenings: u64,
     pub(crate) trace: Option<Vec<String>>,
     pub(crate) hash: u64,
@@ -162,6 +179,7 @@ fn config(rng: &mut Rng) -> FarmConfig {
         gang_skips: rng.range(0, 3) as u32,
         gang_hold: Span::seconds(rng.range(1, 10)),
         policy_deadline: Span::millis(250),
+        generation: 1,
         ..FarmConfig::default()
     }
 }
@@ -190,6 +208,7 @@ impl World {
             clients,
             witness: Witness::default(),
             duts,
+            has_stuck: false,
             happenings: 0,
             trace: traced.then(Vec::new),
             hash: 0xcbf2_9ce4_8422_2325,
@@ -241,8 +260,38 @@ impl World {
         self.witness.all_is_done(&self.server.farm)
     }
 
+    /// What the farm itself noticed in its last step, as a release build would.
+    pub(crate) fn farm_is_sound(&self) -> Result<(), Broken> {
+        match self.server.farm.violation() {
+            Some(violation) => Err(Broken { id: violation.id, what: format!("in the farm: {}", violation.what) }),
+            None => Ok(()),
+        }
+    }
+
     fn check_farm(&self) -> Result<(), Broken> {
+        self.check_calm()?;
         self.server.farm.check_invariants().map_err(|violation| Broken { id: violation.id, what: violation.what })
+    }
+
+    /// L3, L6: what must be so some time after the last fault has ended.
+    fn check_calm(&self) -> Result<(), Broken> {
+        if !self.server.up || self.now < FAULTS_END + RESUMED {
+            return Ok(());
+        }
+        self.witness.stops_are_final(self.now, FAULTS_END + RESUMED, KILLED)?;
+        let farm = &self.server.farm;
+        for job in farm.open_jobs() {
+            let waiting = farm.why(farm.now(), job.job);
+            let idle = waiting.iter().find_map(|waiting| {
+                let native = !matches!(job.spec.tests[waiting.test.0 as usize].mode, Mode::Policy(_));
+                waiting.at.iter().find(|(_, why)| is_idle(why, native))
+            });
+            if let Some((_, why)) = idle {
+                let what = format!("job {} waits, and all faults are over: {why:?}", job.job);
+                return Err(Broken { id: "L3", what });
+            }
+        }
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -250,6 +299,7 @@ impl World {
             && self.witness.open_jobs() == 0
             && self.witness.alive.is_empty()
             && self.server.is_idle()
+            && busy_slot(&self.server.farm).is_none()
     }
 
     /// The faults and the work of this seed.
@@ -276,10 +326,48 @@ impl World {
             let at = self.rng.range(SECOND, CALM - SECOND);
             self.at(at, Happening::ServerCrash);
         }
+        self.plan_rare_things();
         for _ in 0..self.rng.range(2, 12) {
             let at = self.rng.range(0, CALM - SECOND);
             self.at(at, Happening::MoveDut);
         }
+    }
+
+    /// A restore from a backup, or processes that cannot be killed. Not both: a quarantine that is forgotten with the
+    /// past is for people to remember.
+    fn plan_rare_things(&mut self) {
+        match self.rng.range(0, 9) {
+            0 => {
+                let copied = self.rng.range(2 * SECOND, CALM - 15 * SECOND);
+                let back = self.rng.range(copied, CALM - 10 * SECOND);
+                self.at(copied, Happening::BackUp);
+                self.at(back, Happening::Restore);
+            }
+            1..=3 => {
+                self.has_stuck = true;
+                self.at(5 * SECOND, Happening::OperatorLooks);
+            }
+            _ => {}
+        }
+        self.at(FAULTS_END + RESUMED, Happening::LateKill);
+    }
+
+    /// An operator clears a quarantine, after a look at what drives there.
+    fn operator_looks(&mut self) {
+        let drives = |slot: SlotId, dut: Option<DutId>| {
+            let targets = self.witness.alive.values().flat_map(|process| &process.lease.targets);
+            targets.into_iter().any(|target| target.slot == slot || Some(target.dut) == dut)
+        };
+        let racks = self.server.farm.racks();
+        let slots = racks.iter().flat_map(|rack| &rack.slots);
+        let clear: Vec<SlotId> = slots
+            .filter(|view| view.state == SlotState::Quarantined && !drives(view.slot, view.dut))
+            .map(|view| view.slot)
+            .collect();
+        for slot in clear {
+            self.after(10 * MS, Happening::AtServer(Box::new(ToServer::Clear { slot })));
+        }
+        self.after(2 * SECOND, Happening::OperatorLooks);
     }
 
     fn plan_cuts(&mut self, rack: usize) {
@@ -348,13 +436,22 @@ impl World {
             Happening::ServerCrash => self.server_crashes(),
             Happening::Beat { rack, life } => self.rack_beats(rack, life),
             Happening::FenceTick { rack, life } => self.fence_ticks(rack, life)?,
-            Happening::ProcessEnds { rack, life, run, killed } => self.process_ends(rack, life, run, killed)?,
+            Happening::ProcessEnds { rack, life, claim, killed } => self.process_ends(rack, life, claim, killed)?,
             Happening::RackCrash { rack } => self.rack_crashes(rack),
             Happening::RackBack { rack } => self.rack_is_back(rack)?,
             Happening::ClientActs { client } => self.client_acts(client),
             Happening::MoveDut => self.move_dut(),
             Happening::Cut { rack, until } => self.racks[rack].cut_until = self.racks[rack].cut_until.max(until),
             Happening::Load { rack, cpu } => self.racks[rack].cpu = cpu,
+            Happening::StuckGoes { run } => self.witness.process_ends(run, None),
+            Happening::OperatorLooks => self.operator_looks(),
+            Happening::BackUp => self.back_up(),
+            Happening::Restore => self.restore(),
+            Happening::LateKill => {
+                if let Some(job) = self.witness.stoppable() {
+                    self.after(MS, Happening::AtServer(Box::new(ToServer::Stop { job })));
+                }
+            }
         }
         Ok(())
     }
@@ -378,13 +475,18 @@ impl World {
             Happening::ServerCrash => 4,
             Happening::Beat { rack, .. } => 64 + *rack as u64,
             Happening::FenceTick { rack, .. } => 80 + *rack as u64,
-            Happening::ProcessEnds { run, .. } => 1_000 + run.0,
+            Happening::ProcessEnds { claim, .. } => 1_000 + claim.run.0,
             Happening::RackCrash { rack } => 96 + *rack as u64,
             Happening::RackBack { rack } => 112 + *rack as u64,
             Happening::ClientActs { client } => 128 + *client as u64,
             Happening::MoveDut => 5,
             Happening::Cut { .. } => 6,
             Happening::Load { .. } => 7,
+            Happening::StuckGoes { run } => 2_000_000 + run.0,
+            Happening::OperatorLooks => 8,
+            Happening::BackUp => 9,
+            Happening::Restore => 10,
+            Happening::LateKill => 11,
         };
         self.mix(self.now as u64);
         self.mix(code);
@@ -401,6 +503,15 @@ impl World {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("            {}", line()));
         }
+    }
+}
+
+/// Nothing keeps the run, and yet it waits.
+fn is_idle(why: &WaitReason, native: bool) -> bool {
+    match why {
+        WaitReason::NoRack { .. } | WaitReason::Cooling { .. } | WaitReason::CpuGate { .. } => true,
+        WaitReason::AboutToStart => native,
+        _ => false,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Racks that are away, slots without a DUT, DUTs that move.
 
 use headend_model::run::Incomplete;
-use headend_model::{JobStatus, Mode, Outcome, RackId, RunId, Span};
+use headend_model::{Epoch, JobStatus, Mode, Outcome, RackId, RunId, SlotNo, Span};
 
 use super::lab::{duts, slots};
 use super::{Lab, job, lab, test};
 use crate::FarmConfig;
 use crate::action::Warning;
+use crate::event::{Heartbeat, RackReady};
 use crate::view::WaitReason;
+use crate::{Action, Event};
 use headend_model::TargetIx;
 
 #[test]
@@ -124,4 +126,40 @@ fn a_draining_rack_takes_nothing_new() {
     assert_eq!(lab.why(id, 0), [WaitReason::Draining { rack: RackId(1) }]);
     lab.step(crate::Event::Drain { rack: RackId(1), on: false });
     assert_eq!(lab.status(id), JobStatus::Running);
+}
+
+#[test]
+fn a_rack_that_takes_nothing_lets_runs_wait_and_says_why() {
+    let mut lab = lab(1);
+    let beat = |why: Option<&str>| Heartbeat {
+        rack: RackId(1),
+        incarnation: 1,
+        cpu_percent: 0,
+        holds: vec![],
+        not_taking: why.map(str::to_owned),
+    };
+    let since = lab.now;
+    let told = lab.step(Event::Heartbeat(beat(Some("its outbox is full"))));
+    assert_eq!(told, [Action::RackChanged { rack: RackId(1) }]);
+    let id = lab.submit(job(slots([1]), [test(Mode::DutCoverage, 1)]));
+    lab.now = lab.now + Span::seconds(1);
+    assert_eq!(lab.step(Event::Heartbeat(beat(Some("its outbox is still full")))), [], "told once");
+    let reason = "its outbox is still full".to_owned();
+    assert_eq!(lab.why(id, 0), [WaitReason::NotTaking { rack: RackId(1), since, reason }]);
+    assert_eq!(lab.status(id), JobStatus::Idle);
+    lab.step(Event::Heartbeat(beat(None)));
+    assert_eq!(lab.status(id), JobStatus::Running);
+}
+
+#[test]
+fn a_rack_that_comes_and_takes_nothing_gets_nothing() {
+    let mut lab = lab(1);
+    lab.step(crate::Event::Drain { rack: RackId(1), on: true });
+    let id = lab.submit(job(slots([1]), [test(Mode::DutCoverage, 1)]));
+    let not_taking = Some("its journal cannot be written".to_owned());
+    let slots = vec![(SlotNo(1), Epoch(0))];
+    let ready = RackReady { rack: RackId(1), incarnation: 9, slots, dut_epochs: vec![], not_taking };
+    lab.step(Event::RackReady(ready));
+    lab.step(crate::Event::Drain { rack: RackId(1), on: false });
+    assert!(matches!(lab.why(id, 0)[..], [WaitReason::NotTaking { .. }]));
 }

@@ -139,3 +139,16 @@ fn a_slot_and_the_dut_in_it_are_one_place_for_a_single_process() {
         (JobStatus::Completed, Some(Outcome::Incomplete(Incomplete::Surplus)))
     );
 }
+
+#[test]
+fn a_hold_does_not_outlive_its_test() {
+    let config = FarmConfig { ageing_step: None, gang_skips: 0, ..FarmConfig::default() };
+    let mut lab = Lab::with(config, &[2]);
+    lab.place(102, None);
+    let id = lab.submit(job(slots([1, 2]), [test(Mode::SingleProcess, 2), test(Mode::DutCoverage, 1)]));
+    assert!(matches!(lab.slot(1), SlotState::Held { job, .. } if job == id));
+    assert!(matches!(lab.why(id, 1)[0], WaitReason::GangHold { job, .. } if job == id), "the other test says so");
+    lab.pass(Span::seconds(61));
+    assert_eq!(lab.outcome(1), Some(Outcome::Incomplete(Incomplete::NoDut)), "there will not be two slots");
+    assert_eq!(lab.running(), [(2, 1, 1)], "its slot is not kept for nobody");
+}

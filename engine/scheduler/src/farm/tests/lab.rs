@@ -71,6 +71,7 @@ impl Lab {
     pub(super) fn step(&mut self, event: Event) -> Vec<Action> {
         let actions = self.farm.step(self.now, &event);
         self.farm.check_invariants().unwrap();
+        assert_eq!(self.farm.violation(), None);
         self.log.extend(actions.iter().cloned());
         actions
     }
@@ -88,7 +89,7 @@ impl Lab {
             .flat_map(|view| view.slots.iter().map(|slot| (slot.no, slot.epoch)))
             .collect();
         let slots = (1..=slots).map(SlotNo).map(|no| (no, epochs.get(&no).copied().unwrap_or_default())).collect();
-        self.step(Event::RackReady(RackReady { rack, incarnation, slots, dut_epochs: Vec::new() }))
+        self.step(Event::RackReady(RackReady { rack, incarnation, slots, dut_epochs: Vec::new(), not_taking: None }))
     }
 
     pub(super) fn submit(&mut self, spec: JobSpec) -> JobId {
@@ -139,7 +140,13 @@ impl Lab {
         for (rack, incarnation) in self.lives.clone() {
             if !self.silent.contains(&rack) {
                 let holds = self.farm.leases_on(rack).iter().map(|granted| claim(granted.lease)).collect();
-                self.step(Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent: self.cpu, holds }));
+                self.step(Event::Heartbeat(Heartbeat {
+                    rack,
+                    incarnation,
+                    cpu_percent: self.cpu,
+                    holds,
+                    not_taking: None,
+                }));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Leases: epochs, lost racks, late reports, restarts.
 
 use headend_model::run::Incomplete;
-use headend_model::{DutId, Epoch, JobStatus, Mode, Outcome, RackId, RunId, SlotNo, Span};
+use headend_model::{DutId, Epoch, JobStatus, Mode, Outcome, RackId, RunId, SlotNo, Span, UserName};
 
 use super::lab::{claim, duts, slots};
 use super::{Lab, job, lab, test};
@@ -135,10 +135,16 @@ fn a_new_life_of_the_rack_ends_what_it_knows_and_frees_the_slots_at_once() {
 fn what_a_new_life_does_not_know_has_to_run_out() {
     let mut lab = lab(1);
     let id = one(&mut lab);
-    let ready = RackReady { rack: RackId(1), incarnation: 99, slots: vec![(SlotNo(1), Epoch(0))], dut_epochs: vec![] };
+    let ready = RackReady {
+        rack: RackId(1),
+        incarnation: 99,
+        slots: vec![(SlotNo(1), Epoch(0))],
+        dut_epochs: vec![],
+        not_taking: None,
+    };
     lab.step(Event::RackReady(ready));
     assert!(lab.farm.leases_on(RackId(1)).is_empty(), "a journal may have been lost: never start it twice");
-    let beat = Heartbeat { rack: RackId(1), incarnation: 99, cpu_percent: 0, holds: vec![] };
+    let beat = Heartbeat { rack: RackId(1), incarnation: 99, cpu_percent: 0, holds: vec![], not_taking: None };
     for _ in 0..30 {
         lab.now = lab.now + Span::seconds(1);
         lab.step(Event::Heartbeat(beat.clone()));
@@ -154,7 +160,7 @@ fn what_a_new_life_does_not_know_has_to_run_out() {
 fn an_offer_on_its_way_is_kept_and_offered_again() {
     let mut lab = lab(1);
     let id = one(&mut lab);
-    let silent = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds: vec![] };
+    let silent = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds: vec![], not_taking: None };
     for _ in 0..60 {
         lab.now = lab.now + Span::seconds(1);
         lab.step(Event::Heartbeat(silent.clone()));
@@ -191,9 +197,33 @@ fn epochs_of_the_rack_raise_ours() {
         incarnation: 7,
         slots: vec![(SlotNo(1), Epoch(40))],
         dut_epochs: vec![(DutId(101), Epoch(50))],
+        not_taking: None,
     };
     lab.step(Event::RackReady(ready));
     one(&mut lab);
     let target = lab.lease(RunId(1)).targets[0];
     assert_eq!((target.slot_epoch, target.dut_epoch), (Epoch(41), Epoch(51)));
+}
+
+#[test]
+fn a_kill_of_what_the_rack_never_took_is_final_when_it_says_so() {
+    let mut lab = lab(1);
+    let id = one(&mut lab);
+    let claim = claim(&lab.lease(RunId(1)));
+    lab.step(Event::Kill { job: id, by: UserName::new("anna").unwrap() });
+    assert_eq!(lab.status(id), JobStatus::Running, "only the rack knows that nothing was started");
+    let next = one(&mut lab);
+    let reason = "stopped before it was started".to_owned();
+    lab.step(Event::NotStarted { rack: RackId(1), claim, reason });
+    assert_eq!((lab.outcome(1), lab.status(next)), (Some(Outcome::Killed), JobStatus::Running));
+}
+
+#[test]
+fn a_run_that_was_taken_cannot_be_told_as_not_started() {
+    let mut lab = lab(1);
+    let id = one(&mut lab);
+    let claim = claim(&lab.lease(RunId(1)));
+    lab.step(Event::RunStarted { rack: RackId(1), claim });
+    lab.step(Event::NotStarted { rack: RackId(1), claim, reason: "an echo".to_owned() });
+    assert_eq!(lab.status(id), JobStatus::Running);
 }

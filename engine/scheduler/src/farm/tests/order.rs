@@ -168,9 +168,9 @@ impl Waiting {
     fn wants(&self, farm: &Farm, id: JobId, slot: Target, dut: Target) -> bool {
         let Some(books) = farm.jobs.get(&id).filter(|books| books.stop.is_none()) else { return false };
         let here = (0u32..).map(TargetIx).zip(&self.spec.targets);
-        here.filter(|(at, target)| (**target == slot || **target == dut) && !books.lost.contains_key(at)).any(|(at, _)| {
-            [Mode::DutCoverage, Mode::TestCoverage].iter().any(|mode| self.first_open(mode, at).is_some())
-        })
+        here.filter(|(at, target)| (**target == slot || **target == dut) && !books.lost.contains_key(at)).any(
+            |(at, _)| [Mode::DutCoverage, Mode::TestCoverage].iter().any(|mode| self.first_open(mode, at).is_some()),
+        )
     }
 }
 

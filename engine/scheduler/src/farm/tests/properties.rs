@@ -10,6 +10,7 @@ use headend_model::{
 use proptest::prelude::*;
 
 use super::lab::claim;
+use super::order::Order;
 use super::{Lab, job, test};
 use crate::event::{Heartbeat, Placement, RackReady, Submission};
 use crate::{Action, Event, Farm, FarmConfig};
@@ -129,17 +130,17 @@ struct Play {
     lab: Lab,
     twin: Farm,
     judge: Judge,
+    order: Order,
     life: u64,
 }
 
 impl Play {
-    fn new() -> Self {
-        let config =
-            FarmConfig { ageing_step: None, gang_skips: 1, gang_hold: Span::seconds(5), ..FarmConfig::default() };
+    fn new(ageing_step: Option<Span>) -> Self {
+        let config = FarmConfig { ageing_step, gang_skips: 1, gang_hold: Span::seconds(5), ..FarmConfig::default() };
         let mut lab = Lab::with(config, &[2, 2]);
         lab.load("odd");
         let twin = lab.farm.clone();
-        Self { lab, twin, judge: Judge::default(), life: 1_000 }
+        Self { lab, twin, judge: Judge::default(), order: Order::default(), life: 1_000 }
     }
 
     /// O6: the same state and event give the same actions. Then the rest.
@@ -147,7 +148,9 @@ impl Play {
         let actions = self.lab.farm.step(self.lab.now, event);
         prop_assert_eq!(&actions, &self.twin.step(self.lab.now, event), "O6");
         self.lab.farm.check_invariants().map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+        prop_assert_eq!(self.lab.farm.violation(), None);
         self.judge.see(&self.lab.farm, &actions)?;
+        self.order.see(&self.lab.farm, event, &actions)?;
         self.lab.log.extend(actions.iter().cloned());
         Ok(actions)
     }
@@ -220,7 +223,7 @@ impl Play {
         let incarnation = self.lab.farm.incarnation(rack).unwrap_or_default();
         let mine = self.judge.leases.values().filter(|lease| lease.rack == rack);
         let holds = if names { mine.map(claim).collect() } else { Vec::new() };
-        Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent, holds })
+        Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent, holds, not_taking: None })
     }
 
     fn reborn(&mut self, rack: RackId, knows: bool) -> Event {
@@ -228,7 +231,7 @@ impl Play {
         let first = (rack.0 - 1) * 2;
         let seen = |no: u32| self.judge.epochs.get(&SlotId(first + no)).copied().filter(|_| knows).unwrap_or_default();
         let slots = (1..=2).map(|no| (SlotNo(no as u16), seen(no))).collect();
-        Event::RackReady(RackReady { rack, incarnation: self.life, slots, dut_epochs: Vec::new() })
+        Event::RackReady(RackReady { rack, incarnation: self.life, slots, dut_epochs: Vec::new(), not_taking: None })
     }
 
     fn submit(
@@ -312,7 +315,19 @@ proptest! {
 
     #[test]
     fn the_rules_hold_for_any_history(history in prop::collection::vec(any_move(), 1..80)) {
-        let mut play = Play::new();
+        let mut play = Play::new(None);
+        for one in history {
+            play.play(one)?;
+        }
+        play.calm()?;
+    }
+
+    #[test]
+    fn the_rules_hold_when_waiting_counts(
+        history in prop::collection::vec(any_move(), 1..80),
+        step in 1..30i64,
+    ) {
+        let mut play = Play::new(Some(Span::seconds(step)));
         for one in history {
             play.play(one)?;
         }
@@ -321,7 +336,7 @@ proptest! {
 
     #[test]
     fn the_state_survives_as_data_anywhere(history in prop::collection::vec(any_move(), 1..40)) {
-        let mut play = Play::new();
+        let mut play = Play::new(None);
         for one in history {
             let text = serde_json::to_string(&play.twin).unwrap();
             play.twin = serde_json::from_str(&text).unwrap();
