@@ -203,10 +203,11 @@ impl Audit {
 impl Sight {
     /// One run of the test less that waits.
     fn take(&mut self, job: JobId, test: TestIx) -> Check {
-        let left = self.left.get_mut(test.0 as usize).filter(|left| **left > 0);
-        ensure(left.is_some(), "S4", || format!("test {} of job {job} has no run left", test.0))?;
-        left.into_iter().for_each(|left| *left -= 1);
-        Ok(())
+        if let Some(left) = self.left.get_mut(test.0 as usize).filter(|left| **left > 0) {
+            *left -= 1;
+            return Ok(());
+        }
+        ensure(false, "S4", || format!("test {} of job {job} has no run left", test.0))
     }
 }
 

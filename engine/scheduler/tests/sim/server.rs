@@ -17,6 +17,9 @@ enum Death {
     AfterCommit,
 }
 
+/// Snapshot, journal, and what the world knew then.
+type Backup = (Farm, Vec<(Timestamp, Event)>, Witness);
+
 pub(crate) struct Server {
     pub(crate) farm: Farm,
     pub(crate) up: bool,
@@ -32,7 +35,7 @@ pub(crate) struct Server {
     broken: Option<Break>,
     config: FarmConfig,
     /// A copy of the durable half, and what the world knew then.
-    backup: Option<Box<(Farm, Vec<(Timestamp, Event)>, Witness)>>,
+    backup: Option<Box<Backup>>,
     /// The durable half is older than what was told.
     past_is_lost: bool,
 }

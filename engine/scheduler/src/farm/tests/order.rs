@@ -41,8 +41,9 @@ impl Order {
                 Action::Start { lease, test, why } => self.started(farm, event, lease, *test, why)?,
                 Action::RunEnded(record) => {
                     self.live.remove(&record.run);
-                    let job = self.jobs.get_mut(&record.job).filter(|_| record.lease.is_none());
-                    job.into_iter().for_each(|job| job.left[record.test.0 as usize] -= 1);
+                    if let Some(job) = self.jobs.get_mut(&record.job).filter(|_| record.lease.is_none()) {
+                        job.left[record.test.0 as usize] -= 1;
+                    }
                 }
                 Action::JobChanged { job, status, .. } if status.is_final() => drop(self.jobs.remove(job)),
                 _ => {}
