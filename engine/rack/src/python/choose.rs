@@ -50,7 +50,7 @@ pub fn named(found: &[Interpreter], wanted: &[u32]) -> Result<Interpreter, Strin
     let text = wanted.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
     found.iter().find(|python| python.is(wanted)).cloned().ok_or_else(|| {
         format!(
-            "the script asks for Python {text}, and the rack has {}; install it or give its path to `headend rack`",
+            "the script asks for Python {text}, and the rack has {}; install it or give its path with --python",
             list(found)
         )
     })
