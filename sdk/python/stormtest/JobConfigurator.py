@@ -541,7 +541,8 @@ class Link(object):
             plug = self._connected()
             try:
                 return self._exchange(plug, method, path, chunks, length, headers)
-            except Exception:
+            except BaseException:
+                # Also for Ctrl-C: half a request must not stand before the next one.
                 self.close()
                 raise
 
