@@ -99,6 +99,24 @@ out["kib"] = [int(line.split()[1]) for line in open("/proc/self/status") if line
         self.assertEqual(self.reasons[2:], ["it is no plain file"] * 2 + ["its name is not UTF-8"])
         self.assertEqual(self.types, ["FailedFile", "str"])
 
+    def test_what_may_not_be_read_fails_by_itself(self):
+        self.put("good.py")
+        os.chmod(self.put("secret.py"), 0)
+        self.put("shut/in.py")
+        shut = os.path.join(self.folder, "samples/shut")
+        os.chmod(shut, 0)
+        self.addCleanup(os.chmod, shut, 0o700)
+        os.chmod(self.folder, 0o755)
+        out = self.play(u"""
+cfg.ServerVersion  # whatever Python loads only when it is needed must be loaded before the rights go
+if os.getuid() == 0: os.setuid(65534)
+out["got"] = cfg.uploadFiles("samples", "samples", includeSubDirs=True)
+out["reasons"] = [one.reason for one in out["got"][4]]
+""")
+        self.assertEqual((out["got"][0], out["got"][3]), (-7, ["samples/good.py"]))
+        self.assertEqual((out["got"][4], out["reasons"]), (["samples/shut", "samples/secret.py"],
+                                                           ["permission denied"] * 2))
+
     def test_a_link_that_the_script_names_is_followed(self):
         self.put("a.py")
         os.symlink("samples", os.path.join(self.folder, "link"))
