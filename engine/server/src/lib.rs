@@ -28,6 +28,7 @@ mod lab;
 mod options;
 mod policies;
 mod racks;
+mod remote;
 mod routes;
 mod run_files;
 mod show;

@@ -33,6 +33,7 @@ codes! {
     WARN_NO_DAEMON = -5, 200, "no_daemon", "No daemon on the rack", "start `headend rack` there; the test waits for a while and then ends incomplete";
     WARN_SEVERAL_RACKS = -6, 200, "several_racks", "A single-process test cannot span racks", "give slots of one rack";
     WARN_NOT_UPLOADED = -7, 200, "not_uploaded", "Some files were not uploaded", "see the fifth element; upload them again once the cause is gone";
+    WARN_JOB_FINAL = -8, 200, "job_final", "The job has already ended", "nothing to do";
     BAD_REQUEST = 1, 400, "bad_request", "The request cannot be read", "see the detail";
     INVALID = 2, 422, "invalid", "A field is not valid", "see the fields";
     UNAUTHENTICATED = 3, 401, "unauthenticated", "No valid token", "log in, or set HEADEND_TOKEN";
@@ -63,7 +64,6 @@ codes! {
     KEY_REUSED = 31, 409, "key_reused", "The idempotency key was used for another request", "use a new key";
     FAILED_ON_WARNING = 32, 422, "failed_on_warning", "There were warnings, and the job was to fail on warnings", "see the warnings";
     BAD_ARGUMENTS = 33, 422, "bad_arguments", "The arguments cannot be split", "close the quotes";
-    JOB_FINAL = 34, 200, "job_final", "The job has already ended", "nothing to do";
     BAD_FILTER = 39, 422, "bad_filter", "The filter cannot be read", "write it as Field==pattern";
     BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
     RACK_TAKEN = 35, 409, "rack_taken", "Another process runs this rack", "stop the other one, or wait until it has been silent for a while";

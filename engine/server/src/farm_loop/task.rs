@@ -119,7 +119,8 @@ impl Loop {
     }
 
     async fn take(&mut self, commands: Vec<Command>) -> Result<(), LoopFailure> {
-        if let Some(error) = self.still_refused(commands.iter().any(|command| !command.events.is_empty())).await? {
+        let writes = commands.iter().any(|command| !command.events.is_empty());
+        if let Some(error) = self.still_refused(writes).await? {
             refuse_all(commands, &error, &self.view());
             return Ok(());
         }

@@ -38,7 +38,8 @@ fn require_json(request: &Request) -> ApiResult<()> {
     Err(ApiError::new(&codes::MEDIA_TYPE, format!("Content-Type is {given:?}; send application/json")))
 }
 
-async fn read_body(request: Request, limits: &Limits) -> ApiResult<Bytes> {
+/// A whole body, bounded in size and pace.
+pub(crate) async fn read_body(request: Request, limits: &Limits) -> ApiResult<Bytes> {
     let too_large =
         || ApiError::new(&codes::TOO_LARGE, format!("the body is over {} bytes; send less at once", limits.json_bytes));
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());

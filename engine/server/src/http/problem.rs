@@ -37,7 +37,6 @@ impl ApiError {
     }
 
     /// The document.
-    #[cfg(test)]
     pub(crate) fn problem(&self) -> &Problem {
         &self.0
     }
@@ -57,7 +56,7 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         match status {
             StatusCode::UNAUTHORIZED => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"headend\""));
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"headend\", Basic realm=\"headend, token as password\""));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -143,7 +143,7 @@ fn media_of(path: &TreePath) -> (&'static str, bool) {
 }
 
 /// A file name as RFC 5987 wants it.
-fn encoded(name: &str) -> String {
+pub(super) fn encoded(name: &str) -> String {
     name.bytes().fold(String::new(), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));

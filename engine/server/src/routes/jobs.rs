@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, Query, State};
 use headend_model::{JobId, JobSpec, JobStatus, TestIx, UserName};
-use headend_scheduler::action::Action;
+use headend_scheduler::action::{Action, Refusal, Warning};
 use headend_scheduler::event::{Event, IdempotencyKey, Submission};
 use headend_store::{JobQuery, JobRow, RunRow};
-use headend_wire::api::{JobDetail, JobList, KillAnswer, RunList, SubmitAnswer, SubmitRequest};
+use headend_wire::api::{
+    JobDetail, JobItem, JobList, KillAnswer, RunItem, RunList, SubmitAnswer, SubmitRequest, WarningItem,
+};
 use headend_wire::{Problem, codes};
 use http::{HeaderMap, StatusCode};
 
@@ -33,31 +35,62 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Json(request): Json<SubmitRequest>,
 ) -> ApiResult<(StatusCode, axum::Json<SubmitAnswer>)> {
-    let key = idempotency_key(&headers, &request)?;
-    let fail_on_warning = request.fail_on_warning;
-    let policies = app.plugins.coverage_policies();
-    let spec = app
-        .farm
-        .read(move |view| spec(&request, person.user, &Known { farm: view.farm, policies: &policies }))
-        .await??;
-    let missing_scripts = missing_scripts(&app, &spec).await?;
-    let submission = Submission { spec: spec.clone(), missing_scripts, fail_on_warning, key };
-    let answer = app
-        .farm
-        .apply(vec![Event::Submit(Box::new(submission))], move |stepped, view| answer(view.farm, &spec, &stepped))
-        .await??;
-    let status = if answer.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, axum::Json(answer)))
+    match hand_in(&app, &person, &headers, request).await? {
+        HandIn::Accepted(answer) => {
+            let status = if answer.repeated { StatusCode::OK } else { StatusCode::CREATED };
+            Ok((status, axum::Json(answer)))
+        }
+        HandIn::Refused { problem, .. } => Err(problem),
+    }
 }
 
-fn answer(farm: &headend_scheduler::Farm, spec: &JobSpec, stepped: &[Vec<Action>]) -> ApiResult<SubmitAnswer> {
+/// What the farm says to a submission.
+pub(crate) enum HandIn {
+    /// It is stored.
+    Accepted(SubmitAnswer),
+    /// Nothing is stored.
+    Refused {
+        /// Why.
+        problem: ApiError,
+        /// The warnings, if it is because of them.
+        warnings: Vec<WarningItem>,
+    },
+}
+
+/// Checks a submission and hands it to the farm.
+///
+/// # Errors
+/// What can be said before the farm decides, with the field at fault.
+pub(crate) async fn hand_in(
+    app: &Shared,
+    person: &Person,
+    headers: &HeaderMap,
+    request: SubmitRequest,
+) -> ApiResult<HandIn> {
+    let key = idempotency_key(headers, &request)?;
+    let fail_on_warning = request.fail_on_warning;
+    let (policies, user) = (app.plugins.coverage_policies(), person.user.clone());
+    let spec =
+        app.farm.read(move |view| spec(&request, user, &Known { farm: view.farm, policies: &policies })).await??;
+    let missing_scripts = missing_scripts(app, &spec).await?;
+    let submission = Submission { spec: spec.clone(), missing_scripts, fail_on_warning, key };
+    let events = vec![Event::Submit(Box::new(submission))];
+    app.farm.apply(events, move |stepped, view| answer(view.farm, &spec, &stepped)).await?
+}
+
+fn answer(farm: &headend_scheduler::Farm, spec: &JobSpec, stepped: &[Vec<Action>]) -> ApiResult<HandIn> {
+    let items = |warnings: &[Warning]| warnings.iter().map(|one| show::warnings::warning(farm, spec, one)).collect();
     for action in stepped.iter().flatten() {
         match action {
             Action::Accepted { job, warnings, repeated } => {
-                let warnings = warnings.iter().map(|one| show::warnings::warning(farm, spec, one)).collect();
-                return Ok(SubmitAnswer { job: job.0, warnings, repeated: *repeated });
+                let answer = SubmitAnswer { job: job.0, warnings: items(warnings), repeated: *repeated };
+                return Ok(HandIn::Accepted(answer));
             }
-            Action::Refused(refusal) => return Err(show::warnings::refusal(farm, spec, refusal)),
+            Action::Refused(refusal) => {
+                let problem = show::warnings::refusal(farm, spec, refusal);
+                let warnings = if let Refusal::Warnings(warnings) = refusal { items(warnings) } else { Vec::new() };
+                return Ok(HandIn::Refused { problem, warnings });
+            }
             _ => {}
         }
     }
@@ -212,6 +245,50 @@ async fn look(app: &Shared, person: &Person, job: JobId, page: Page) -> ApiResul
     Ok((row, live, runs))
 }
 
+/// A job with all of its runs.
+pub(crate) struct Whole {
+    /// The job.
+    pub(crate) item: JobItem,
+    /// Its runs, by number.
+    pub(crate) runs: Vec<RunItem>,
+    first_runs: Vec<u64>,
+}
+
+impl Whole {
+    /// The document's test identifier: the number of the test's first run, which no other test has.
+    pub(crate) fn test_id(&self, test: u32) -> u64 {
+        self.first_runs.get(test as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A job with all of its runs, read a page at a time.
+pub(crate) async fn whole(app: &Shared, person: &Person, job: JobId) -> ApiResult<Whole> {
+    let mut page = Page { after: None, limit: PAGE };
+    let mut runs = Vec::new();
+    loop {
+        let (row, live, found) = look(app, person, job, page).await?;
+        runs.extend(found.runs);
+        match found.next {
+            Some(after) => page.after = Some(after),
+            None => {
+                let item = show::jobs::item(&row, live.as_ref());
+                return Ok(Whole { item, runs, first_runs: first_runs(&row) });
+            }
+        }
+    }
+}
+
+/// Number of the first run of each test.
+fn first_runs(row: &JobRow) -> Vec<u64> {
+    let mut next = row.first_run.0;
+    let each = row.spec.tests.iter().map(|test| {
+        let first = next;
+        next = next.saturating_add(u64::from(crate::farm_loop::runs_of(test)));
+        first
+    });
+    each.collect()
+}
+
 /// A job that this person may see.
 ///
 /// # Errors
@@ -239,21 +316,25 @@ pub(crate) async fn kill(
     Path(job): Path<u64>,
 ) -> ApiResult<axum::Json<KillAnswer>> {
     let job = JobId(job);
-    let row = visible(&app, &person, job).await?;
+    Ok(axum::Json(kill_answer(job, stop(&app, &person, job).await?)))
+}
+
+/// Asks that a job be stopped; its status then.
+pub(crate) async fn stop(app: &Shared, person: &Person, job: JobId) -> ApiResult<JobStatus> {
+    let row = visible(app, person, job).await?;
     if row.status.is_final() {
-        return Ok(axum::Json(kill_answer(job, row.status)));
+        return Ok(row.status);
     }
     let actions = app.farm.step(Event::Kill { job, by: person.user.clone() }).await?;
     let noted = actions.iter().find_map(|action| match action {
         Action::KillNoted { status, .. } => *status,
         _ => None,
     });
-    let status = match noted {
-        Some(status) => status,
+    match noted {
+        Some(status) => Ok(status),
         // It ended while we asked: what it ended as is on disk.
-        None => visible(&app, &person, job).await?.status,
-    };
-    Ok(axum::Json(kill_answer(job, status)))
+        None => Ok(visible(app, person, job).await?.status),
+    }
 }
 
 fn kill_answer(job: JobId, status: JobStatus) -> KillAnswer {

@@ -2,13 +2,14 @@
 
 pub(crate) mod artifacts;
 mod blobs;
-mod duts;
+pub(crate) mod duts;
 mod events;
 pub(crate) mod exchange;
 mod files;
 mod info;
 mod inventory;
 pub(crate) mod jobs;
+pub(crate) mod logs;
 mod plugins;
 pub(crate) mod racks;
 mod tokens;
@@ -142,6 +143,8 @@ pub(crate) fn router(app: Shared) -> Router {
     };
     routes
         .route("/api/openapi.json", axum::routing::get(describe).route_layer(from_fn(gate::people)))
+        .route("/", axum::routing::post(crate::remote::serve).route_layer(from_fn(gate::people)))
+        .route("/logs/{*path}", axum::routing::get(logs::open).route_layer(from_fn(gate::people)))
         .fallback(problem::no_route)
         // From the last to the first that sees a request.
         .layer(DefaultBodyLimit::disable())

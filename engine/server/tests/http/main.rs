@@ -10,5 +10,6 @@ mod jobs;
 mod live;
 mod plugins;
 mod raw;
+mod remote;
 mod restart;
 mod support;
