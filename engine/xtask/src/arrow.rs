@@ -29,6 +29,9 @@ const EDGE: &[&str] = &[
     "socket2",
 ];
 const PURE: &[&str] = &["headend-model", "headend-scheduler"];
+/// What a pure crate may use of a library that can also touch the world: these features and no default ones. (Others
+/// may switch on more; `engine/scheduler/clippy.toml` then still forbids the functions that would touch it.)
+const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"])];
 
 /// For each of our crates, the crates of ours that it may use.
 const ARROW: &[(&str, &[&str])] = &[
@@ -63,7 +66,8 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
     let text = shell::read(&mut shell.cargo(["metadata", "--format-version", "1", "--all-features", "--locked"]))?;
     let metadata = serde_json::from_str(&text).context("`cargo metadata` gave no JSON")?;
     let graph = Graph::read(&metadata).context("`cargo metadata` gave no dependency graph")?;
-    let faults: Vec<String> = graph.edge_faults().into_iter().chain(graph.arrow_faults()).collect();
+    let faults: Vec<String> =
+        graph.edge_faults().into_iter().chain(graph.arrow_faults()).chain(fat_faults(&metadata)).collect();
     if faults.is_empty() {
         eprintln!("{} stay pure; all crates keep to the arrow", PURE.join(" and "));
         return Ok(());
@@ -105,6 +109,11 @@ impl Graph {
         let mut ways = Vec::new();
         while let Some(way) = open.pop() {
             let last = way.last().map_or("", String::as_str);
+            let lean = way.len() == 2
+                && LEAN.iter().any(|(pure, needs, _)| (self.name(&way[0]), self.name(last)) == (*pure, *needs));
+            if lean {
+                continue;
+            }
             if EDGE.contains(&self.name(last)) {
                 ways.push(way.iter().map(|id| self.name(id)).collect::<Vec<_>>().join(" -> "));
                 continue;
@@ -132,6 +141,26 @@ impl Graph {
     }
 }
 
+/// Pure crates that ask for more of a library than they may.
+fn fat_faults(metadata: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (pure, library, features) in LEAN {
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let needs = packages
+            .filter(|package| package["name"] == *pure)
+            .filter_map(|package| package["dependencies"].as_array());
+        let normal = needs.flatten().filter(|need| need["name"] == *library && need["kind"].is_null());
+        for need in normal {
+            let asked: Vec<&str> =
+                need["features"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            if need["uses_default_features"] != false || asked.iter().any(|feature| !features.contains(feature)) {
+                faults.push(format!("{pure} may use of {library} only {features:?} and no default features"));
+            }
+        }
+    }
+    faults
+}
+
 /// A package and what it needs to run: neither for its tests nor for its build script.
 fn node(node: &Value) -> Option<(String, Vec<String>)> {
     let normal =
@@ -142,6 +171,8 @@ fn node(node: &Value) -> Option<(String, Vec<String>)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn graph(edges: &[(&str, &[&str])]) -> Graph {
@@ -161,6 +192,21 @@ mod tests {
         let faults = graph.edge_faults();
         assert_eq!(faults.len(), 1);
         assert!(faults[0].ends_with("headend-scheduler -> helper -> deep -> tokio"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_library_that_can_touch_the_world_is_used_lean_and_directly_or_not_at_all() {
+        let direct = graph(&[("headend-scheduler", &["jiff"])]);
+        assert_eq!(direct.edge_faults(), [] as [String; 0]);
+        let hidden = graph(&[("headend-scheduler", &["helper"]), ("helper", &["jiff"])]);
+        assert_eq!(hidden.edge_faults().len(), 1);
+        let metadata = |default: bool, features: &[&str]| {
+            let need = json!({ "name": "jiff", "kind": null, "uses_default_features": default, "features": features });
+            json!({ "packages": [{ "name": "headend-scheduler", "dependencies": [need] }] })
+        };
+        assert_eq!(fat_faults(&metadata(false, &["alloc"])), [] as [String; 0]);
+        assert_eq!(fat_faults(&metadata(true, &["alloc"])).len(), 1);
+        assert_eq!(fat_faults(&metadata(false, &["alloc", "std"])).len(), 1);
     }
 
     #[test]
