@@ -9,6 +9,7 @@
 mod client;
 mod rack;
 mod rng;
+mod schedules;
 mod server;
 mod witness;
 mod world;

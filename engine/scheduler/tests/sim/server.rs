@@ -83,6 +83,7 @@ impl Server {
             duts.push(dut);
         }
         self.farm.step(now, &Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() });
+        crate::schedules::furnish(&mut self.farm, now, rng);
         self.snapshot = self.farm.clone();
         duts
     }

@@ -335,8 +335,13 @@ impl World {
 
     /// A restore from a backup, or processes that cannot be killed. Not both: a quarantine that is forgotten with the
     /// past is for people to remember.
+    ///
+    /// No restore in a lab with a schedule: that begins again by itself, and gives the number of a run of the lost past to
+    /// another run while the former may still drive elsewhere. The witness knows processes by their run.
     fn plan_rare_things(&mut self) {
+        let has_schedule = self.server.farm.schedules().next().is_some();
         match self.rng.range(0, 9) {
+            0 if has_schedule => {}
             0 => {
                 let copied = self.rng.range(2 * SECOND, CALM - 15 * SECOND);
                 let back = self.rng.range(copied, CALM - 10 * SECOND);

@@ -1,0 +1,72 @@
+//! Schedules in the lab: loops that share its slots with the clients' jobs, through crashes, cuts and clocks that drift.
+
+use headend_model::schedule::{
+    AtWindowEnd, DaySet, NewSchedule, ScheduleSettings, ScheduledTest, TimeOfDay, TimingSpec,
+};
+use headend_model::{
+    Mode, Priority, ScheduleKind, SlotId, Target, TestSpec, Timestamp, Timing, TreePath, UserName, ZoneName,
+};
+use headend_scheduler::{Event, Farm, ScheduleCommand};
+
+use crate::rng::Rng;
+
+/// In a third of the labs: a schedule of two or three rounds on some slots, from the first moment on.
+pub(crate) fn furnish(farm: &mut Farm, now: Timestamp, rng: &mut Rng) {
+    if !rng.percent(33) {
+        return;
+    }
+    let step = |farm: &mut Farm, command| {
+        let by = UserName::new("nina").unwrap();
+        farm.step(now, &Event::Schedule { by, command: Box::new(command) });
+    };
+    step(farm, ScheduleCommand::Create(schedule(rng)));
+    let Some(schedule) = farm.schedules().next().map(|view| view.schedule) else { return };
+    let slots: Vec<SlotId> = farm.inventory().slots.keys().copied().filter(|_| rng.percent(60)).collect();
+    for slot in slots {
+        step(farm, ScheduleCommand::AddTarget { schedule, target: Target::Slot(slot) });
+    }
+    for _ in 0..rng.range(1, 3) {
+        step(farm, ScheduleCommand::AddTest { schedule, test: test(rng) });
+    }
+}
+
+fn schedule(rng: &mut Rng) -> NewSchedule {
+    let wait = rng.percent(50);
+    let timing = TimingSpec {
+        kind: ScheduleKind::Loop,
+        start_date: "1970-01-01".parse().unwrap(),
+        end_date: None,
+        start_time: TimeOfDay::MIDNIGHT,
+        end_time: TimeOfDay::MIDNIGHT,
+        repeat_count: rng.range(2, 3) as u32,
+        repeat_rate: 1,
+        repeat_days: DaySet::default(),
+    };
+    NewSchedule {
+        owner: UserName::new("nina").unwrap(),
+        name: "loop".parse().unwrap(),
+        zone: ZoneName::utc(),
+        timing: Timing::new(timing).unwrap(),
+        settings: ScheduleSettings {
+            at_window_end: if wait { AtWindowEnd::Wait } else { AtWindowEnd::End },
+            ..ScheduleSettings::default()
+        },
+    }
+}
+
+fn test(rng: &mut Rng) -> ScheduledTest {
+    let mode = match rng.range(0, 2) {
+        0 => Mode::SingleProcess,
+        1 => Mode::DutCoverage,
+        _ => Mode::TestCoverage,
+    };
+    let test = TestSpec {
+        script: TreePath::parse("t.py").unwrap(),
+        public: true,
+        slots_needed: rng.range(1, 2) as u32,
+        mode,
+        args: Vec::new(),
+        time_limit: None,
+    };
+    ScheduledTest { test, priority: Priority(rng.range(4, 6) as u8) }
+}
