@@ -12,6 +12,7 @@ mod policies;
 mod properties;
 mod restore;
 mod queue_policies;
+mod schedule_commands;
 mod schedule_histories;
 mod schedules;
 mod stories;
