@@ -4,10 +4,12 @@
 mod contract {
     //! The cases know nothing of SQLite; another backend brings its own factory and calls the same functions.
     pub(crate) mod cases;
+    pub(crate) mod files;
     pub(crate) mod samples;
 }
 
 use contract::cases::{self, Factory};
+use contract::files;
 use headend_store::{Store, StoreOptions};
 
 /// A folder on the local disk.
@@ -20,15 +22,22 @@ impl Factory for Sqlite {
 }
 
 macro_rules! contract {
-    ($($case:ident)*) => {$(
+    ($story:ident: $($case:ident)*) => {$(
         #[tokio::test]
         async fn $case() {
-            cases::$case(&Sqlite(tempfile::tempdir().unwrap())).await;
+            $story::$case(&Sqlite(tempfile::tempdir().unwrap())).await;
         }
     )*};
 }
 
 contract! {
+    files:
+    files_have_a_history
+    digests_are_kept_and_forgotten
+}
+
+contract! {
+    cases:
     a_fresh_store_is_empty
     events_come_back_in_order_after_a_restart
     a_snapshot_replaces_what_came_before_it

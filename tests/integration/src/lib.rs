@@ -13,11 +13,13 @@
 
 pub mod client;
 pub mod disk;
+pub mod gate;
 pub mod lab;
 pub mod witness;
 
 pub use client::Client;
 pub use disk::SmallDisk;
+pub use gate::Gate;
 pub use lab::{Lab, Process};
 
 use std::future::Future;

@@ -1,7 +1,7 @@
 //! How scripts end: well, badly, twice, never, or leaving something behind.
 
-use headend_integration::Lab;
 use headend_integration::client::{request, slots, test};
+use headend_integration::{Gate, Lab};
 use headend_wire::api::{RunItem, TestRequest};
 
 use super::scripts::python;
@@ -58,17 +58,17 @@ async fn a_script_that_ignores_sigterm_is_killed_at_its_limit() {
 #[tokio::test]
 async fn what_a_script_leaves_behind_is_killed() {
     let lab = Lab::start(1).await;
-    let mark = lab.folder.path().join("alive");
+    let gate = Gate::closed();
     let body = format!(
-        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n            open({mark:?}, 'a').write('x')\n            time.sleep(0.05)\n    os._exit(0)\n\
-         while not os.path.exists({mark:?}): time.sleep(0.01)\nStormTest.ReturnTestResult(TM.PASS)"
+        "import socket\ntold, tell = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        {}        \
+         os.write(tell, b'x')\n        while True:\n            gate.send(b'x')\n            time.sleep(0.05)\n    os._exit(0)\n\
+         os.read(told, 1)\nStormTest.ReturnTestResult(TM.PASS)",
+        gate.connect().replace('\n', "\n        ").trim_end_matches(' ')
     );
     let run = run(&lab, "leaky.py", &python(&body)).await;
     assert_eq!(run.result, 111, "{}", run.comment);
-    // The end was reported, so nothing writes any more: the size stands still.
-    let size = std::fs::metadata(&mark).unwrap().len();
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert_eq!(std::fs::metadata(&mark).unwrap().len(), size, "a grandchild outlived its run");
+    // The end was reported, so nothing of it lives: the grandchild's connection is closed.
+    gate.accept().gone();
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The server's disk is full for a while: a real file system of its own, filled and freed under the running server.
 
 use headend_integration::client::{request, slots, test};
-use headend_integration::{Lab, SmallDisk, eventually, witness};
+use headend_integration::{Gate, Lab, SmallDisk, eventually, witness};
 use headend_wire::api::{JobDetail, JobList, SubmitAnswer, SubmitRequest, TestRequest};
 
 use super::scripts::{self, python};
@@ -46,9 +46,8 @@ async fn a_full_disk_of_the_server_refuses_submits_and_loses_no_result() {
     let folder = tempfile::Builder::new().prefix("headend-lab-").tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("server"), 64) else { return };
     let mut lab = Lab::start_in(folder, 3, &[("HEADEND_LEASE_MS", "8000")]).await;
-    let mark = lab.folder.path().join("go");
-    let waits =
-        python(&format!("while not os.path.exists({mark:?}): time.sleep(0.02)\nStormTest.ReturnTestResult(TM.PASS)"));
+    let gate = Gate::closed();
+    let waits = python(&format!("{}StormTest.ReturnTestResult(TM.PASS)", gate.wait()));
     let endless = "connect(\"s\", \"\"); reserve_slot(1); loop { press(\"Menu\"); wait(1.0); }";
     let files = [("a.py", waits.as_bytes()), ("b.rhai", scripts::PASS.as_bytes()), ("c.rhai", endless.as_bytes())];
     lab.client.upload("public", &files).await;
@@ -65,7 +64,7 @@ async fn a_full_disk_of_the_server_refuses_submits_and_loses_no_result() {
     }
     // Reading goes on, and nothing is half done.
     assert_eq!(known(&lab).await, jobs);
-    std::fs::write(&mark, "").unwrap();
+    gate.open();
     lab.witnessed(passing, witness::END).await;
     // The rack hears nothing from a server that cannot write, and stops what is left by itself.
     lab.witnessed(cut, witness::END).await;

@@ -1,7 +1,7 @@
 //! Server and rack lose sight of each other: a kill on its way, a rack that stands still, a server that is away.
 
 use headend_integration::client::{request, slots, test};
-use headend_integration::{Lab, eventually, witness};
+use headend_integration::{Gate, Lab, eventually, witness};
 use headend_wire::api::{JobDetail, TestRequest};
 
 use super::scripts::{self, python};
@@ -97,9 +97,8 @@ async fn a_rack_that_stood_still_past_its_lease_stops_the_run_first() {
 #[tokio::test]
 async fn a_server_that_was_away_past_the_leases_gets_each_result_once() {
     let mut lab = Lab::start_with(3, &[("HEADEND_LEASE_MS", "8000")]).await;
-    let mark = lab.folder.path().join("go");
-    let waits =
-        python(&format!("while not os.path.exists({mark:?}): time.sleep(0.02)\nStormTest.ReturnTestResult(TM.PASS)"));
+    let gate = Gate::closed();
+    let waits = python(&format!("{}StormTest.ReturnTestResult(TM.PASS)", gate.wait()));
     lab.client.upload("public", &[("a.py", waits.as_bytes()), ("b.rhai", ENDLESS.as_bytes())]).await;
     let jobs = [submit(&lab, 1, "a.py").await, submit(&lab, 2, "a.py").await, submit(&lab, 3, "b.rhai").await];
     let mut runs = Vec::new();
@@ -109,7 +108,7 @@ async fn a_server_that_was_away_past_the_leases_gets_each_result_once() {
         runs.push(run);
     }
     lab.server.as_mut().unwrap().kill();
-    std::fs::write(&mark, "").unwrap();
+    gate.open();
     for run in &runs {
         // The third one by the end of its lease: nobody else could stop it.
         lab.witnessed(*run, witness::END).await;
