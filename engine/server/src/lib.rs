@@ -36,7 +36,7 @@ mod start;
 
 pub use auth::tokens::Secret;
 pub use farm_loop::{LoopFailure, RecoverError};
+pub use handle::{ServeError, ServerHandle};
 pub use options::{AuthMode, Limits, ServeOptions};
 pub use routes::openapi_json;
-pub use handle::{ServeError, ServerHandle};
 pub use start::Server;

@@ -64,7 +64,9 @@ impl Farm {
         let sum = queued + job.running.len() as u32 + job.tally.ended;
         ensure(sum == job.tally.total, "S4", || format!("job {id} has {sum} runs, accepted with {}", job.tally.total))?;
         let waits = self.queues.contains(job.queue, job.key);
-        ensure(waits == (queued > 0 && !job.parked), "S4", || format!("job {id} has {queued} runs waiting, in the queue: {waits}"))?;
+        ensure(waits == (queued > 0 && !job.parked), "S4", || {
+            format!("job {id} has {queued} runs waiting, in the queue: {waits}")
+        })?;
         let is_final = job.status.is_final();
         ensure(!is_final, "S3", || format!("job {id} is final ({}) and still in the books", job.status))?;
         job.running.iter().try_for_each(|run| {

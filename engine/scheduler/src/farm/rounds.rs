@@ -32,9 +32,7 @@ impl Farm {
                 self.try_native(candidate, number, &DutCoverage, Some(instead))
             }
             Turn::Asking | Turn::Answer(_) | Turn::Fallback { .. } => self.miss(candidate, number),
-            Turn::Idle if !self.may_be_asked(&name, PolicyKind::Coverage) => {
-                self.try_unasked(candidate, number, name)
-            }
+            Turn::Idle if !self.may_be_asked(&name, PolicyKind::Coverage) => self.try_unasked(candidate, number, name),
             Turn::Idle if group.talk.deferred.contains(&candidate.target) => Verdict::Later,
             Turn::Idle => self.ask(candidate, number, name),
         }

@@ -122,7 +122,10 @@ impl Farm {
     pub fn leases_on(&self, rack: RackId) -> Vec<Granted<'_>> {
         let Some(book) = self.racks.get(&rack) else { return Vec::new() };
         let granted = book.leases.iter().filter_map(|run| self.leases.get(run));
-        granted.filter(|held| held.incarnation.is_some() && held.incarnation == book.incarnation).map(grant_of).collect()
+        granted
+            .filter(|held| held.incarnation.is_some() && held.incarnation == book.incarnation)
+            .map(grant_of)
+            .collect()
     }
 
     /// What a policy instance for this group is built from.

@@ -61,7 +61,8 @@ pub(crate) async fn apply(app: &App, doc: &InventoryDoc, dry_run: bool) -> ApiRe
     // Two documents at once could each be right and both be wrong.
     let _one_at_a_time = app.lab.lock().await;
     let book = Book::read(app).await?;
-    let ids = if dry_run { plan::Ids::preview(&book) } else { take_ids(&app.store, plan::newcomers(&book, doc)).await? };
+    let ids =
+        if dry_run { plan::Ids::preview(&book) } else { take_ids(&app.store, plan::newcomers(&book, doc)).await? };
     let plan = plan::plan(book, doc, ids, app.clock.now())?;
     if !dry_run {
         app.store.write(plan.rows).await?;

@@ -153,7 +153,9 @@ async fn what_is_not_there_is_not_told_to_strangers() {
     ] {
         assert_eq!(stranger.get(path).await.problem(), "unauthenticated", "{path}");
     }
-    for path in ["/nothing", "/api/v1/nothing", "/API/v1/jobs", "/api/v1/jobs;x", "/api/v1/jobs/", "/api/v1/%2e%2e/jobs"] {
+    for path in
+        ["/nothing", "/api/v1/nothing", "/API/v1/jobs", "/api/v1/jobs;x", "/api/v1/jobs/", "/api/v1/%2e%2e/jobs"]
+    {
         assert_eq!(lab.client.get(path).await.problem(), "not_found", "{path}");
     }
     let answer = lab.client.send(lab.client.request(Method::DELETE, "/api/v1/jobs")).await;
