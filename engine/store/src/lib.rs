@@ -15,6 +15,7 @@
 mod codec;
 mod error;
 mod fault;
+mod files;
 mod open;
 mod options;
 mod rare;
@@ -27,6 +28,7 @@ mod wal;
 mod writer;
 
 pub use error::StoreError;
+pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, FileHistoryRow, FileRow};
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use rows::{
     AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
