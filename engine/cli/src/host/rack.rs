@@ -46,6 +46,22 @@ pub(crate) struct BoxFlags {
     /// A Python interpreter to use, besides those that are found. May be given several times.
     #[arg(long = "python", value_name = "FILE", value_parser = super::interpreter)]
     pythons: Vec<PathBuf>,
+    /// A folder or file besides the system and their own that Python scripts may read: a share with reference pictures,
+    /// say. May be given several times.
+    #[arg(long = "python-readable", value_name = "PATH")]
+    readable: Vec<PathBuf>,
+    /// The same, to read and write: a serial port, say.
+    #[arg(long = "python-writable", value_name = "PATH")]
+    writable: Vec<PathBuf>,
+    /// Most memory of a Python script, in MiB; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = 4_096)]
+    python_memory: u64,
+    /// Most that a Python script may write to the disk, in MiB; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = 4_096)]
+    python_disk: u64,
+    /// Let Python scripts see the whole machine, as far as the rack's user may. For scripts that are trusted.
+    #[arg(long)]
+    python_open: bool,
     /// Working copies of uploaded files to keep.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     working_copies: u16,
@@ -56,6 +72,11 @@ impl BoxFlags {
     pub(crate) fn options(&self, server: &str, name: &str, data: PathBuf) -> RackOptions {
         let mut options = RackOptions::new(server, name, data, self.slots).virtual_time(self.virtual_time);
         options.python.interpreters.clone_from(&self.pythons);
+        options.python.readable.clone_from(&self.readable);
+        options.python.writable.clone_from(&self.writable);
+        options.python.memory_bytes = self.python_memory.saturating_mul(1 << 20);
+        options.python.disk_bytes = self.python_disk.saturating_mul(1 << 20);
+        options.python.isolate = !self.python_open;
         options.working_copies = usize::from(self.working_copies);
         options
     }
