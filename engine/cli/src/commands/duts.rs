@@ -8,13 +8,18 @@ use crate::failure::{Failure, Result};
 use crate::targets::{self, Place};
 use crate::ui::{self, cell};
 
+/// What can be looked for.
+const FIELDS: &str = "\
+Fields: Name, Description, SerialNumber, ModelName, ModelDescription, Manufacturer, ManufactureModel,
+HardwareVersion, TypeName, TypeDescription, Broadcaster, IRName, IRDescription, SmartcardNumber,
+SmartcardParamName, SmartcardParamValue, ModelId. Letter case makes no difference; * is any text.";
+
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// All DUTs (also without any word), or those that are looked for.
+    #[command(after_help = FIELDS)]
     List {
-        /// A condition such as `Manufacturer==Pace*`; all must hold. Fields: Name, Description, SerialNumber, ModelName,
-        /// ModelDescription, Manufacturer, ManufactureModel, HardwareVersion, TypeName, TypeDescription, Broadcaster,
-        /// IRName, IRDescription, SmartcardNumber, SmartcardParamName, SmartcardParamValue, ModelId.
+        /// A condition such as `Manufacturer==Pace*`; all must hold.
         #[arg(value_name = "FIELD==PATTERN")]
         filters: Vec<String>,
     },

@@ -228,7 +228,7 @@ async fn a_fork_bomb_stops_at_its_limit_and_is_cleaned_up() {
     rack.stop().await;
 }
 
-const HOG: &str = r#"
+const HOG: &str = r"
 import os
 for child in range(6):
     if os.fork() == 0:
@@ -243,7 +243,7 @@ for at in range(0, len(own), 4096):
 while True:
     if os.wait()[1] == 9:
         os.kill(os.getpid(), 9)
-"#;
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_small_eaters_of_memory_are_one_large_one() {
@@ -394,7 +394,7 @@ async fn a_rack_without_rights_keeps_runs_apart_too() {
         println!("SKIPPED: this kernel has no Landlock");
     }
     // Leaves its session, forks twice: found by whatever means there is.
-    let daemonised = r#"
+    let daemonised = r"
 import os, time
 if os.fork() == 0:
     os.setsid()
@@ -404,7 +404,7 @@ if os.fork() == 0:
 os.wait()
 assert os.getuid() == 65534
 ReturnTestResult(TM.PASS)
-"#;
+";
     let outcome = lab.play(daemonised).await;
     assert!(outcome.is_pass() && outcome.to_string().contains("leaky: 1"), "{outcome}");
     let outcome = lab.play(BOMB.replace("< 60", "< 100").as_str()).await;

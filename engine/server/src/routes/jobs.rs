@@ -268,13 +268,11 @@ pub(crate) async fn whole(app: &Shared, person: &Person, job: JobId) -> ApiResul
     loop {
         let (row, live, found) = look(app, person, job, page).await?;
         runs.extend(found.runs);
-        match found.next {
-            Some(after) => page.after = Some(after),
-            None => {
-                let item = show::jobs::item(&row, live.as_ref());
-                return Ok(Whole { item, runs, first_runs: first_runs(&row) });
-            }
+        if found.next.is_none() {
+            let item = show::jobs::item(&row, live.as_ref());
+            return Ok(Whole { item, runs, first_runs: first_runs(&row) });
         }
+        page.after = found.next;
     }
 }
 

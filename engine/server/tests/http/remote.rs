@@ -157,7 +157,7 @@ async fn what_is_no_call_is_a_fault() {
     let lab = Lab::start().await;
     let fault = async |method: &str| match respond(&lab.client, method, &[]).await {
         Response::Fault { code, text } => (code, text),
-        other => panic!("{other:?}"),
+        Response::Value(value) => panic!("{value:?}"),
     };
     let (code, what) = fault("FindSTB").await;
     assert!(code == -32601 && what.contains("did you mean \"findStb\""), "{what}");
@@ -192,7 +192,7 @@ async fn customers_own_tools_find_what_they_read() {
     assert_eq!((&second[0], &second[2], &second[3]), (&Value::Int(2), &text("box 2"), &text("10.0.0.2")));
 
     let id = call(&lab.client, "GetSlotIdFromAddress", &[text("rack1"), Value::Int(2)]).await[2].clone();
-    let dut = call(&lab.client, "GetDutInstance", &[id.clone()]).await[2].as_array().unwrap()[0].clone();
+    let dut = call(&lab.client, "GetDutInstance", std::slice::from_ref(&id)).await[2].as_array().unwrap()[0].clone();
     assert_eq!(dut, made[2]);
 
     upload(&lab.client, "public", "tech/python/x.py", "print(1)").await;
