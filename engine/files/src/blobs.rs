@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::digest::{Digest, Hashes, Sha256Hash};
 use crate::error::FilesError;
 use crate::hash::BlobHash;
 
@@ -50,6 +51,15 @@ pub struct Blob {
     pub size: u64,
 }
 
+/// A blob that was stored for somebody who may know it by another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The blob.
+    pub blob: Blob,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Hash,
+}
+
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -77,7 +87,9 @@ struct Inner {
 
 const TEMPORARY: &str = "tmp";
 /// What is read before it is handed to the disk; most scripts fit in one.
-const CHUNK: usize = 256 << 10;
+pub(crate) const CHUNK: usize = 256 << 10;
+/// Threads that wait for the disk at once, for many small blobs.
+const FLUSHES_AT_ONCE: usize = 8;
 
 impl BlobStore {
     /// Opens a folder, makes it if there is none, and removes what broken-off uploads left behind.
@@ -103,19 +115,47 @@ impl BlobStore {
     /// # Errors
     /// [`FilesError::CutOff`], [`FilesError::WrongHash`], [`FilesError::WrongSize`], [`FilesError::TooLarge`],
     /// [`FilesError::Full`], [`FilesError::Io`]; nothing is kept then, nor when the future is dropped.
-    pub async fn put(&self, claim: Claim, mut stream: impl AsyncRead + Unpin) -> Result<Blob, FilesError> {
-        let mut spool = Spool::new(self.inner.clone(), claim);
-        loop {
-            let mut chunk = Vec::with_capacity(CHUNK);
-            let ended = fill(&mut stream, &mut chunk)
-                .await
-                .map_err(|source| FilesError::CutOff { received: spool.size, source: Arc::new(source) })?;
-            spool.admit(chunk.len() as u64)?;
-            if ended {
-                return blocking(move || spool.finish(&chunk)).await;
-            }
-            spool = blocking(move || spool.write(&chunk).map(|()| spool)).await?;
-        }
+    pub async fn put(&self, claim: Claim, stream: impl AsyncRead + Unpin) -> Result<Blob, FilesError> {
+        let spool = Spool::new(self.inner.clone(), claim.hash.map(Digest::from), claim.size, Hashes::blake3());
+        spool_in(spool, stream).await.map(|(blob, _)| blob)
+    }
+
+    /// The same for bytes of which a client may say either hash.
+    ///
+    /// # Errors
+    /// As [`BlobStore::put`].
+    pub async fn take(
+        &self,
+        digest: Option<Digest>,
+        size: Option<u64>,
+        stream: impl AsyncRead + Unpin,
+    ) -> Result<Stored, FilesError> {
+        let spool = Spool::new(self.inner.clone(), digest, size, Hashes::both());
+        let (blob, sha256) = spool_in(spool, stream).await?;
+        let sha256 = sha256.ok_or(FilesError::NoBlob { hash: blob.hash })?;
+        Ok(Stored { blob, sha256 })
+    }
+
+    /// Stores many small blobs with as few waits for the disk as can be. Gives those that are stored, in order, and
+    /// what is wrong with the one after them: its bytes do not have its digest. Later ones are not looked at.
+    ///
+    /// # Errors
+    /// [`FilesError::TooLarge`], [`FilesError::Full`], [`FilesError::Io`]; some may be stored then.
+    pub async fn take_many(
+        &self,
+        records: Vec<(Digest, Bytes)>,
+    ) -> Result<(Vec<Stored>, Option<FilesError>), FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || inner.take_many(&records)).await
+    }
+
+    /// Those of these that are not there. Unlike [`BlobStore::missing`] this is no use of the others.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub async fn gone(&self, hashes: Vec<BlobHash>) -> Result<Vec<BlobHash>, FilesError> {
+        let inner = self.inner.clone();
+        blocking(move || Ok(hashes.into_iter().filter(|hash| !inner.path_of(*hash).exists()).collect())).await
     }
 
     /// Stores bytes that are at hand.
@@ -207,6 +247,16 @@ impl BlobStore {
         &self.inner.root
     }
 
+    /// Largest blob, in bytes.
+    pub fn limit(&self) -> u64 {
+        self.inner.options.limit
+    }
+
+    /// Makes a file of the same disk a blob. Its bytes have this hash.
+    pub(crate) fn adopt_now(&self, path: &Path, hash: BlobHash) -> Result<(), FilesError> {
+        self.inner.adopt(path, hash)
+    }
+
     /// [`BlobStore::read`] for work that is on a blocking thread already.
     pub(crate) fn read_now(&self, hash: BlobHash) -> Result<Vec<u8>, FilesError> {
         self.inner.read(hash)
@@ -286,6 +336,74 @@ impl Inner {
         Ok(true)
     }
 
+    fn take_many(&self, records: &[(Digest, Bytes)]) -> Result<(Vec<Stored>, Option<FilesError>), FilesError> {
+        let (mut stored, mut bad) = (Vec::with_capacity(records.len()), None);
+        for (digest, bytes) in records {
+            let size = bytes.len() as u64;
+            if size > self.options.limit {
+                return Err(FilesError::TooLarge { limit: self.options.limit });
+            }
+            match Hashes::both().update(bytes).require(Some(*digest)) {
+                Ok((hash, Some(sha256))) => stored.push(Stored { blob: Blob { hash, size }, sha256 }),
+                Ok((hash, None)) => return Err(FilesError::NoBlob { hash }),
+                Err(error) => {
+                    bad = Some(error);
+                    break;
+                }
+            }
+        }
+        let _no_sweep = self.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+        let each: Vec<(BlobHash, &Bytes)> =
+            stored.iter().zip(records).map(|(one, (_, bytes))| (one.blob.hash, bytes)).collect();
+        in_threads(&each, |(hash, bytes)| self.store_one(*hash, bytes))?;
+        let shards: BTreeSet<PathBuf> =
+            each.iter().filter_map(|(hash, _)| self.path_of(*hash).parent().map(Path::to_owned)).collect();
+        in_threads(&shards.into_iter().collect::<Vec<_>>(), |shard| self.sync_folder(shard))?;
+        Ok((stored, bad))
+    }
+
+    /// Stores bytes that have this hash; its folder is not flushed yet.
+    fn store_one(&self, hash: BlobHash, bytes: &[u8]) -> Result<(), FilesError> {
+        if self.touch(hash)? && self.verify(hash).is_ok() {
+            return Ok(());
+        }
+        let folder = self.root.join(TEMPORARY);
+        let made = tempfile::Builder::new().prefix("").tempfile_in(&folder);
+        let mut file = made.map_err(FilesError::io("make a file in", &folder))?;
+        file.write_all(bytes).map_err(FilesError::io("write to", &folder))?;
+        self.flush_file(file.as_file(), file.path())?;
+        let path = self.path_of(hash);
+        self.make_shard(&path)?;
+        file.persist(&path).map(drop).map_err(|e| FilesError::io("rename a file to", &path)(e.error))
+    }
+
+    fn adopt(&self, from: &Path, hash: BlobHash) -> Result<(), FilesError> {
+        let _no_sweep = self.sweeping.read().unwrap_or_else(PoisonError::into_inner);
+        let file = File::open(from).map_err(FilesError::io("open", from))?;
+        self.flush_file(&file, from)?;
+        let path = self.path_of(hash);
+        let shard = self.make_shard(&path)?;
+        std::fs::rename(from, &path).map_err(FilesError::io("rename a file to", &path))?;
+        self.sync_folder(&shard)
+    }
+
+    fn flush_file(&self, file: &File, path: &Path) -> Result<(), FilesError> {
+        if !self.options.durable {
+            return Ok(());
+        }
+        file.sync_all().map_err(FilesError::io("flush", path))
+    }
+
+    /// The folder of a blob, made if it is missing.
+    fn make_shard(&self, blob: &Path) -> Result<PathBuf, FilesError> {
+        let shard = blob.parent().unwrap_or(&self.root);
+        if !shard.exists() {
+            private_folder(shard)?;
+            self.sync_folder(&self.root)?;
+        }
+        Ok(shard.to_owned())
+    }
+
     fn sync_folder(&self, folder: &Path) -> Result<(), FilesError> {
         if !self.options.durable {
             return Ok(());
@@ -294,24 +412,57 @@ impl Inner {
     }
 }
 
+/// Reads a stream to its end and keeps it.
+async fn spool_in(
+    mut spool: Spool,
+    mut stream: impl AsyncRead + Unpin,
+) -> Result<(Blob, Option<Sha256Hash>), FilesError> {
+    loop {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let ended = fill(&mut stream, &mut chunk)
+            .await
+            .map_err(|source| FilesError::CutOff { received: spool.size, source: Arc::new(source) })?;
+        spool.admit(chunk.len() as u64)?;
+        if ended {
+            return blocking(move || spool.finish(&chunk)).await;
+        }
+        spool = blocking(move || spool.write(&chunk).map(|()| spool)).await?;
+    }
+}
+
+/// Does the same to each, some at a time: a disk flushes several files in little more time than one.
+fn in_threads<T: Sync>(each: &[T], work: impl Fn(&T) -> Result<(), FilesError> + Sync) -> Result<(), FilesError> {
+    let size = each.len().div_ceil(FLUSHES_AT_ONCE).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            each.chunks(size).map(|part| scope.spawn(move || part.iter().try_for_each(work))).collect();
+        let ends: Vec<_> = parts.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        ends.into_iter().try_for_each(|end| {
+            end.unwrap_or_else(|_| Err(FilesError::io("finish the work on", "files")(std::io::Error::other("a panic"))))
+        })
+    })
+}
+
 /// Bytes on their way to the disk. Dropped before its end, it leaves nothing.
 struct Spool {
     inner: Arc<Inner>,
-    claim: Claim,
-    hasher: blake3::Hasher,
+    claimed: Option<Digest>,
+    claimed_size: Option<u64>,
+    hashes: Hashes,
     size: u64,
     file: Option<NamedTempFile>,
 }
 
 impl Spool {
-    fn new(inner: Arc<Inner>, claim: Claim) -> Self {
-        Self { inner, claim, hasher: blake3::Hasher::new(), size: 0, file: None }
+    fn new(inner: Arc<Inner>, claimed: Option<Digest>, claimed_size: Option<u64>, hashes: Hashes) -> Self {
+        Self { inner, claimed, claimed_size, hashes, size: 0, file: None }
     }
 
     /// Counts bytes that came, and refuses what is more than announced or allowed before it takes any room.
     fn admit(&mut self, more: u64) -> Result<(), FilesError> {
         self.size += more;
-        if let Some(claimed) = self.claim.size.filter(|claimed| self.size > *claimed) {
+        if let Some(claimed) = self.claimed_size.filter(|claimed| self.size > *claimed) {
             return Err(FilesError::WrongSize { claimed, found: self.size });
         }
         match self.inner.options.limit {
@@ -321,7 +472,11 @@ impl Spool {
     }
 
     fn write(&mut self, chunk: &[u8]) -> Result<(), FilesError> {
-        self.hasher.update(chunk);
+        self.hashes.update(chunk);
+        self.append(chunk)
+    }
+
+    fn append(&mut self, chunk: &[u8]) -> Result<(), FilesError> {
         let folder = self.inner.root.join(TEMPORARY);
         let file = match &mut self.file {
             Some(file) => file,
@@ -333,46 +488,37 @@ impl Spool {
         file.as_file_mut().write_all(chunk).map_err(FilesError::io("write to", &folder))
     }
 
-    fn finish(mut self, last: &[u8]) -> Result<Blob, FilesError> {
-        if let Some(claimed) = self.claim.size.filter(|claimed| self.size != *claimed) {
+    fn finish(mut self, last: &[u8]) -> Result<(Blob, Option<Sha256Hash>), FilesError> {
+        if let Some(claimed) = self.claimed_size.filter(|claimed| self.size != *claimed) {
             return Err(FilesError::WrongSize { claimed, found: self.size });
         }
-        let hash = BlobHash::from(self.hasher.clone().update(last).finalize());
-        if let Some(claimed) = self.claim.hash.filter(|claimed| *claimed != hash) {
-            return Err(FilesError::WrongHash { claimed, found: hash });
-        }
+        let (hash, sha256) = self.hashes.update(last).require(self.claimed)?;
         let blob = Blob { hash, size: self.size };
         let inner = self.inner.clone();
         let _no_sweep = inner.sweeping.read().unwrap_or_else(PoisonError::into_inner);
         if inner.touch(hash)? && inner.verify(hash).is_ok() {
-            return Ok(blob);
+            return Ok((blob, sha256));
         }
-        self.write(last)?;
+        self.append(last)?;
         self.keep(hash)?;
-        Ok(blob)
+        Ok((blob, sha256))
     }
 
     /// File first, name second, folder third: a name never stands for bytes that are not on the disk.
     fn keep(self, hash: BlobHash) -> Result<(), FilesError> {
         let path = self.inner.path_of(hash);
         let Some(file) = self.file else { return Err(FilesError::NoBlob { hash }) };
-        if self.inner.options.durable {
-            file.as_file().sync_all().map_err(FilesError::io("flush", file.path()))?;
-        }
-        let shard = path.parent().unwrap_or(&self.inner.root);
-        if !shard.exists() {
-            private_folder(shard)?;
-            self.inner.sync_folder(&self.inner.root)?;
-        }
+        self.inner.flush_file(file.as_file(), file.path())?;
+        let shard = self.inner.make_shard(&path)?;
         file.persist(&path).map_err(|e| FilesError::io("rename a file to", &path)(e.error))?;
-        self.inner.sync_folder(shard)
+        self.inner.sync_folder(&shard)
     }
 }
 
 fn sweep(inner: &Inner, keep: &BTreeSet<BlobHash>, grace: Duration) -> Result<Swept, FilesError> {
     let mut swept = Swept::default();
     for shard in entries(&inner.root)? {
-        if !shard.path().is_dir() || shard.file_name() == TEMPORARY {
+        if !shard.path().is_dir() || [TEMPORARY, crate::parts::FOLDER].iter().any(|name| shard.file_name() == *name) {
             continue;
         }
         for file in entries(&shard.path())? {
@@ -409,7 +555,7 @@ fn remove_if_old(inner: &Inner, hash: BlobHash, grace: Duration) -> Result<Optio
     Ok(Some(about.len()))
 }
 
-fn entries(folder: &Path) -> Result<Vec<std::fs::DirEntry>, FilesError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<std::fs::DirEntry>, FilesError> {
     std::fs::read_dir(folder).and_then(Iterator::collect).map_err(FilesError::io("list", folder))
 }
 
@@ -423,7 +569,7 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), FilesError> {
 }
 
 /// Reads until the chunk is full; `true` at the end of the stream.
-async fn fill(stream: &mut (impl AsyncRead + Unpin), chunk: &mut Vec<u8>) -> std::io::Result<bool> {
+pub(crate) async fn fill(stream: &mut (impl AsyncRead + Unpin), chunk: &mut Vec<u8>) -> std::io::Result<bool> {
     while chunk.len() < CHUNK {
         if stream.read_buf(&mut chunk.limit(CHUNK - chunk.len())).await? == 0 {
             return Ok(true);

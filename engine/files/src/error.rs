@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use headend_model::TreePath;
 
+use crate::digest::Digest;
 use crate::hash::BlobHash;
 
 /// Why a file was not stored, not found or not believed.
@@ -40,9 +41,9 @@ pub enum FilesError {
     #[error("the bytes have the hash {found}, not {claimed} as announced; nothing was stored: send them again")]
     WrongHash {
         /// Announced.
-        claimed: BlobHash,
+        claimed: Digest,
         /// Received.
-        found: BlobHash,
+        found: Digest,
     },
     /// More or fewer bytes than announced.
     #[error("{found} bytes came, {claimed} were announced; nothing was stored: send it again")]
@@ -51,6 +52,25 @@ pub enum FilesError {
         claimed: u64,
         /// Received; when too many came, as far as they were read.
         found: u64,
+    },
+    /// A part of an upload does not begin where the former one ended.
+    #[error("{received} bytes of this upload are here, and this part begins at {offset}; ask how far it is, go on there")]
+    WrongOffset {
+        /// Where the part begins.
+        offset: u64,
+        /// What is here.
+        received: u64,
+    },
+    /// Another request of the same upload is under way.
+    #[error("another part of this upload is coming in; wait for it, then ask how far it is")]
+    UnderWay,
+    /// Too many uploads without an end.
+    #[error("{unfinished} uploads are unfinished, and {limit} are allowed; finish one, or wait until they are dropped")]
+    TooManyUploads {
+        /// How many there are.
+        unfinished: usize,
+        /// How many there may be.
+        limit: usize,
     },
     /// A blob over the limit.
     #[error("the blob is larger than {limit} bytes; nothing was stored: send a smaller one or raise the limit")]

@@ -13,13 +13,19 @@
 
 mod blobs;
 mod copies;
+mod digest;
 mod error;
 mod hash;
+mod parts;
 mod restore;
+mod select;
 mod tree;
 
-pub use blobs::{Blob, BlobOptions, BlobStore, Claim, MAX_BLOB_BYTES, Swept};
+pub use blobs::{Blob, BlobOptions, BlobStore, Claim, MAX_BLOB_BYTES, Stored, Swept};
 pub use copies::{Access, BlobStream, Fetch, SnapshotId, WorkingCopies, WorkingCopy};
+pub use digest::{Digest, Hashes, Sha256Hash};
 pub use error::FilesError;
 pub use hash::BlobHash;
+pub use parts::{MAX_UNFINISHED, PartKey, Parts, Progress};
+pub use select::{Selection, clashes, folder, root_or_path};
 pub use tree::{Change, FileEntry, Listed, MAX_FILES, Tree, TreeDiff};

@@ -268,10 +268,7 @@ fn delete(files: &mut BTreeMap<TreePath, FileEntry>, path: &TreePath) -> Result<
 fn refuse_collisions<'a>(paths: impl Iterator<Item = &'a TreePath>) -> Result<(), FilesError> {
     let mut names: HashMap<String, (&'a str, bool)> = HashMap::new();
     for path in paths {
-        let text = path.as_str();
-        let ends = text.match_indices('/').map(|(at, _)| (at, false)).chain([(text.len(), true)]);
-        for (end, is_file) in ends {
-            let spelled = &text[..end];
+        for (spelled, is_file) in prefixes(path) {
             let old = names.entry(folded(spelled)).or_insert((spelled, is_file));
             if *old != (spelled, is_file) {
                 return Err(FilesError::Collision { new: path.clone(), old: old.0.to_owned() });
@@ -281,8 +278,15 @@ fn refuse_collisions<'a>(paths: impl Iterator<Item = &'a TreePath>) -> Result<()
     Ok(())
 }
 
+/// A path's folders from the top, then the path itself; `true` for that.
+pub(crate) fn prefixes(path: &TreePath) -> impl Iterator<Item = (&str, bool)> {
+    let text = path.as_str();
+    let ends = text.match_indices('/').map(|(at, _)| (at, false)).chain([(text.len(), true)]);
+    ends.map(move |(end, is_file)| (&text[..end], is_file))
+}
+
 /// The key under which names count as one: letter case and the ways to write an accent make no difference.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }

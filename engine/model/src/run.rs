@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::UserName;
+
 /// The result codes of the document and of the Client API's `TM` class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -68,6 +70,13 @@ pub enum Incomplete {
     Surplus,
     /// Its script is not in the area it was said to be in (document 4.8): never executed.
     ScriptMissing,
+    /// Its script was there when the job was accepted, and was deleted before the test began: never executed.
+    ScriptDeleted {
+        /// Revision of the area that deleted it.
+        revision: u64,
+        /// Who made that revision.
+        by: UserName,
+    },
     /// The script ended without a result; the text says how (exit code, signal, last words).
     NoResult(String),
     /// The rack could not start it, for the reason given.
@@ -97,6 +106,9 @@ impl fmt::Display for Incomplete {
         match self {
             Self::Surplus => f.write_str("Incomplete test (more slots needed than given)"),
             Self::ScriptMissing => f.write_str("Incomplete test (script not found in its area)"),
+            Self::ScriptDeleted { revision, by } => {
+                write!(f, "Incomplete (script deleted at revision {revision} by {by})")
+            }
             Self::NoResult(how) => write!(f, "Incomplete test (no result: {how})"),
             Self::CannotStart(why) => write!(f, "Incomplete test (cannot start: {why})"),
             Self::Limit(which) => write!(f, "Incomplete test (limit: {which})"),

@@ -26,7 +26,7 @@ impl Reader {
         self.pool.acquire().await.map_err(|e| said(&self.places, "read", e))
     }
 
-    async fn rows<T>(
+    pub(crate) async fn rows<T>(
         &self,
         sql: &'static str,
         values: Values,
@@ -37,7 +37,7 @@ impl Reader {
         rows.into_iter().map(|row| read(&Columns { places: &self.places, row })).collect()
     }
 
-    async fn row<T>(
+    pub(crate) async fn row<T>(
         &self,
         sql: &'static str,
         values: Values,

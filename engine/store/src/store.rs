@@ -125,7 +125,12 @@ impl Store {
         self.inner.stopped.get().cloned()
     }
 
-    async fn ask(&self, work: Work) -> Result<Ticket, StoreError> {
+    /// The reader connections.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.inner.reader
+    }
+
+    pub(crate) async fn ask(&self, work: Work) -> Result<Ticket, StoreError> {
         if let Some(reason) = self.stopped() {
             return Err(reason);
         }

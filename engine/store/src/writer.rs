@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::codec::{Columns, Values};
 use crate::error::StoreError;
+use crate::files::{self, DigestRow, FileRow};
 use crate::open::{FolderLock, Places};
 use crate::options::StoreOptions;
 use crate::rare;
@@ -53,6 +54,19 @@ pub(crate) enum Work {
         expected: u64,
         head: AreaHead,
         also: Vec<Projection>,
+    },
+    /// What a revision that is not committed yet does to files. `first`: an earlier try may have left rows.
+    FileRows {
+        area: AreaId,
+        revision: u64,
+        first: bool,
+        rows: Vec<FileRow>,
+    },
+    Digests {
+        rows: Vec<DigestRow>,
+    },
+    DigestsGone {
+        sha256: Vec<String>,
     },
     RaiseGeneration,
 }
@@ -225,6 +239,18 @@ async fn apply<'a>(
         Work::CommitArea { expected, head, also } => {
             rare::commit_area(tx, *expected, head).await?;
             write_rows(tx, sheet, also).await
+        }
+        Work::FileRows { area, revision, first, rows } => {
+            files::write_rows(tx, (*area, *revision), *first, rows).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::Digests { rows } => {
+            files::write_digests(tx, rows).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::DigestsGone { sha256 } => {
+            files::forget_digests(tx, sha256).await?;
+            write_rows(tx, sheet, &[]).await
         }
         Work::RaiseGeneration => rare::raise(tx, "generation").await.map(Answer::Generation),
     }

@@ -399,65 +399,6 @@ pub struct PlaceRequest {
     pub place: Option<SlotRef>,
 }
 
-/// `GET /files/{area}`, area `public` or `private` (the caller's own).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FileList {
-    /// Revision of the area.
-    pub revision: u64,
-    /// Hash of its tree.
-    pub tree: String,
-    /// The files, by path.
-    pub files: Vec<FileItem>,
-}
-
-/// A file in an area.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FileItem {
-    /// Path with `/`.
-    pub path: String,
-    /// BLAKE3 of its bytes, 64 hex digits.
-    pub hash: String,
-    /// Bytes.
-    pub size: u64,
-}
-
-/// `POST /files/{area}/missing`: which of these blobs does the server lack?
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MissingRequest {
-    /// BLAKE3 hashes, at most 10,000.
-    pub hashes: Vec<String>,
-}
-
-/// Answer to it. Upload these with `PUT /blobs/{hash}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MissingAnswer {
-    /// Hashes.
-    pub missing: Vec<String>,
-}
-
-/// `POST /files/{area}/commit`: one new revision, whole or not at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CommitRequest {
-    /// Files to add or replace. Their blobs must be there.
-    #[serde(default)]
-    pub put: Vec<FileItem>,
-    /// Files or folders to delete.
-    #[serde(default)]
-    pub delete: Vec<String>,
-}
-
-/// Answer to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CommitAnswer {
-    /// The new revision; the former one if nothing changed.
-    pub revision: u64,
-    /// Hash of the tree.
-    pub tree: String,
-}
-
 /// `GET /plugins`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginList {
@@ -577,15 +518,6 @@ pub struct EnrolToken {
     pub token: String,
     /// When it becomes void.
     pub expires: String,
-}
-
-/// Answer to `PUT /blobs/{hash}`: the blob is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BlobAnswer {
-    /// BLAKE3 of its bytes, 64 hex digits.
-    pub hash: String,
-    /// Bytes.
-    pub size: u64,
 }
 
 /// `POST /racks/{rack}/drain` (administrators).

@@ -18,6 +18,9 @@ pub struct Problem {
     pub detail: String,
     /// Stable code for programs, such as `unknown_slot`.
     pub code: String,
+    /// Its number in `[code, text, ...]` of the document's calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i32>,
     /// The fields at fault, as JSON pointers, where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
@@ -35,6 +38,7 @@ impl Problem {
             status: code.status,
             detail: detail.into(),
             code: code.name.to_owned(),
+            number: Some(code.number),
             fields: Vec::new(),
         }
     }
