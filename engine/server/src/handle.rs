@@ -13,6 +13,7 @@ use crate::app::Shared;
 use crate::auth::tokens::Secret;
 use crate::farm_loop::{LoopFailure, RecoverError};
 use crate::routes;
+use crate::schedules::zones::NoSuchZone;
 
 /// Why a server does not start, or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// The plugin host cannot start.
     #[error("the plugin host cannot start: {0}")]
     Plugins(String),
+    /// The server's time zone is none.
+    #[error(transparent)]
+    TimeZone(#[from] NoSuchZone),
     /// A step of the start was refused.
     #[error("the start was refused: {0}")]
     Refused(String),
@@ -200,6 +204,7 @@ impl ServerHandle {
             let ended = ended.map_err(|error| gone("farm loop", Err(error)));
             result = result.and(ended.and_then(|ended| ended.map_err(ServeError::Loop)));
         }
+        self.app.areas.finish().await;
         self.app.store.close().await;
         result
     }

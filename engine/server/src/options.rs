@@ -33,6 +33,8 @@ pub struct Limits {
     pub json_bytes: usize,
     /// Deepest nesting of a JSON body.
     pub json_depth: usize,
+    /// Largest list of files, in bytes of JSON.
+    pub commit_bytes: usize,
     /// Largest blob, in bytes.
     pub blob_bytes: u64,
     /// Largest artifact of a run, in bytes.
@@ -58,7 +60,8 @@ impl Default for Limits {
         Self {
             json_bytes: 4 << 20,
             json_depth: 64,
-            blob_bytes: 64 << 20,
+            commit_bytes: 32 << 20,
+            blob_bytes: headend_files::MAX_BLOB_BYTES,
             artifact_bytes: 64 << 20,
             run_bytes: 512 << 20,
             run_files: 5_000,
@@ -97,6 +100,9 @@ pub struct ServeOptions {
     pub default_time_limit: Duration,
     /// A snapshot of the farm every so many events.
     pub snapshot_every: u64,
+    /// The time zone of schedules that name none: a name of the IANA database, `UTC` or an offset; `None`: this machine's,
+    /// or UTC if that has no name.
+    pub time_zone: Option<String>,
 }
 
 impl ServeOptions {
@@ -114,6 +120,7 @@ impl ServeOptions {
             limits: Limits::default(),
             default_time_limit: Duration::from_hours(1),
             snapshot_every: 20_000,
+            time_zone: None,
         }
     }
 

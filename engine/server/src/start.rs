@@ -28,13 +28,15 @@ use crate::policies::plugins::{HostMaker, Plugins, start_host};
 use crate::racks::Board;
 use crate::routes;
 use crate::run_files::RunFiles;
+use crate::schedules::zones::{self, ServerZone};
 
 /// File in the data folder with the administrator's token.
 const ADMIN_TOKEN_FILE: &str = "admin-token";
 /// How long the data folder may still be in use before the start is given up.
 const FORMER_LIFE: Duration = Duration::from_secs(1);
-/// How often blobs that nothing refers to are removed.
+/// How often blobs that nothing refers to are removed, and when for the first time.
 const SWEEP_EVERY: Duration = Duration::from_hours(6);
+const FIRST_SWEEP: Duration = Duration::from_mins(10);
 /// Answers of policies that may wait for the loop.
 const POLICY_ANSWERS: usize = 4_096;
 /// Answers taken to the loop in one go.
@@ -52,10 +54,11 @@ impl Server {
         if options.auth == AuthMode::Open && !options.listen.ip().is_loopback() {
             return Err(ServeError::OpenNotLoopback { listen: options.listen });
         }
+        let zone = ServerZone::find(options.time_zone.as_deref())?;
         private_folder(&options.data)?;
         private_folder(&options.run_folder())?;
         let store = open_store(&options).await?;
-        match bring_up(options, store.clone()).await {
+        match bring_up(options, zone, store.clone()).await {
             Ok(handle) => Ok(handle),
             Err(error) => {
                 store.close().await;
@@ -78,16 +81,15 @@ async fn open_store(options: &ServeOptions) -> Result<Store, StoreError> {
     }
 }
 
-async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, ServeError> {
+async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Result<ServerHandle, ServeError> {
     let blob_options = BlobOptions { durable: true, limit: options.limits.blob_bytes };
     let blobs = BlobStore::open(options.data.join("blobs"), blob_options)?;
-    let areas = Arc::new(Areas::open(store.clone(), blobs).await?);
+    let areas = Areas::open(store.clone(), blobs).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let run_folder = options.run_folder();
     let run_files =
         RunFiles::open(run_folder.clone()).map_err(|source| ServeError::Folder { path: run_folder, source })?;
     let recovered = farm_loop::recover(&store, &options.farm).await?;
     let clock = Clock::starting_at_or_after(recovered.at.max(recovered.farm.now()));
-    load_areas(&areas, &recovered.farm).await?;
     let host = start_host(&options).map_err(ServeError::Plugins)?;
     let (answers, answered) = mpsc::channel(POLICY_ANSWERS);
     let desk = PolicyDesk::start(Arc::new(HostMaker(host.clone())), clock, answers)
@@ -98,6 +100,9 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let listener = listen(options.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { listen: options.listen, source })?;
 
+    let changed_zones = zones::changed(&recovered.farm);
+    // The farm takes 0 for a store that does not count.
+    let generation = store.meta().await?.generation + 1;
     let stop = Stops::default();
     let (farm, commands) = FarmHandle::new();
     let parts = LoopParts {
@@ -117,9 +122,8 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
     let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
     let mut tasks = Tasks::default();
     tasks.farm.spawn(farm_loop::run(parts));
-    // The farm takes 0 for a store that does not count.
-    let generation = store.meta().await?.generation + 1;
     let started = Event::ServerStarted { config: headend_scheduler::FarmConfig { generation, ..options.farm.clone() } };
+    let started = std::iter::once(started).chain(changed_zones).collect();
     plugins.announce(started, found).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let (watch, changes) = plugins.watch().map_err(ServeError::Plugins)?;
     tasks.watch = Some(watch);
@@ -139,6 +143,7 @@ async fn bring_up(options: ServeOptions, store: Store) -> Result<ServerHandle, S
         plugins,
         allowed_hosts,
         clock,
+        zone,
         lab: tokio::sync::Mutex::default(),
         started: clock.now(),
         stop: stop.accept.clone(),
@@ -156,15 +161,6 @@ fn private_folder(path: &Path) -> Result<(), ServeError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|source| ServeError::Folder { path: path.into(), source })
-}
-
-/// Runs of open jobs are pinned from memory: the areas of their owners have to be there.
-async fn load_areas(areas: &Areas, farm: &headend_scheduler::Farm) -> Result<(), ServeError> {
-    let owners: std::collections::BTreeSet<_> = farm.open_jobs().map(|job| job.spec.owner.clone()).collect();
-    for key in std::iter::once(None).chain(owners.into_iter().map(Some)) {
-        areas.head(&key).await.map_err(|error| ServeError::Refused(error.to_string()))?;
-    }
-    Ok(())
 }
 
 async fn listen(listen: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -225,12 +221,20 @@ async fn take_answers(mut answers: mpsc::Receiver<Event>, farm: FarmHandle, stop
     }
 }
 
-/// Removes blobs that nothing refers to any more.
+/// Removes what nobody needs any more: uploads that nobody goes on with, then blobs that nothing refers to.
 async fn sweep_now_and_then(areas: Arc<Areas>, stop: CancellationToken) {
+    // Not at once: a server that has just started has better things to do.
+    let mut pause = FIRST_SWEEP;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
+        }
+        pause = SWEEP_EVERY;
+        match areas.sweep_parts().await {
+            Ok(0) => {}
+            Ok(dropped) => tracing::info!(dropped, "dropped uploads that nobody went on with"),
+            Err(error) => tracing::warn!(%error, "unfinished uploads were not swept"),
         }
         match areas.sweep().await {
             Ok(swept) => tracing::info!(removed = swept.removed, bytes = swept.bytes, kept = swept.kept, "swept blobs"),

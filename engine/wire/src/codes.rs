@@ -34,6 +34,8 @@ codes! {
     WARN_SEVERAL_RACKS = -6, 200, "several_racks", "A single-process test cannot span racks", "give slots of one rack";
     WARN_NOT_UPLOADED = -7, 200, "not_uploaded", "Some files were not uploaded", "see the fifth element; upload them again once the cause is gone";
     WARN_JOB_FINAL = -8, 200, "job_final", "The job has already ended", "nothing to do";
+    WARN_ALREADY_THERE = -9, 200, "already_there", "It is on the schedule already", "nothing to do";
+    WARN_NOT_THERE = -10, 200, "not_there", "It is not on the schedule", "nothing to do";
     BAD_REQUEST = 1, 400, "bad_request", "The request cannot be read", "see the detail";
     INVALID = 2, 422, "invalid", "A field is not valid", "see the fields";
     UNAUTHENTICATED = 3, 401, "unauthenticated", "No valid token", "log in, or set HEADEND_TOKEN";
@@ -70,6 +72,10 @@ codes! {
     SAY_READY = 36, 409, "say_ready", "The server does not know this life of the rack", "send ready first";
     MISSING_BLOBS = 37, 422, "missing_blobs", "Some files have not been uploaded", "put the blobs first";
     CASE_CLASH = 38, 422, "case_clash", "Two names differ only in case", "rename one of them";
+    BAD_TIMING = 50, 422, "bad_timing", "The dates and times do not go together", "see the detail";
+    UNKNOWN_ZONE = 51, 422, "unknown_zone", "No such time zone", "use a name such as Europe/Dublin, UTC, or an offset such as +02:00";
+    NAME_TAKEN = 52, 409, "name_taken", "Another schedule of the same user has this name", "choose another name";
+    SCHEDULE_FULL = 53, 422, "schedule_full", "More than is kept of this", "delete some";
     UNKNOWN_PLUGIN = 41, 404, "unknown_plugin", "No such plugin", "see `headend plugin list`";
 }
 

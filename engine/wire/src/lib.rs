@@ -1,7 +1,9 @@
 //! What crosses a process boundary, and nothing else: versioned, strict, converted at once to model types.
 //!
 //! * [`api`]: REST under `/api/v1`, between clients and the server.
+//! * [`files`]: the part of REST that is about files.
 //! * [`inventory`]: the lab's devices as one document.
+//! * [`schedules`]: the part of REST that is about schedules.
 //! * [`rack`]: the exchange between a rack and the server.
 //! * [`session`]: between a rack's supervisor and a running script's process (guest or Python).
 //! * [`zygote`]: between a rack's supervisor and a warm Python interpreter.
@@ -12,9 +14,11 @@
 
 pub mod api;
 pub mod codes;
+pub mod files;
 pub mod inventory;
 pub mod problem;
 pub mod rack;
+pub mod schedules;
 pub mod session;
 pub mod xmlrpc;
 pub mod zygote;

@@ -27,6 +27,19 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     }
 }
 
+/// The same for what has many rows: [`Limits::commit_bytes`].
+pub(crate) struct LongJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for LongJson<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        let limits = Limits { json_bytes: app.options.limits.commit_bytes, ..app.options.limits };
+        require_json(&request)?;
+        let bytes = read_body(request, &limits).await?;
+        parse(&bytes, limits.json_depth).map(Self)
+    }
+}
+
 /// A page of another site can send forms and plain text without being asked; JSON it cannot.
 fn require_json(request: &Request) -> ApiResult<()> {
     let media = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();

@@ -7,5 +7,5 @@ pub(crate) mod listener;
 mod patient;
 pub(crate) mod problem;
 
-pub(crate) use json::Json;
+pub(crate) use json::{Json, LongJson};
 pub(crate) use problem::{ApiError, ApiResult};

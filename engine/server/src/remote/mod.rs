@@ -12,7 +12,10 @@ mod answer;
 mod args;
 mod duts;
 mod facility;
+mod files;
 mod jobs;
+mod scheduled_tests;
+mod schedules;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -86,11 +89,32 @@ pub(crate) const METHODS: &[&str] = &[
     "GetServerList",
     "GetSlotIdFromAddress",
     "GetStbModelInfo",
+    "addSlotToSchedule",
+    "addStbToSchedule",
+    "addTestToSchedule",
+    "convertFilesToPublic",
+    "createSchedule",
+    "deleteJob",
+    "deletePrivateFiles",
+    "deletePublicFiles",
+    "deleteSchedule",
     "findStb",
     "getBatchStatus",
+    "getScheduleIdFromName",
     "killBatchJob",
+    "listPrivateFiles",
+    "listPublicFiles",
+    "modifySchedule",
+    "removeSlotFromSchedule",
+    "removeStbFromSchedule",
+    "renameSchedule",
+    "showJobsOnSchedule",
+    "showSchedules",
+    "showSlotsOnSchedule",
+    "showStbsOnSchedule",
     "submitBatchJob",
     "system.listMethods",
+    "updateJob",
 ];
 
 /// `None`: there is no such method.
@@ -101,6 +125,27 @@ async fn dispatch(caller: &Caller<'_>, call: Call) -> Option<Answer> {
         "getBatchStatus" => jobs::status(caller, args).await,
         "killBatchJob" => jobs::kill(caller, args).await,
         "findStb" => duts::find(caller, args).await,
+        "listPublicFiles" => files::list_public(caller, args).await,
+        "listPrivateFiles" => files::list_private(caller, args).await,
+        "deletePublicFiles" => files::delete_public(caller, args).await,
+        "deletePrivateFiles" => files::delete_private(caller, args).await,
+        "convertFilesToPublic" => files::convert(caller, args).await,
+        "createSchedule" => schedules::create(caller, args).await,
+        "modifySchedule" => schedules::modify(caller, args).await,
+        "renameSchedule" => schedules::rename(caller, args).await,
+        "deleteSchedule" => schedules::delete(caller, args).await,
+        "getScheduleIdFromName" => schedules::id_of_name(caller, args).await,
+        "addSlotToSchedule" => schedules::add_slot(caller, args).await,
+        "removeSlotFromSchedule" => schedules::remove_slot(caller, args).await,
+        "addStbToSchedule" => schedules::add_dut(caller, args).await,
+        "removeStbFromSchedule" => schedules::remove_dut(caller, args).await,
+        "addTestToSchedule" => schedules::add_test(caller, args).await,
+        "updateJob" => schedules::update_test(caller, args).await,
+        "deleteJob" => schedules::delete_test(caller, args).await,
+        "showSchedules" => schedules::show_all(caller, args).await,
+        "showSlotsOnSchedule" => schedules::show_slots(caller, args).await,
+        "showStbsOnSchedule" => schedules::show_duts(caller, args).await,
+        "showJobsOnSchedule" => schedules::show_tests(caller, args).await,
         "CreateRemoteJob" => facility::create_remote_job(caller, args).await,
         "GetServerList" => facility::server_list(caller, args).await,
         "GetServerId" => facility::server_id(caller, args).await,

@@ -7,37 +7,65 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
-use headend_files::{BlobHash, Claim};
-use headend_wire::api::BlobAnswer;
+use headend_files::BlobHash;
+use headend_wire::files::{BlobAnswer, PackAnswer};
 use headend_wire::{Problem, codes};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use super::pack;
 use crate::app::Shared;
 use crate::auth::{Person, Principal};
 use crate::crash::crash_point;
 use crate::http::json::next_piece;
 use crate::http::{ApiError, ApiResult};
 
-/// Stores a blob. The bytes must have this hash.
+/// Stores a blob. The bytes must have this digest.
 #[utoipa::path(put, path = "/blobs/{hash}", operation_id = "put_blob", tag = "files",
-    params(("hash" = String, Path, description = "BLAKE3 of the bytes, 64 lower-case hex digits")),
+    params(("hash" = String, Path, description = "Digest of the bytes: BLAKE3, or `sha256:` and SHA-256, in lower-case hex")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = BlobAnswer), (status = "4XX", body = Problem), (status = 507, body = Problem)))]
 pub(crate) async fn put(
     State(app): State<Shared>,
-    _person: Person,
+    person: Person,
     Path(hash): Path<String>,
     request: Request,
 ) -> ApiResult<axum::Json<BlobAnswer>> {
-    let claim = Claim { hash: Some(hash.parse()?), size: announced(&request)? };
-    let most = app.options.limits.blob_bytes;
-    require_size(claim.size, most, "a blob")?;
+    let (digest, size) = (hash.parse()?, announced(&request)?);
+    require_size(size, app.options.limits.blob_bytes, "a blob")?;
     let body = body_reader(request.into_body(), app.options.limits.body_timeout);
-    let blob = app.areas.blobs.put(claim, body).await?;
+    let stored = app.areas.blobs.take(Some(digest), size, body).await?;
+    app.areas.note(&person.user, &[stored]).await?;
     crash_point("files.after_put");
-    Ok(axum::Json(BlobAnswer { hash: blob.hash.to_string(), size: blob.size }))
+    Ok(axum::Json(BlobAnswer { hash: stored.blob.hash.to_string(), size: stored.blob.size }))
+}
+
+/// Stores many small blobs: a row of records `DIGEST SPACE SIZE LF` and SIZE bytes, at most 1,000 and 8 MiB.
+#[utoipa::path(post, path = "/blobs", operation_id = "put_blobs", tag = "files",
+    request_body(content = Vec<u8>, content_type = "application/x-headend-pack"),
+    responses((status = 200, body = PackAnswer), (status = "4XX", body = Problem), (status = 507, body = Problem)))]
+pub(crate) async fn pack(
+    State(app): State<Shared>,
+    person: Person,
+    request: Request,
+) -> ApiResult<axum::Json<PackAnswer>> {
+    pack::require_media(request.headers())?;
+    require_size(announced(&request)?, pack::BYTES, "a pack")?;
+    // Each may take that much memory, so only some are read at once.
+    let _permit = app.areas.packs.acquire().await.map_err(|error| ApiError::internal("no room for a pack", &error))?;
+    let body = body_reader(request.into_body(), app.options.limits.body_timeout);
+    let (records, fault) = pack::read(body).await;
+    let (stored, wrong) = app.areas.blobs.take_many(records).await?;
+    app.areas.note(&person.user, &stored).await?;
+    crash_point("files.after_pack");
+    if let Some(wrong) = wrong {
+        return Err(ApiError::from(wrong).at(format!("/{}", stored.len())));
+    }
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(axum::Json(PackAnswer { stored: stored.len() as u64 })),
+    }
 }
 
 /// What the client says about the length of its body.

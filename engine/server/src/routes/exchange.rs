@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
-use headend_model::{DutFields, DutId, Epoch, RackId, RunId, SlotId, SlotNo, Timestamp};
+use headend_model::run::Incomplete;
+use headend_model::{DutFields, DutId, Epoch, Outcome, RackId, RunId, SlotId, SlotNo, Timestamp};
 use headend_scheduler::event::{Claim, Event, Heartbeat, RackReady};
+use headend_scheduler::fence::EndReport;
 use headend_scheduler::view::RackView;
 use headend_wire::api::EventItem;
 use headend_wire::rack::{Exchange, Orders, Ready, StartOrder};
@@ -137,7 +139,8 @@ async fn life(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &RackDesk) -
 /// Feeds in what the rack says, in the order in which it happened, and draws up the orders once that is durable.
 async fn report(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &std::sync::Arc<RackDesk>) -> ApiResult<Orders> {
     let id = rack.rack;
-    let events = events_of(id, exchange);
+    let ends = with_reasons(app, id, exchange).await?;
+    let events = events_of(id, exchange, ends);
     let acknowledged = exchange.ends.iter().map(|end| end.seq).max();
     let (holds, incarnation) = (exchange.holds.clone(), exchange.incarnation);
     let (beat, ready) = (exchange.beat.is_some(), exchange.ready.is_some());
@@ -154,12 +157,31 @@ async fn report(app: &Shared, rack: &Rack, exchange: &Exchange, desk: &std::sync
     Ok(app.farm.apply(events, draw_up).await?)
 }
 
-fn events_of(rack: RackId, exchange: &Exchange) -> Vec<Event> {
+/// The ends that a rack reports. It knows only that a script is not there; here it is known who took it away.
+async fn with_reasons(app: &Shared, rack: RackId, exchange: &Exchange) -> ApiResult<Vec<EndReport>> {
+    let mut ends = exchange.ends.clone();
+    let missing = Outcome::Incomplete(Incomplete::ScriptMissing);
+    for end in ends.iter_mut().filter(|end| end.outcome == missing) {
+        let run = end.claim.run;
+        let script = app.farm.read(move |view| {
+            let granted = view.farm.leases_on(rack).into_iter().find(|granted| granted.run == run)?;
+            let job = view.farm.job(granted.lease.job)?;
+            let test = job.spec.tests.get(granted.test.0 as usize)?;
+            Some(((!test.public).then(|| job.spec.owner.clone()), test.script.clone()))
+        });
+        if let Some((area, script)) = script.await? {
+            end.outcome = Outcome::Incomplete(app.areas.why_missing(&area, &script).await?);
+        }
+    }
+    Ok(ends)
+}
+
+fn events_of(rack: RackId, exchange: &Exchange, ends: Vec<EndReport>) -> Vec<Event> {
     let started = exchange.started.iter().map(|claim| Event::RunStarted { rack, claim: *claim });
-    let ends = exchange.ends.iter().map(|end| Event::RunEnded {
+    let ends = ends.into_iter().map(|end| Event::RunEnded {
         rack,
         claim: end.claim,
-        outcome: end.outcome.clone(),
+        outcome: end.outcome,
         unkillable: end.unkillable,
     });
     let declines =

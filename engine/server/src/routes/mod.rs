@@ -6,13 +6,17 @@ pub(crate) mod duts;
 mod events;
 pub(crate) mod exchange;
 mod files;
+mod files_diff;
 mod info;
 mod inventory;
 pub(crate) mod jobs;
 pub(crate) mod logs;
+mod pack;
 mod plugins;
 pub(crate) mod racks;
+mod schedules;
 mod tokens;
+mod uploads;
 mod why;
 
 use std::sync::Arc;
@@ -36,7 +40,7 @@ use crate::http::{guard, headers, problem};
 #[openapi(
     info(title = "Headend", description = "Remote job dispatcher and plugin host for device labs.", version = "1"),
     components(schemas(headend_wire::Problem)),
-    tags((name = "jobs"), (name = "files"), (name = "racks"), (name = "duts"), (name = "plugins"), (name = "events"),
+    tags((name = "jobs"), (name = "schedules"), (name = "files"), (name = "racks"), (name = "duts"), (name = "plugins"), (name = "events"),
         (name = "runs"), (name = "server"))
 )]
 struct Document;
@@ -49,10 +53,24 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(jobs::runs))
         .routes(routes!(jobs::kill))
         .routes(routes!(why::why))
+        .routes(routes!(schedules::list, schedules::create))
+        .routes(routes!(schedules::detail, schedules::change, schedules::delete))
+        .routes(routes!(schedules::modify))
+        .routes(routes!(schedules::add_slot, schedules::remove_slot))
+        .routes(routes!(schedules::add_dut, schedules::remove_dut))
+        .routes(routes!(schedules::add_test))
+        .routes(routes!(schedules::change_test, schedules::delete_test))
+        .routes(routes!(schedules::coming))
+        .routes(routes!(schedules::past))
         .routes(routes!(files::list))
         .routes(routes!(files::missing))
         .routes(routes!(files::commit))
+        .routes(routes!(files::convert))
+        .routes(routes!(files::history))
+        .routes(routes!(files_diff::diff))
         .routes(routes!(blobs::put))
+        .routes(routes!(blobs::pack))
+        .routes(routes!(uploads::progress, uploads::append))
         .routes(routes!(racks::list))
         .routes(routes!(duts::list))
         .routes(routes!(inventory::get))

@@ -43,9 +43,23 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/jobs/{job}/runs"
             | "/api/v1/jobs/{job}/kill"
             | "/api/v1/jobs/{job}/why"
+            | "/api/v1/schedules"
+            | "/api/v1/schedules/{schedule}"
+            | "/api/v1/schedules/{schedule}/timing"
+            | "/api/v1/schedules/{schedule}/slots/{rack}/{slot}"
+            | "/api/v1/schedules/{schedule}/duts/{dut}"
+            | "/api/v1/schedules/{schedule}/tests"
+            | "/api/v1/schedules/{schedule}/coming"
+            | "/api/v1/schedules/{schedule}/past"
+            | "/api/v1/scheduled-tests/{test}"
             | "/api/v1/files/{area}"
             | "/api/v1/files/{area}/missing"
             | "/api/v1/files/{area}/commit"
+            | "/api/v1/files/{area}/history"
+            | "/api/v1/files/convert"
+            | "/api/v1/blobs"
+            | "/api/v1/uploads/{digest}"
+            | "/api/v1/runs/{run}/files-diff/{other}"
             | "/api/v1/blobs/{hash}"
             | "/api/v1/racks"
             | "/api/v1/duts"
@@ -110,6 +124,10 @@ async fn check(client: &Client, who: &str, method: &str, path: &str) {
     let real = path
         .replace("{job}", "999999")
         .replace("{run}", "999999")
+        .replace("{other}", "999999")
+        .replace("{digest}", &"0".repeat(64))
+        .replace("{schedule}", "999999")
+        .replace("{test}", "999999")
         .replace("{area}", "public")
         .replace("{hash}", &"0".repeat(64))
         .replace("{rack}", "nowhere")

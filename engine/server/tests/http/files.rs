@@ -43,7 +43,9 @@ async fn an_upload_is_one_revision_whole_or_not_at_all() {
     assert_eq!(commit(json!({ "delete": ["nothing"] })).await.problem(), "not_found");
     assert_eq!(commit(json!({ "delete": ["b"] })).await.ok(StatusCode::OK)["revision"], json!(2));
     let list = client.get("/api/v1/files/public").await.ok(StatusCode::OK);
-    assert_eq!(list["files"], json!([file("a.py", "a")]));
+    let files = list["files"].as_array().unwrap();
+    assert_eq!((files.len(), &files[0]["path"], &files[0]["hash"]), (1, &json!("a.py"), &json!(hash("a"))));
+    assert_eq!((&files[0]["revision"], &files[0]["by"]), (&json!(1), &json!("admin")));
 }
 
 #[tokio::test]

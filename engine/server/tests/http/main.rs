@@ -4,6 +4,9 @@
 mod auth;
 mod bad_input;
 mod disk;
+mod file_calls;
+mod file_history;
+mod file_uploads;
 mod files;
 mod inventory;
 mod jobs;
@@ -12,4 +15,5 @@ mod plugins;
 mod raw;
 mod remote;
 mod restart;
+mod schedules;
 mod support;
