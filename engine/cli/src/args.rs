@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{duts, files, inventory, jobs, plugin, racks, submit, submit_file, users};
+use crate::commands::{duts, files, inventory, jobs, plugin, racks, schedule, submit, submit_file, users};
 use crate::credentials::ServerArgs;
 use crate::exit;
 use crate::ui::ColorChoice;
@@ -88,7 +88,13 @@ pub(crate) enum Command {
     },
     /// Open jobs, newest first.
     Jobs(jobs::Args),
-    /// Scripts on the server: list, upload, delete.
+    /// Schedules: jobs that start by themselves, again and again.
+    #[command(visible_alias = "schedules")]
+    Schedule {
+        #[command(subcommand)]
+        command: Option<schedule::Command>,
+    },
+    /// Scripts on the server: list, upload, publish, delete, history, diff.
     Files {
         #[command(subcommand)]
         command: Option<files::Command>,

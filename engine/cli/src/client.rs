@@ -14,6 +14,8 @@ use crate::failure::{Failure, Result};
 
 /// Longest wait for the answer to a plain request.
 const REQUEST_LIMIT: Duration = Duration::from_mins(1);
+/// Longest wait for one with a large body: a part of a file at some 30 KiB a second.
+const BODY_LIMIT: Duration = Duration::from_mins(10);
 /// Largest answer that is read.
 const ANSWER_LIMIT: usize = 256 << 20;
 
@@ -65,7 +67,11 @@ impl Client {
 
     /// Sends and reads the answer.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
-        let response = self.send(request.timeout(REQUEST_LIMIT)).await?;
+        self.read(request.timeout(REQUEST_LIMIT)).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        let response = self.send(request).await?;
         let body = self.body(response).await?;
         let body: &[u8] = if body.is_empty() { b"null" } else { &body };
         serde_json::from_slice(body).map_err(|error| {
@@ -73,6 +79,11 @@ impl Client {
                 .because(error)
                 .help("check that the address is that of a Headend server of the same release")
         })
+    }
+
+    /// The same for a request whose body may take long, and the answer after it.
+    pub(crate) async fn fetch_patiently<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        self.read(request.timeout(BODY_LIMIT)).await
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -121,6 +132,7 @@ fn problem(status: StatusCode, body: &[u8]) -> Problem {
         status: status.as_u16(),
         detail: format!("the server answered {status}"),
         code: "http".to_owned(),
+        number: None,
         fields: Vec::new(),
     })
 }

@@ -11,6 +11,9 @@ use headend_wire::codes;
 
 use crate::exit::Exit;
 
+/// Fields at fault that are shown: of an upload thousands may be.
+const FIELDS: usize = 5;
+
 /// Why a command ended early.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -57,7 +60,10 @@ impl Failure {
             codes::by_name(&problem.code).map(|row| row.remedy).filter(|remedy| !remedy.starts_with("see the"));
         let mut message = if problem.detail.is_empty() { problem.title } else { problem.detail };
         if !problem.fields.is_empty() {
-            message = format!("{message} (at {})", problem.fields.join(", "));
+            let more = problem.fields.len().saturating_sub(FIELDS);
+            let shown = problem.fields.iter().take(FIELDS).cloned().collect::<Vec<_>>().join(", ");
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            message = format!("{message} (at {shown}{more})");
         }
         let mut failure = Self::new(exit, &problem.code, message);
         let remedy = match problem.code.as_str() {

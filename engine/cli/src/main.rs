@@ -24,7 +24,9 @@ use headend_wire::api::SubmitRequest;
 
 use crate::args::{Cli, Command};
 use crate::client::Client;
-use crate::commands::{Context, duts, files, inventory, jobs, plugin, racks, status, submit, users, watch, why};
+use crate::commands::{
+    Context, duts, files, inventory, jobs, plugin, racks, schedule, status, submit, users, watch, why,
+};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::Ui;
@@ -92,8 +94,12 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         Command::Kill { jobs } => jobs::kill(context, jobs).await,
         Command::Why { job } => why::run(context, *job).await,
         Command::Jobs(args) => jobs::list(context, args).await,
+        Command::Schedule { command } => {
+            let own = schedule::Command::List { owner: None };
+            schedule::run(context, command.as_ref().unwrap_or(&own)).await
+        }
         Command::Files { command } => {
-            let list = files::Command::List(files::AreaArgs::default());
+            let list = files::Command::default();
             files::run(context, command.as_ref().unwrap_or(&list)).await
         }
         Command::Racks { command } => racks::run(context, command.as_ref().unwrap_or(&racks::Command::List)).await,

@@ -2,8 +2,9 @@
 
 use headend_wire::Problem;
 use headend_wire::api::{
-    CommitAnswer, CommitRequest, FileItem, JobDetail, ModeRef, SlotRef, SubmitAnswer, SubmitRequest, TestRequest,
+    JobDetail, ModeRef, SlotRef, SubmitAnswer, SubmitRequest, TestRequest,
 };
+use headend_wire::files::{CommitAnswer, CommitRequest, PutItem};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,10 @@ impl Client {
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -114,7 +119,7 @@ impl Client {
             let request = self.request(Method::PUT, &format!("/blobs/{hash}")).body(bytes.to_vec());
             let answer = self.send(request).await.expect("the server answers");
             assert!(answer.status.is_success(), "{}", answer.text());
-            put.push(FileItem { path: (*path).to_owned(), hash, size: bytes.len() as u64 });
+            put.push(PutItem { path: (*path).to_owned(), hash, size: bytes.len() as u64, edited: None });
         }
         self.post(&format!("/files/{area}/commit"), &CommitRequest { put, delete: Vec::new() }).await.json()
     }

@@ -7,6 +7,8 @@ pub(crate) mod jobs;
 pub(crate) mod plugin;
 pub(crate) mod racks;
 pub(crate) mod runs;
+pub(crate) mod schedule;
+pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod submit_file;

@@ -4,28 +4,24 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures::{StreamExt, TryStreamExt};
 use headend_model::TreePath;
-use headend_wire::api::{CommitAnswer, CommitRequest, FileItem, MissingAnswer, MissingRequest};
-use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{Body, Method};
-use tokio_util::io::ReaderStream;
+use headend_wire::files::{CommitAnswer, CommitRequest, MissingAnswer, MissingRequest, PutItem};
 
-use super::Context;
 use super::files::AreaArgs;
+use super::{Context, send};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::ui::{Ui, count};
+use crate::ui::count;
 
-/// Files on their way at once.
-const AT_ONCE: usize = 8;
+/// How often bytes are sent that the server says at the commit it does not have: it may have been restarted.
+const TRIES: usize = 3;
 /// Hashes that are asked about at once.
 const HASHES: usize = 10_000;
 
 /// A file to upload.
-struct Local {
-    disk: PathBuf,
-    item: FileItem,
+pub(crate) struct Local {
+    pub(crate) disk: PathBuf,
+    pub(crate) item: PutItem,
 }
 
 /// Uploads everything below the paths as one revision.
@@ -40,15 +36,33 @@ pub(crate) async fn run(context: &Context, paths: &[PathBuf], to: Option<&str>, 
     if found.hidden > 0 {
         context.ui.say(&format!("left out {} hidden or compiled files and folders", found.hidden));
     }
-    let missing = missing(context, &found.files, area).await?;
-    send(context, &missing).await?;
     let put = found.files.values().map(|file| file.item.clone()).collect();
     let commit = CommitRequest { put, delete: Vec::new() };
-    let answer: CommitAnswer = context.client.post(&format!("/files/{}/commit", area.name()), &commit).await?;
+    let (answer, sent) = send_and_commit(context, &found.files, &commit, area).await?;
     context.ui.show(&answer, |answer| format!("revision {}", answer.revision))?;
-    let (all, sent) = (count(found.files.len() as u64, "file"), missing.len());
+    let all = count(found.files.len() as u64, "file");
     context.ui.say(&format!("{all} in the {} area, {sent} of them sent", area.name()));
     Ok(())
+}
+
+/// The new revision, and how many files were sent for it.
+async fn send_and_commit(
+    context: &Context,
+    files: &BTreeMap<TreePath, Local>,
+    commit: &CommitRequest,
+    area: AreaArgs,
+) -> Result<(CommitAnswer, usize)> {
+    let path = format!("/files/{}/commit", area.name());
+    let mut tries = TRIES;
+    loop {
+        let missing = missing(context, files, area).await?;
+        send::all(context, &missing).await?;
+        tries -= 1;
+        match context.client.post(&path, commit).await {
+            Err(failure) if failure.name() == "missing_blobs" && tries > 0 => {}
+            answer => return Ok((answer?, missing.len())),
+        }
+    }
 }
 
 fn tree_path(text: &str) -> Result<TreePath> {
@@ -105,7 +119,8 @@ fn take(found: &mut Found, disk: &Path, meta: &fs::Metadata, inside: &str) -> Re
     let mut hasher = blake3::Hasher::new();
     let read = fs::File::open(disk).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.count()));
     let size = read.map_err(|error| Failure::file("read", disk, error))?;
-    let item = FileItem { path: path.to_string(), hash: hasher.finalize().to_hex().to_string(), size };
+    let edited = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).map(|time| time.to_string());
+    let item = PutItem { path: path.to_string(), hash: hasher.finalize().to_hex().to_string(), size, edited };
     if let Some(twin) = found.files.insert(path, Local { disk: disk.to_owned(), item }) {
         return Err(Failure::usage(format!(
             "{} and {} would be the same file {inside}",
@@ -138,44 +153,12 @@ async fn missing<'a>(
     let hashes: Vec<&str> = by_hash.keys().copied().collect();
     let mut missing = Vec::new();
     for part in hashes.chunks(HASHES) {
-        let request = MissingRequest { hashes: part.iter().map(|hash| (*hash).to_owned()).collect() };
+        let hashes = part.iter().map(|hash| (*hash).to_owned()).collect();
+        let request = MissingRequest { hashes, paths: Vec::new() };
         let answer: MissingAnswer = context.client.post(&format!("/files/{}/missing", area.name()), &request).await?;
         missing.extend(answer.missing.iter().filter_map(|hash| by_hash.get(hash.as_str()).copied()));
     }
     Ok(missing)
-}
-
-async fn send(context: &Context, files: &[&Local]) -> Result<()> {
-    let bar = bar(context.ui, files.iter().map(|file| file.item.size).sum());
-    let sends = files.iter().map(|file| send_one(context, file, &bar));
-    futures::stream::iter(sends).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    bar.finish_and_clear();
-    Ok(())
-}
-
-async fn send_one(context: &Context, file: &Local, bar: &ProgressBar) -> Result<()> {
-    let open = tokio::fs::File::open(&file.disk).await.map_err(|error| Failure::file("read", &file.disk, error))?;
-    let bar = bar.clone();
-    let chunks = ReaderStream::with_capacity(open, 1 << 16).inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
-    let request = context.client.request(Method::PUT, &format!("/blobs/{}", file.item.hash));
-    let request = request.header("content-length", file.item.size).body(Body::wrap_stream(chunks));
-    context.client.send(request).await.map(drop).map_err(|failure| {
-        let message = format!("cannot upload {}", file.disk.display());
-        Failure::new(failure.exit(), failure.name(), message)
-            .because(failure)
-            .help("if the file changed meanwhile, upload again; what has arrived is not sent twice")
-    })
-}
-
-fn bar(ui: Ui, bytes: u64) -> ProgressBar {
-    if !ui.has_bars() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(bytes);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30.green} {bytes}/{total_bytes}, {bytes_per_sec}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 #[cfg(test)]
