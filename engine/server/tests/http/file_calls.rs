@@ -201,7 +201,7 @@ async fn private_files_are_reached_by_no_call_of_another_user() {
     // The refusal is the same whether or not there is such a user.
     let of = async |name: &str| {
         let answer = call(&bob, "listPrivateFiles", &[text(""), Value::Bool(true), text(name)]).await;
-        (code(&answer), answer[1].as_text().unwrap().replace(name, "X"))
+        (code(&answer), answer[1].as_text().unwrap().strip_suffix(name).map(str::to_owned))
     };
     assert_eq!(of("ann").await, of("nobody").await);
     assert_eq!(of("ann").await.0, 4);
