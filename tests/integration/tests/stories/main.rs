@@ -5,6 +5,7 @@
 mod crash_rack;
 mod crash_server;
 mod endings;
+mod files;
 mod full_disk;
 mod identity;
 mod languages;
@@ -13,4 +14,6 @@ mod partitions;
 mod policies;
 mod queue_policies;
 mod refusals;
+mod schedules;
 mod scripts;
+mod transcript;
