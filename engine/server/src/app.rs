@@ -15,6 +15,7 @@ use crate::http::guard::AllowedHosts;
 use crate::options::ServeOptions;
 use crate::policies::plugins::Plugins;
 use crate::run_files::RunFiles;
+use crate::schedules::zones::ServerZone;
 
 /// The server's parts.
 pub(crate) struct App {
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) clock: Clock,
+    /// The zone of schedules that name none.
+    pub(crate) zone: ServerZone,
     pub(crate) started: Timestamp,
     /// Ends long polls and event streams at shutdown.
     pub(crate) stop: CancellationToken,

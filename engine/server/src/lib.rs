@@ -31,6 +31,7 @@ mod racks;
 mod remote;
 mod routes;
 mod run_files;
+mod schedules;
 mod show;
 mod start;
 
@@ -39,4 +40,5 @@ pub use farm_loop::{LoopFailure, RecoverError};
 pub use handle::{ServeError, ServerHandle};
 pub use options::{AuthMode, Limits, ServeOptions};
 pub use routes::openapi_json;
+pub use schedules::zones::NoSuchZone;
 pub use start::Server;

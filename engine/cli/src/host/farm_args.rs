@@ -31,6 +31,12 @@ pub(crate) struct FarmArgs {
     /// What the server waits on top.
     #[arg(long, value_name = "MS", env = "HEADEND_LEASE_MARGIN_MS", hide = true)]
     lease_margin_ms: Option<u32>,
+    /// An occurrence of a schedule that begins later than this is late.
+    #[arg(long, value_name = "MS", env = "HEADEND_SCHEDULE_GRACE_MS", hide = true)]
+    schedule_grace_ms: Option<u32>,
+    /// A schedule begins nothing until it has been left alone for so long.
+    #[arg(long, value_name = "MS", env = "HEADEND_SCHEDULE_SETTLE_MS", hide = true)]
+    schedule_settle_ms: Option<u32>,
 }
 
 impl FarmArgs {
@@ -52,6 +58,8 @@ impl FarmArgs {
         set(&mut config.lease.heartbeat, self.heartbeat_ms);
         set(&mut config.lease.kill_bound, self.kill_bound_ms);
         set(&mut config.lease.margin, self.lease_margin_ms);
+        set(&mut config.schedule_grace, self.schedule_grace_ms);
+        set(&mut config.schedule_settle, self.schedule_settle_ms);
         config
     }
 }

@@ -57,6 +57,9 @@ pub(crate) struct ServerFlags {
     /// Stop a test after so many seconds, unless it says otherwise.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     default_time_limit: u64,
+    /// Time zone of schedules that name none: Europe/Dublin, UTC, +02:00 [default: this machine's].
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// A snapshot of the scheduler's state every so many events.
     #[arg(long, value_name = "EVENTS", env = "HEADEND_SNAPSHOT_EVERY", hide = true)]
     snapshot_every: Option<u64>,
@@ -72,6 +75,7 @@ impl ServerFlags {
         options.guest = std::env::current_exe().ok();
         options.default_time_limit = Duration::from_secs(self.default_time_limit);
         options.snapshot_every = self.snapshot_every.unwrap_or(options.snapshot_every).max(1);
+        options.time_zone.clone_from(&self.time_zone);
         options.auth = match (self.open, self.force_open) {
             (false, _) => AuthMode::Token,
             (true, false) => AuthMode::Open,
@@ -141,7 +145,7 @@ pub(crate) fn failed(error: ServeError) -> Failure {
 const fn exit_of(error: &ServeError) -> Exit {
     match error {
         ServeError::Listen { .. } | ServeError::Store(StoreError::InUse { .. }) => Exit::Conflict,
-        ServeError::OpenNotLoopback { .. } => Exit::Usage,
+        ServeError::OpenNotLoopback { .. } | ServeError::TimeZone(_) => Exit::Usage,
         ServeError::Folder { .. }
         | ServeError::Store(_)
         | ServeError::Files(_)

@@ -5,5 +5,6 @@
 mod errors;
 mod fake;
 mod help;
+mod schedules;
 mod tables;
 mod uploads;

@@ -73,6 +73,20 @@ fn double(chars: &mut impl Iterator<Item = (usize, char)>, word: &mut String, at
     Err(BadArguments::OpenQuote { quote: '"', at: at + 1 })
 }
 
+/// The line that [`split`] makes these words of.
+pub(crate) fn join(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    // The document's own example has double quotes.
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +104,13 @@ mod tests {
             ("ü 'é è'", vec!["ü", "é è"]),
         ] {
             assert_eq!(split(line).unwrap(), words, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn words_join_to_a_line_that_splits_into_them() {
+        for line in ["", "-s \"an argument\"", "a b", "\"\"", r#""q\"q" "b\\s" "$HOME" "it's" ü"#] {
+            assert_eq!(join(&split(line).unwrap()), line);
         }
     }
 

@@ -119,7 +119,11 @@ fn one_test(test: &TestRequest, at: usize, targets: usize, known: &Known<'_>) ->
     })
 }
 
-fn script(text: &str) -> Result<TreePath, ApiError> {
+/// The path of a script.
+///
+/// # Errors
+/// `bad_path`.
+pub(crate) fn script(text: &str) -> Result<TreePath, ApiError> {
     if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
         let detail = format!("script {:?} has a quote as part of its name; give the path without it", names::cut(text));
         return Err(ApiError::new(&codes::BAD_PATH, detail));
@@ -138,7 +142,11 @@ fn slots_needed(given: Option<i64>, targets: usize) -> Result<u32, ApiError> {
     }
 }
 
-fn mode(given: &ModeRef, policies: &[PolicyName]) -> Result<Mode, ApiError> {
+/// A mode or a policy that is installed.
+///
+/// # Errors
+/// `unknown_mode`, `unknown_policy`.
+pub(crate) fn mode(given: &ModeRef, policies: &[PolicyName]) -> Result<Mode, ApiError> {
     match given {
         ModeRef::Number(0) => Ok(Mode::SingleProcess),
         ModeRef::Number(1) => Ok(Mode::DutCoverage),
@@ -171,7 +179,11 @@ fn named_mode(name: &str, policies: &[PolicyName]) -> Result<Mode, ApiError> {
     }
 }
 
-fn time_limit(given: Option<u64>) -> Result<Option<Span>, ApiError> {
+/// A time limit within bounds.
+///
+/// # Errors
+/// `invalid`.
+pub(crate) fn time_limit(given: Option<u64>) -> Result<Option<Span>, ApiError> {
     match given {
         None => Ok(None),
         Some(seconds @ 1..=MAX_TIME_LIMIT_S) => Ok(Some(Span::seconds(seconds as i64))),

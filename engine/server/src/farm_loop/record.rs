@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headend_model::{JobId, Mode, RackId, RunId, TestSpec, Timestamp, UserName};
+use headend_model::{JobId, Mode, OccurrenceNo, RackId, RunId, ScheduleId, TestSpec, Timestamp, UserName};
 use headend_scheduler::action::{RunRecord, StartReason};
+use headend_scheduler::schedule::OccurrenceRecord;
 use headend_scheduler::{Action, Farm, ScheduleAction};
 use headend_store::{FeedItem, JobRow, Pin, Projection, RunPlace, RunRow};
 use serde_json::{Value, json};
 
+use crate::clock::rfc3339;
 use crate::files::Areas;
 use crate::show;
 
@@ -82,9 +84,10 @@ impl Recorder {
                 Some(note.with(json!({ "status": status.code(), "status_text": status.to_string() })))
             }
             Action::Schedule(news) => {
-                let ScheduleAction::JobMade { job, .. } = &**news else { return None };
-                rows.extend(accepted(farm, *job));
-                Some(Note::job("job_accepted", *job, "accepted".to_owned()))
+                if let ScheduleAction::JobMade { job, .. } = &**news {
+                    rows.extend(accepted(farm, *job));
+                }
+                schedule_note(farm, news)
             }
             other => plain_note(farm, other),
         }
@@ -206,6 +209,81 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
     }
 }
 
+/// What a schedule does by itself, and that it was changed. Items carry its owner: other users do not get to see them.
+fn schedule_note(farm: &Farm, news: &ScheduleAction) -> Option<Note> {
+    match news {
+        // A deleted one has no owner any more to whom this could be told.
+        ScheduleAction::Noted { schedule, test, revision } => {
+            let owner = farm.schedule(*schedule)?.owner.clone();
+            let note = Note::new("schedule_changed", format!("{} was changed", schedule_text(farm, *schedule)));
+            let data = json!({ "test": test.map(|test| test.0), "revision": revision });
+            Some(note.with(data).of_schedule(*schedule, &owner))
+        }
+        ScheduleAction::Began(start) => {
+            let late = start.late.as_ref().map(|why| format!(", late: {why}")).unwrap_or_default();
+            let name = schedule_text(farm, start.schedule);
+            let data = json!({
+                "occurrence": start.occurrence.0, "planned": rfc3339(start.planned),
+                "window_end": start.window_end.map(rfc3339), "late": start.late.as_ref().map(ToString::to_string),
+            });
+            let note =
+                Note::new("occurrence_began", format!("{name}, occurrence {} has begun{late}", start.occurrence));
+            Some(note.with(data).of_schedule(start.schedule, &start.owner))
+        }
+        ScheduleAction::JobMade { job, origin, warnings } => {
+            let name = schedule_text(farm, origin.schedule);
+            let note = Note::job("job_accepted", *job, format!("made by {name}, occurrence {}", origin.occurrence));
+            Some(note.with(json!({
+                "schedule": origin.schedule.0, "occurrence": origin.occurrence.0, "warnings": warnings.len(),
+            })))
+        }
+        ScheduleAction::Paused { schedule, occurrence, waiting } => {
+            let what = format!("its window has closed, {waiting} runs wait for the next one");
+            edge_note(farm, "occurrence_paused", *schedule, *occurrence, &what)
+        }
+        ScheduleAction::Resumed { schedule, occurrence } => {
+            edge_note(farm, "occurrence_resumed", *schedule, *occurrence, "goes on in this window")
+        }
+        ScheduleAction::Ended(record) => Some(record_note(farm, record)),
+        ScheduleAction::Refused(_) | ScheduleAction::ZoneNoted(_) => None,
+    }
+}
+
+fn edge_note(
+    farm: &Farm,
+    kind: &'static str,
+    schedule: ScheduleId,
+    occurrence: OccurrenceNo,
+    what: &str,
+) -> Option<Note> {
+    let owner = farm.schedule(schedule)?.owner.clone();
+    let note = Note::new(kind, format!("{}, occurrence {occurrence}: {what}", schedule_text(farm, schedule)));
+    Some(note.with(json!({ "occurrence": occurrence.0 })).of_schedule(schedule, &owner))
+}
+
+fn record_note(farm: &Farm, record: &OccurrenceRecord) -> Note {
+    let which = if record.first == record.last {
+        format!("occurrence {}", record.first)
+    } else {
+        format!("occurrences {} to {}", record.first, record.last)
+    };
+    let why = record.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let text = format!("{}, {which} {}{why}", schedule_text(farm, record.schedule), record.fate);
+    let jobs: Vec<u64> = record.jobs.iter().map(|job| job.0).collect();
+    let data = json!({
+        "first": record.first.0, "last": record.last.0, "planned": rfc3339(record.planned),
+        "fate": record.fate.to_string(), "reason": record.reason.as_ref().map(ToString::to_string),
+        "began": record.began.map(rfc3339), "jobs": jobs,
+    });
+    Note::new("occurrence_ended", text).with(data).of_schedule(record.schedule, &record.owner)
+}
+
+/// `schedule nightly`, or its number once it has no name any more.
+fn schedule_text(farm: &Farm, schedule: ScheduleId) -> String {
+    let name = farm.schedule(schedule).map(|view| view.name.to_string());
+    format!("schedule {}", name.unwrap_or_else(|| schedule.to_string()))
+}
+
 fn rack_note(farm: &Farm, rack: RackId) -> Note {
     let name = show::rack_text(farm, rack);
     let view = farm.racks().into_iter().find(|view| view.rack == rack);
@@ -236,6 +314,14 @@ impl Note {
 
     fn with(self, data: Value) -> Self {
         Self { data, ..self }
+    }
+
+    fn of_schedule(mut self, schedule: ScheduleId, owner: &UserName) -> Self {
+        if let Value::Object(data) = &mut self.data {
+            data.insert("schedule".to_owned(), schedule.0.into());
+            data.insert("owner".to_owned(), owner.as_str().into());
+        }
+        self
     }
 
     /// Items about a job carry its owner: other users do not get to see them.

@@ -45,14 +45,14 @@ impl Plugins {
     ///
     /// # Errors
     /// When the store or the farm fails.
-    pub(crate) async fn announce(&self, started: Event, found: Found) -> ApiResult<()> {
+    pub(crate) async fn announce(&self, started: Vec<Event>, found: Found) -> ApiResult<()> {
         let Found { loaded, broken, rows } = found;
         let is_asked =
             |name: &PolicyName| loaded.iter().any(|info| info.name == *name && info.state != PluginState::Disabled);
         let known = rows.iter().filter_map(|row| PolicyName::new(row.name.clone()).ok());
         let gone = known.filter(|name| !is_asked(name)).map(|policy| Event::PolicyRemoved { policy });
         let here = loaded.iter().flat_map(|info| events_of(info, Word::Nobody));
-        let events: Vec<Event> = std::iter::once(started).chain(here).chain(gone).collect();
+        let events: Vec<Event> = started.into_iter().chain(here).chain(gone).collect();
         let names: Vec<PolicyName> = loaded.iter().map(|info| info.name.clone()).collect();
         let standing = move |farm: &headend_scheduler::Farm| {
             let all = names.into_iter().filter_map(|name| Standing::of(farm, &name).map(|standing| (name, standing)));

@@ -37,7 +37,8 @@ pub(super) async fn rows(caller: &Caller<'_>, schedule: ScheduleId) -> ApiResult
     let zone = caller.app.zone.clone();
     let of_farm = move |view: &View<'_>, found: &ScheduleView<'_>| {
         let tests = view.farm.schedule_tests(found.schedule).unwrap_or_default();
-        let rows: Vec<Row> = tests.iter().map(|entry| row(found, entry, Value::DateTime(zone.wall(entry.created)))).collect();
+        let rows: Vec<Row> =
+            tests.iter().map(|entry| row(found, entry, Value::DateTime(zone.wall(entry.created)))).collect();
         (rows, view.pins.clone())
     };
     let (tests, pins) = deeds::look(caller.app, &caller.person, schedule, of_farm).await?;
@@ -123,7 +124,10 @@ impl Books<'_> {
             let runs = u64::from(runs_of(spec));
             if spec.script == test.script && spec.public == test.public {
                 let running = self.pins.range(RunId(first)..RunId(first.saturating_add(runs))).next_back();
-                let over = ended.iter().filter(|run| run.test.0 == at && run.public_tree.is_some()).max_by_key(|run| run.ended);
+                let over = ended
+                    .iter()
+                    .filter(|run| run.test.0 == at && run.public_tree.is_some())
+                    .max_by_key(|run| run.ended);
                 tree = match (running, over) {
                     (Some((_, pin)), _) => pick(test, Some(&pin.public_tree), pin.private_tree.as_ref()),
                     (None, Some(run)) => pick(test, run.public_tree.as_ref(), run.private_tree.as_ref()),

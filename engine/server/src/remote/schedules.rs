@@ -58,7 +58,8 @@ fn timing(args: &mut Args) -> ApiResult<ScheduleTiming> {
     let whole = |name, value: Option<Value>, other| value.map_or(Ok(other), |value| args::int(name, &value));
     Ok(ScheduleTiming {
         r#type: args.text("scheduleType")?,
-        start_date: date_of("startDate", args.optional())?.ok_or_else(|| bad("startDate", "is missing; give a date"))?,
+        start_date: date_of("startDate", args.optional())?
+            .ok_or_else(|| bad("startDate", "is missing; give a date"))?,
         end_date: date_of("endDate", args.optional())?.filter(|date| date != NO_END_DATE),
         start_time: time_of("startTime", args.optional())?,
         end_time: time_of("endTime", args.optional())?,
@@ -182,8 +183,7 @@ pub(super) async fn add_test(caller: &Caller<'_>, mut args: Args) -> ApiResult<A
         args: args.text_or("overrideArgs", "")?,
         time_limit_s: None,
     };
-    let names =
-        ["scheduleId", "testPath", "publicJob", "slotsNeeded", "priority", "schedulingMode", "overrideArgs"];
+    let names = ["scheduleId", "testPath", "publicJob", "slotsNeeded", "priority", "schedulingMode", "overrideArgs"];
     args.done("addTestToSchedule", &names)?;
     let noted = tests_on::add(caller.app, &caller.person, schedule, &request).await?;
     Ok(Answer::ok([test_id(&noted)]))
@@ -198,8 +198,7 @@ pub(super) async fn update_test(caller: &Caller<'_>, mut args: Args) -> ApiResul
     let _unused = args.optional();
     let mode = mode_of("schedulingMode", args.optional())?;
     let line = args.text("overrideArgs")?;
-    let names =
-        ["jobId", "publicJob", "slotsNeeded", "priority", "expectedDuration", "schedulingMode", "overrideArgs"];
+    let names = ["jobId", "publicJob", "slotsNeeded", "priority", "expectedDuration", "schedulingMode", "overrideArgs"];
     args.done("updateJob", &names)?;
     let change = ScheduledTestChange {
         public: Some(public),

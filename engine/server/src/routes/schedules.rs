@@ -227,8 +227,9 @@ pub(crate) async fn coming(
     Path(schedule): Path<u64>,
     Query(query): Query<MostQuery>,
 ) -> ApiResult<axum::Json<ComingList>> {
-    let coming =
-        deeds::look(&app, &person, ScheduleId(schedule), move |view, found| show::coming(view.farm, found, query.most()));
+    let coming = deeds::look(&app, &person, ScheduleId(schedule), move |view, found| {
+        show::coming(view.farm, found, query.most())
+    });
     Ok(axum::Json(coming.await?))
 }
 

@@ -14,7 +14,9 @@ pub(crate) mod tests_on;
 pub(crate) mod timing;
 pub(crate) mod zones;
 
-use headend_model::{NewSchedule, ScheduleId, ScheduleName, ScheduleSettings, ScheduledTestId, Target, UserName, ZoneName};
+use headend_model::{
+    NewSchedule, ScheduleId, ScheduleName, ScheduleSettings, ScheduledTestId, Target, UserName, ZoneName,
+};
 use headend_scheduler::schedule::{ScheduleRefusal, ScheduleView};
 use headend_scheduler::{Action, Event, Farm, ScheduleAction, ScheduleCommand};
 use headend_wire::api::SlotRef;

@@ -81,7 +81,10 @@ const fn while_former_runs(setting: WhileFormerRuns) -> &'static str {
 /// `2026-11-23 10:00:00+01:00`.
 fn local(zone: &TimeZone, at: Timestamp) -> String {
     let at = jiff::Timestamp::from_microsecond(at.micros());
-    at.map_or_else(|error| error.to_string(), |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string())
+    at.map_or_else(
+        |error| error.to_string(),
+        |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string(),
+    )
 }
 
 /// A schedule with what is on it.

@@ -23,7 +23,8 @@ pub(crate) struct Checked {
 pub(crate) fn check(request: &ScheduleTiming, at: &str) -> ApiResult<Checked> {
     let field = |name: &str| format!("{at}/{name}");
     let date = |name, text: &str, pointer: &str| text.parse().map_err(|error| unread(name, &error).at(field(pointer)));
-    let time = |name, text: &str, pointer: &str| wall_time(text).map_err(|error| unread(name, &error).at(field(pointer)));
+    let time =
+        |name, text: &str, pointer: &str| wall_time(text).map_err(|error| unread(name, &error).at(field(pointer)));
     let (start_time, start_zone) = time("startTime", &request.start_time, "start_time")?;
     let (end_time, end_zone) = time("endTime", &request.end_time, "end_time")?;
     let days = request.repeat_days.iter().map(|day| day.parse()).collect::<Result<_, _>>();
@@ -179,7 +180,10 @@ mod tests {
         assert_eq!(zone(with("10:00", "20:00", Some("Europe/Dublin"))), Some("Europe/Dublin".to_owned()));
         let (detail, field) = refused(&with("10:00+01:00", "20:00", None));
         assert_eq!(field, "/timing/end_time");
-        assert_eq!(detail, "the time zone of startTime is \"+01:00\", that of endTime none; give both the same one, or neither");
+        assert_eq!(
+            detail,
+            "the time zone of startTime is \"+01:00\", that of endTime none; give both the same one, or neither"
+        );
         assert!(refused(&with("10:00Z", "20:00Z", Some("UTC"))).0.contains("name it once"));
         assert!(refused(&with("10:00", "20:00", Some("../etc"))).0.contains("time zone"));
     }

@@ -28,7 +28,9 @@ pub(crate) struct ServerZone {
 
 /// The option names no zone.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no time zone {0:?}; give a name of the IANA database such as Europe/Dublin, UTC, or an offset such as +02:00")]
+#[error(
+    "there is no time zone {0:?}; give a name of the IANA database such as Europe/Dublin, UTC, or an offset such as +02:00"
+)]
 pub struct NoSuchZone(String);
 
 impl ServerZone {
@@ -37,14 +39,12 @@ impl ServerZone {
     /// # Errors
     /// [`NoSuchZone`] for one that was chosen.
     pub(crate) fn find(chosen: Option<&str>) -> Result<Self, NoSuchZone> {
-        match chosen {
-            Some(text) => Self::named(text).ok_or_else(|| NoSuchZone(text.chars().take(80).collect())),
-            None => {
-                let system = TimeZone::try_system().ok();
-                let found = system.as_ref().and_then(TimeZone::iana_name).and_then(Self::named);
-                Ok(found.unwrap_or_else(|| Self { name: ZoneName::utc(), rules: TimeZone::UTC }))
-            }
+        if let Some(text) = chosen {
+            return Self::named(text).ok_or_else(|| NoSuchZone(text.chars().take(80).collect()));
         }
+        let system = TimeZone::try_system().ok();
+        let found = system.as_ref().and_then(TimeZone::iana_name).and_then(Self::named);
+        Ok(found.unwrap_or_else(|| Self { name: ZoneName::utc(), rules: TimeZone::UTC }))
     }
 
     fn named(text: &str) -> Option<Self> {

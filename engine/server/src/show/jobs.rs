@@ -72,13 +72,18 @@ fn test_item(test: &TestSpec, at: u32) -> TestItem {
         script: test.script.to_string(),
         public: test.public,
         slots_needed: test.slots_needed,
-        mode: match &test.mode {
-            Mode::SingleProcess => ModeRef::Number(0),
-            Mode::DutCoverage => ModeRef::Number(1),
-            Mode::TestCoverage => ModeRef::Number(2),
-            Mode::Policy(name) => ModeRef::Name(name.to_string()),
-        },
+        mode: mode(&test.mode),
         args: test.args.clone(),
+    }
+}
+
+/// The document's number of a mode, or the name of a policy.
+pub(crate) fn mode(mode: &Mode) -> ModeRef {
+    match mode {
+        Mode::SingleProcess => ModeRef::Number(0),
+        Mode::DutCoverage => ModeRef::Number(1),
+        Mode::TestCoverage => ModeRef::Number(2),
+        Mode::Policy(name) => ModeRef::Name(name.to_string()),
     }
 }
 

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::support::{Client, FakeRack, Lab, PATIENCE};
 
 /// A stream of server-sent events, read line by line.
-struct Feed {
+pub(crate) struct Feed {
     body: std::pin::Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     text: String,
 }
 
 impl Feed {
-    async fn open(client: &Client, path: &str, after: Option<u64>) -> Self {
+    pub(crate) async fn open(client: &Client, path: &str, after: Option<u64>) -> Self {
         let mut request = client.request(Method::GET, path);
         if let Some(after) = after {
             request = request.header("Last-Event-ID", after.to_string());
@@ -28,7 +28,7 @@ impl Feed {
     }
 
     /// The next event that is no comment.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
@@ -44,7 +44,7 @@ impl Feed {
     }
 
     /// The next event of this kind; those before it are passed over.
-    async fn next_of(&mut self, kind: &str) -> Value {
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
         loop {
             let event = self.next().await;
             if event["kind"] == json!(kind) {

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::support::{Client, Lab, upload};
 
-fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn list(items: Vec<Value>) -> Value {
+pub(crate) fn list(items: Vec<Value>) -> Value {
     Value::Array(items)
 }
 
@@ -21,14 +21,14 @@ async fn respond(client: &Client, method: &str, params: &[Value]) -> Response {
     xmlrpc::parse_response(answer.text.as_bytes(), &Limits::default()).unwrap()
 }
 
-async fn call(client: &Client, method: &str, params: &[Value]) -> Vec<Value> {
+pub(crate) async fn call(client: &Client, method: &str, params: &[Value]) -> Vec<Value> {
     match respond(client, method, params).await {
         Response::Value(Value::Array(items)) => items,
         other => panic!("{method} gave {other:?}"),
     }
 }
 
-fn number(value: &Value) -> i64 {
+pub(crate) fn number(value: &Value) -> i64 {
     value.as_int().unwrap_or_else(|| panic!("{value:?} is no number"))
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct TimingArgs {
     /// First date, YYYY-MM-DD [default for a new one: today].
     #[arg(long, value_name = "DATE")]
     start: Option<String>,
-    /// Last date; of Loop and OneOff: the date of their end [default: no end].
+    /// Last date; of a period: the date of its end [default: no end].
     #[arg(long, value_name = "DATE")]
     end: Option<String>,
     /// So many times; 0: no limit. Not together with --end.

@@ -14,12 +14,12 @@ use crate::targets::SlotRange;
 
 const CREATE: &str = "\
   headend schedule create nightly Daily --from 22:00 --to 06:00
-  headend schedule create weekly Weekly --from 10:00 --to 20:00 --days Wed,Fri --time-zone Europe/Dublin
+  headend schedule create weekly Weekly --from 10:00 --to 20:00 --days Wed,Fri --time-zone UTC
   headend schedule create soak Loop --from 18:00 --to 08:00 --start 2026-11-27 --end 2026-11-30
   headend schedule add nightly --slot rack1/1-4
   headend schedule add-test nightly tests/zap.py --slots-needed 4
 
-Loop and OneOff have one period, from --start --from to --end --to; the others have a window on each of their days, from
+Loop and OneOff have one period, from --start --from to --end --to. The others have a window on each of their days, from \
 --from to --to (on the next day, if that is not later). A schedule begins nothing until it was left alone for 5 seconds.";
 
 #[derive(Debug, clap::Subcommand)]

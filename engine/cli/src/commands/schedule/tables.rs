@@ -61,14 +61,17 @@ pub(super) fn detail(context: &Context, detail: &ScheduleDetail) -> String {
     let timing = &item.timing;
     let targets = slots.iter().map(targets::show).chain(duts.iter().map(|dut| format!("DUT {dut}")));
     let targets = targets.collect::<Vec<_>>().join(", ");
-    let end = timing.end_date.as_deref().unwrap_or("without end");
+    let end = timing.end_date.as_ref().map_or_else(|| "on, without end".to_owned(), |end| format!("to {end}"));
     let lines = [
         format!("schedule {} {} of {}", item.schedule, plain(&item.name), plain(&item.owner)),
         format!("due       {}", plain(&due(timing))),
-        format!("dates     {} to {}", plain(&timing.start_date), plain(end)),
+        format!("dates     from {} {}", plain(&timing.start_date), plain(&end)),
         format!("zone      {}", plain(timing.time_zone.as_deref().unwrap_or("-"))),
         format!("next      {}", plain(item.next_local.as_deref().unwrap_or("nothing comes any more"))),
-        format!("edges     at the window's end: {}; while the former runs: {}", item.at_window_end, item.while_former_runs),
+        format!(
+            "edges     at the window's end: {}; while the former runs: {}",
+            item.at_window_end, item.while_former_runs
+        ),
         format!("state     {}", plain(&state(item))),
         format!("targets   {}", plain(if targets.is_empty() { "none; see `headend schedule add`" } else { &targets })),
     ];
@@ -119,8 +122,11 @@ pub(super) fn coming(context: &Context, list: &ComingList) -> String {
 pub(super) fn past(context: &Context, list: &PastList) -> String {
     let mut table = context.ui.table(&["OCCURRENCE", "PLANNED", "FATE", "BEGAN (HERE)", "ENDED (HERE)", "JOBS", "WHY"]);
     for record in &list.past {
-        let number =
-            if record.first == record.last { record.first.to_string() } else { format!("{}-{}", record.first, record.last) };
+        let number = if record.first == record.last {
+            record.first.to_string()
+        } else {
+            format!("{}-{}", record.first, record.last)
+        };
         let color = match record.fate.as_str() {
             "ran" => Color::Green,
             "late" => Color::Yellow,
