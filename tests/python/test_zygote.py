@@ -20,7 +20,8 @@ _LEFT_BEHIND = _HOLD + """
 import signal
 def leave_behind(path, double):
     end, mine = os.pipe()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         os.setsid()
         if double and os.fork():
             os._exit(0)
@@ -31,6 +32,9 @@ def leave_behind(path, double):
         while True:
             time.sleep(3600)
     os.read(end, 1)
+    if double:
+        # The one between is on its way out: it must not be met alive, and counted too.
+        os.waitpid(child, 0)
 """
 
 

@@ -435,8 +435,7 @@ fn in_threads<T: Sync>(each: &[T], work: impl Fn(&T) -> Result<(), FilesError> +
     let size = each.len().div_ceil(FLUSHES_AT_ONCE).max(1);
     let work = &work;
     std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            each.chunks(size).map(|part| scope.spawn(move || part.iter().try_for_each(work))).collect();
+        let parts: Vec<_> = each.chunks(size).map(|part| scope.spawn(move || part.iter().try_for_each(work))).collect();
         let ends: Vec<_> = parts.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         ends.into_iter().try_for_each(|end| {
             end.unwrap_or_else(|_| Err(FilesError::io("finish the work on", "files")(std::io::Error::other("a panic"))))

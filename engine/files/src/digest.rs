@@ -141,7 +141,9 @@ mod tests {
         assert_eq!(abc.parse::<Digest>().unwrap(), Digest::Sha256(Sha256Hash::of(b"abc")));
         let plain = BlobHash::of(b"abc");
         assert_eq!(plain.to_string().parse::<Digest>().unwrap(), Digest::Blake3(plain));
-        for bad in ["sha256:", "sha1:00", "SHA256:00", &abc.to_uppercase(), &format!("{abc}0"), &format!("blake3:{plain}")] {
+        for bad in
+            ["sha256:", "sha1:00", "SHA256:00", &abc.to_uppercase(), &format!("{abc}0"), &format!("blake3:{plain}")]
+        {
             assert!(bad.parse::<Digest>().is_err(), "{bad} was taken");
         }
     }

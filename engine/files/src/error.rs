@@ -54,7 +54,9 @@ pub enum FilesError {
         found: u64,
     },
     /// A part of an upload does not begin where the former one ended.
-    #[error("{received} bytes of this upload are here, and this part begins at {offset}; ask how far it is, go on there")]
+    #[error(
+        "{received} bytes of this upload are here, and this part begins at {offset}; ask how far it is, go on there"
+    )]
     WrongOffset {
         /// Where the part begins.
         offset: u64,

@@ -86,7 +86,9 @@ async fn false_claims_are_refused_and_leave_nothing() {
     let blobs = BlobStore::open(folder.path(), BlobOptions { limit: 500_000, durable: true }).unwrap();
     let put = async |hash, size, bytes: &[u8]| blobs.put(Claim { hash, size }, bytes).await.unwrap_err();
     let wrong = BlobHash::of(b"other");
-    assert!(matches!(put(Some(wrong), None, b"some").await, FilesError::WrongHash { claimed, .. } if claimed == wrong.into()));
+    assert!(
+        matches!(put(Some(wrong), None, b"some").await, FilesError::WrongHash { claimed, .. } if claimed == wrong.into())
+    );
     for (claimed, bytes) in [(10, 11), (10, 9), (300_000, 300_001), (300_000, 299_999)] {
         let error = put(None, Some(claimed), &vec![7; bytes]).await;
         assert!(matches!(error, FilesError::WrongSize { .. }), "{error}");

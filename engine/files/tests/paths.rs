@@ -12,10 +12,59 @@ use proptest::prelude::*;
 /// Pieces of which hostile names are made, beside plain ones.
 fn piece() -> impl Strategy<Value = String> {
     let hostile = [
-        ".", "..", "...", "/", "\\", "//", "\\\\", ":", "C:", "c:\\", "%2e", "%2F", "%00", "%252e", "\0", "\n", "\r", "\t",
-        "\u{7f}", "\u{202e}", "\u{2066}", "\u{fffd}", "*", "?", "<", ">", "|", "\"", " ", ". ", "~1", "CON", "nul", "Aux.txt",
-        "COM1", "lpt9.", "CONIN$", "é", "e\u{301}", "İ", "ß", "K", "ﬁ", "\u{ff0f}", "\u{2215}", "\u{2024}", "$I30", "::$DATA",
-        "host/share", "?\\C:\\x", "UNC\\a\\b", ".git", "desktop.ini",
+        ".",
+        "..",
+        "...",
+        "/",
+        "\\",
+        "//",
+        "\\\\",
+        ":",
+        "C:",
+        "c:\\",
+        "%2e",
+        "%2F",
+        "%00",
+        "%252e",
+        "\0",
+        "\n",
+        "\r",
+        "\t",
+        "\u{7f}",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{fffd}",
+        "*",
+        "?",
+        "<",
+        ">",
+        "|",
+        "\"",
+        " ",
+        ". ",
+        "~1",
+        "CON",
+        "nul",
+        "Aux.txt",
+        "COM1",
+        "lpt9.",
+        "CONIN$",
+        "é",
+        "e\u{301}",
+        "İ",
+        "ß",
+        "K",
+        "ﬁ",
+        "\u{ff0f}",
+        "\u{2215}",
+        "\u{2024}",
+        "$I30",
+        "::$DATA",
+        "host/share",
+        "?\\C:\\x",
+        "UNC\\a\\b",
+        ".git",
+        "desktop.ini",
     ];
     prop_oneof![
         4 => proptest::sample::select(hostile.to_vec()).prop_map(str::to_owned),
@@ -51,7 +100,11 @@ fn require_sound(given: &str, path: &TreePath) {
         assert!(!part.ends_with(['.', ' ']), "Windows drops these: {part:?}");
         let stem = part.split('.').next().unwrap().trim_end().to_ascii_uppercase();
         assert!(!["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()), "{part:?}");
-        assert!(!(stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT")) && stem.as_bytes()[3].is_ascii_digit()));
+        assert!(
+            !(stem.len() == 4
+                && (stem.starts_with("COM") || stem.starts_with("LPT"))
+                && stem.as_bytes()[3].is_ascii_digit())
+        );
     }
 }
 
@@ -114,10 +167,53 @@ proptest! {
 fn hostile_names_are_refused_by_every_way_in() {
     let long = ["n".repeat(MAX_COMPONENT_BYTES + 1), vec!["abcdefghij"; 20].join("/"), ["a"; MAX_DEPTH + 1].join("/")];
     let all = [
-        "..", "../x", "a/../b", "..\\x", "a\\..\\b", ".", "a/./b", "%2e%2e%2fx", "%252e%252e/x", "a%00", "//host/share", "\\\\host\\share",
-        "\\\\?\\C:\\x", "\\\\.\\pipe\\x", "C:\\x", "C:x", "c:/x", "a:b", "a::$DATA", "a//b", "a\\\\b", "CON", "con.txt", "nul", "AUX ",
-        "COM1", "lpt9.log", "a/PRN/b", "CONOUT$", "a.", "a ", "a./b", "a /b", "x<", ">x", "a|b", "a?b", "a*b", "a\"b", "a\0b", "a\nb",
-        "a\rb", "a\tb", "a\u{7f}b", "a\u{85}b", "a\u{202e}b", "a\u{2066}b",
+        "..",
+        "../x",
+        "a/../b",
+        "..\\x",
+        "a\\..\\b",
+        ".",
+        "a/./b",
+        "%2e%2e%2fx",
+        "%252e%252e/x",
+        "a%00",
+        "//host/share",
+        "\\\\host\\share",
+        "\\\\?\\C:\\x",
+        "\\\\.\\pipe\\x",
+        "C:\\x",
+        "C:x",
+        "c:/x",
+        "a:b",
+        "a::$DATA",
+        "a//b",
+        "a\\\\b",
+        "CON",
+        "con.txt",
+        "nul",
+        "AUX ",
+        "COM1",
+        "lpt9.log",
+        "a/PRN/b",
+        "CONOUT$",
+        "a.",
+        "a ",
+        "a./b",
+        "a /b",
+        "x<",
+        ">x",
+        "a|b",
+        "a?b",
+        "a*b",
+        "a\"b",
+        "a\0b",
+        "a\nb",
+        "a\rb",
+        "a\tb",
+        "a\u{7f}b",
+        "a\u{85}b",
+        "a\u{202e}b",
+        "a\u{2066}b",
     ];
     for bad in all.into_iter().chain(long.iter().map(String::as_str)) {
         assert!(TreePath::parse(bad).is_err(), "{bad:?} was taken as a path");
@@ -126,6 +222,4 @@ fn hostile_names_are_refused_by_every_way_in() {
             assert!(Selection::parse(bad, true).is_err(), "{bad:?} was taken as a pattern");
         }
     }
-    // Overlong UTF-8 is no text at all, so it never gets as far as the parser.
-    assert!(std::str::from_utf8(b"\xc0\xae\xc0\xae/x").is_err());
 }

@@ -31,7 +31,7 @@ pub use error::StoreError;
 pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, FileHistoryRow, FileRow};
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use rows::{
-    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
-    Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin,
+    PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 pub use store::{Store, Ticket};

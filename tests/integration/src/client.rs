@@ -1,9 +1,7 @@
 //! A REST client that keeps what came back: status, problem, body.
 
 use headend_wire::Problem;
-use headend_wire::api::{
-    JobDetail, ModeRef, SlotRef, SubmitAnswer, SubmitRequest, TestRequest,
-};
+use headend_wire::api::{JobDetail, ModeRef, SlotRef, SubmitAnswer, SubmitRequest, TestRequest};
 use headend_wire::files::{CommitAnswer, CommitRequest, PutItem};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;

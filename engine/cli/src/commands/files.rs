@@ -142,7 +142,9 @@ async fn publish(context: &Context, private: &str, public: &str, deep: bool) -> 
     let (private, public) = (private.to_owned(), public.to_owned());
     let request = ConvertRequest { private, public, include_sub_dirs: deep };
     let answer: ConvertAnswer = context.client.post("/files/convert", &request).await?;
-    context.ui.show(&answer, |answer| answer.files.iter().map(|path| ui::plain(path)).collect::<Vec<_>>().join("\n"))?;
+    context
+        .ui
+        .show(&answer, |answer| answer.files.iter().map(|path| ui::plain(path)).collect::<Vec<_>>().join("\n"))?;
     let files = count(answer.files.len() as u64, "file");
     context.ui.say(&format!("{files} public in revision {}", answer.revision));
     Ok(())

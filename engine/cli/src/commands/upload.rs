@@ -119,7 +119,8 @@ fn take(found: &mut Found, disk: &Path, meta: &fs::Metadata, inside: &str) -> Re
     let mut hasher = blake3::Hasher::new();
     let read = fs::File::open(disk).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.count()));
     let size = read.map_err(|error| Failure::file("read", disk, error))?;
-    let edited = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).map(|time| time.to_string());
+    let edited =
+        meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).map(|time| time.to_string());
     let item = PutItem { path: path.to_string(), hash: hasher.finalize().to_hex().to_string(), size, edited };
     if let Some(twin) = found.files.insert(path, Local { disk: disk.to_owned(), item }) {
         return Err(Failure::usage(format!(

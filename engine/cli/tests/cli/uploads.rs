@@ -23,10 +23,7 @@ fn only_missing_files_are_sent_and_all_are_committed() {
 
     let seen = fake.seen();
     let lines: Vec<_> = seen.iter().map(|request| request.line.split("/v1").nth(1).unwrap().to_owned()).collect();
-    assert_eq!(
-        lines,
-        ["/files/public/missing", "/blobs", "/files/public/commit"]
-    );
+    assert_eq!(lines, ["/files/public/missing", "/blobs", "/files/public/commit"]);
     assert_eq!(seen[1].body, format!("{lacking} 11\npress(\"UP\")").into_bytes());
     assert_eq!(seen[1].headers["content-type"], "application/x-headend-pack");
     let commit: Value = serde_json::from_slice(&seen[2].body).unwrap();

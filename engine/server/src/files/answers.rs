@@ -40,6 +40,7 @@ pub(crate) fn bad_path(error: &BadPath) -> ApiError {
 /// A sentence.
 pub(crate) fn edited_of(path: &TreePath, text: &str) -> Result<Timestamp, String> {
     let read: Result<jiff::Timestamp, _> = text.parse();
-    read.map(|at| Timestamp::from_micros(at.as_microsecond()))
-        .map_err(|_| format!("{path} is said to be edited at {:?}; write it as RFC 3339", crate::edge::names::cut(text)))
+    read.map(|at| Timestamp::from_micros(at.as_microsecond())).map_err(|_| {
+        format!("{path} is said to be edited at {:?}; write it as RFC 3339", crate::edge::names::cut(text))
+    })
 }

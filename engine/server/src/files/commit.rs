@@ -70,8 +70,7 @@ impl Areas {
             (None, None) => AreaId::PUBLIC,
             (None, Some(user)) => self.store.private_area(user).await?,
         };
-        let next =
-            Head { area: Some(area), revision: head.revision + 1, hash: blob.hash, tree: Arc::new(tree) };
+        let next = Head { area: Some(area), revision: head.revision + 1, hash: blob.hash, tree: Arc::new(tree) };
         let rows = rows(&head.tree, &next.tree, &commit.edited, maker.at);
         self.write_rows(area, next.revision, rows).await?;
         crash_point("files.after_rows");

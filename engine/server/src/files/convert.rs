@@ -36,7 +36,10 @@ impl Areas {
         // So that no sweep takes a blob between here and the commit.
         let gone = self.blobs.missing(put.values().map(|entry| entry.hash)).await?;
         if let Some(hash) = gone.first() {
-            return Err(ApiError::new(&codes::INTERNAL, format!("blob {hash} is lost; upload the private files again")));
+            return Err(ApiError::new(
+                &codes::INTERNAL,
+                format!("blob {hash} is lost; upload the private files again"),
+            ));
         }
         // A copy was edited when its original was.
         let times = edited_times(&self.files_of(&Some(user.clone()), None).await?);

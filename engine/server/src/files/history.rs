@@ -39,10 +39,8 @@ impl Areas {
             Some(area) => self.store.last_deletion(area, script.as_str()).await?,
             None => None,
         };
-        Ok(deletion.map_or(Incomplete::ScriptMissing, |row| Incomplete::ScriptDeleted {
-            revision: row.revision,
-            by: row.by,
-        }))
+        Ok(deletion
+            .map_or(Incomplete::ScriptMissing, |row| Incomplete::ScriptDeleted { revision: row.revision, by: row.by }))
     }
 
     /// The revision of an area that had this tree; 0 for the empty one.

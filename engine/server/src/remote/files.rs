@@ -1,5 +1,5 @@
 //! `listPublicFiles`, `listPrivateFiles`, `deletePublicFiles`, `deletePrivateFiles`, `convertFilesToPublic` (document 4.10,
-//! 7.1.10, 7.1.11, 7.1.19, 7.1.20). Paths come with either slash; `` and a single slash are the area itself.
+//! 7.1.10, 7.1.11, 7.1.19, 7.1.20). Paths come with either slash; nothing, and a single slash, are the area itself.
 
 use std::collections::HashMap;
 

@@ -193,12 +193,7 @@ fn paths(request: &CommitRequest) -> ApiResult<Vec<TreePath>> {
     Ok(paths)
 }
 
-async fn commit_of(
-    app: &Shared,
-    user: &UserName,
-    request: &CommitRequest,
-    paths: &[TreePath],
-) -> ApiResult<Commit> {
+async fn commit_of(app: &Shared, user: &UserName, request: &CommitRequest, paths: &[TreePath]) -> ApiResult<Commit> {
     let digests: Vec<Digest> = (request.put.iter().enumerate())
         .map(|(at, file)| digest(&file.hash, || format!("/put/{at}/hash")))
         .collect::<ApiResult<_>>()?;
@@ -303,7 +298,8 @@ pub(crate) async fn history(
     if let (Some(under), true, true) = (under, rows.is_empty(), first) {
         return Err(ApiError::not_found(format!("file or folder {under}, and there never was")));
     }
-    let next = (rows.len() == limit as usize).then(|| rows.last().map(|row| format!("{}:{}", row.revision, row.file.path)));
+    let next =
+        (rows.len() == limit as usize).then(|| rows.last().map(|row| format!("{}:{}", row.revision, row.file.path)));
     let changes = rows.into_iter().map(change_item).collect();
     Ok(axum::Json(FileHistory { changes, next: next.flatten() }))
 }

@@ -36,9 +36,7 @@ pub(crate) async fn diff(
     let (from, to) = (given(&app, &person, run).await?, given(&app, &person, other).await?);
     let public = area_diff(&app, &None, &from.public, &to.public).await?;
     let private = match (&from.private, &to.private) {
-        (Some(old), Some(new)) if from.owner == to.owner => {
-            Some(area_diff(&app, &Some(from.owner), old, new).await?)
-        }
+        (Some(old), Some(new)) if from.owner == to.owner => Some(area_diff(&app, &Some(from.owner), old, new).await?),
         _ => None,
     };
     Ok(axum::Json(RunFilesDiff { from: run, to: other, public, private }))
@@ -51,19 +49,16 @@ async fn given(app: &Shared, person: &Person, run: u64) -> ApiResult<Given> {
     let id = i64::try_from(run).map(|_| RunId(run)).map_err(|_| none())?;
     // The farm first: what it no longer knows as running is in the store by then.
     let live = app.farm.read(move |view| live_run(view.farm, run)).await?;
-    let (job, public, private) = match live {
-        Some(live) => {
-            let pin = app.store.pin(id).await?.ok_or_else(none)?;
-            (live.job, Some(pin.public_tree), pin.private_tree)
-        }
-        None => {
-            let row = app.store.run(id).await?.ok_or_else(none)?;
-            (row.job, row.public_tree, row.private_tree)
-        }
+    let (job, public, private) = if let Some(live) = live {
+        let pin = app.store.pin(id).await?.ok_or_else(none)?;
+        (live.job, Some(pin.public_tree), pin.private_tree)
+    } else {
+        let row = app.store.run(id).await?.ok_or_else(none)?;
+        (row.job, row.public_tree, row.private_tree)
     };
-    let job = jobs::visible(app, person, job).await.map_err(|error| {
-        if error.problem().code == codes::NOT_FOUND.name { none() } else { error }
-    })?;
+    let job = jobs::visible(app, person, job)
+        .await
+        .map_err(|error| if error.problem().code == codes::NOT_FOUND.name { none() } else { error })?;
     let public = public.ok_or_else(|| {
         ApiError::new(&codes::CONFLICT, format!("run {run} was never started, so it was given no files"))
     })?;

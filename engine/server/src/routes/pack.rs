@@ -48,7 +48,8 @@ pub(super) async fn read(body: impl AsyncRead + Unpin) -> (Vec<Record>, Option<A
         }
         Ok(())
     };
-    let slow = || ApiError::new(&codes::TOO_SLOW, format!("the pack was not there after {PATIENCE:?}; send smaller ones"));
+    let slow =
+        || ApiError::new(&codes::TOO_SLOW, format!("the pack was not there after {PATIENCE:?}; send smaller ones"));
     let done = tokio::time::timeout(PATIENCE, read_all).await.unwrap_or_else(|_| Err(slow()));
     let over = body.get_ref().limit() == 0;
     match done {
@@ -79,7 +80,9 @@ async fn next(body: &mut (impl AsyncBufRead + Unpin), at: usize) -> ApiResult<Op
 }
 
 fn header(line: &[u8], at: usize) -> ApiResult<(Digest, u64)> {
-    let bad = |what: &str| ApiError::new(&codes::BAD_REQUEST, format!("record {at} {what}; write `DIGEST SIZE` and a line feed"));
+    let bad = |what: &str| {
+        ApiError::new(&codes::BAD_REQUEST, format!("record {at} {what}; write `DIGEST SIZE` and a line feed"))
+    };
     let text = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
     let (digest, size) = text.and_then(|text| text.split_once(' ')).ok_or_else(|| bad("does not begin as one"))?;
     let digits = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
@@ -93,7 +96,9 @@ fn header(line: &[u8], at: usize) -> ApiResult<(Digest, u64)> {
 
 fn broken(at: usize, error: &std::io::Error) -> ApiError {
     match error.kind() {
-        std::io::ErrorKind::TimedOut => ApiError::new(&codes::TOO_SLOW, format!("the pack broke off in record {at}: {error}")),
+        std::io::ErrorKind::TimedOut => {
+            ApiError::new(&codes::TOO_SLOW, format!("the pack broke off in record {at}: {error}"))
+        }
         _ => ApiError::new(&codes::BAD_REQUEST, format!("the pack broke off in record {at}; send it again")),
     }
 }
@@ -130,9 +135,17 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_pack_is_refused() {
         let digest = Digest::Sha256(Sha256Hash::of(b""));
-        for bad in ["\n", " \n", "x 1\ny", &format!("{digest}\n"), &format!("{digest} \n"), &format!("{digest} +1\na"),
-            &format!("{digest} -1\na"), &format!("{digest}  1\na"), &"a".repeat(10_000)]
-        {
+        for bad in [
+            "\n",
+            " \n",
+            "x 1\ny",
+            &format!("{digest}\n"),
+            &format!("{digest} \n"),
+            &format!("{digest} +1\na"),
+            &format!("{digest} -1\na"),
+            &format!("{digest}  1\na"),
+            &"a".repeat(10_000),
+        ] {
             assert_eq!(code(bad.as_bytes()).await, (0, Some("bad_request".to_owned())), "{bad:.40}");
         }
         let large = format!("{digest} {}\n", BYTES + 1);

@@ -39,12 +39,13 @@ fn rows(answer: &[Value]) -> Vec<String> {
 #[tokio::test]
 async fn files_are_listed_in_the_documents_rows() {
     let lab = Lab::start().await;
-    for (path, content) in [("tests/test1.py", "1"), ("tests/test2.py", "22"), ("tests/sub/x.py", "333"), ("top.py", "4444")] {
+    for (path, content) in
+        [("tests/test1.py", "1"), ("tests/test2.py", "22"), ("tests/sub/x.py", "333"), ("top.py", "4444")]
+    {
         lab.upload(path, content).await;
     }
-    let list = async |path: &str, dirs: bool| {
-        call(&lab.client, "listPublicFiles", &[text(path), Value::Bool(dirs)]).await
-    };
+    let list =
+        async |path: &str, dirs: bool| call(&lab.client, "listPublicFiles", &[text(path), Value::Bool(dirs)]).await;
     let tests = ["test1.py 1 File", "test2.py 2 File"];
     for path in ["\\tests", "/tests", "tests", "tests/", "\\tests\\"] {
         assert_eq!(rows(&list(path, false).await), tests, "{path}");
@@ -93,7 +94,8 @@ async fn files_and_folders_are_deleted_without_wildcards() {
 async fn private_files_become_public_and_stay() {
     let lab = Lab::start().await;
     let ann = lab.user("ann").await;
-    for (path, content) in [("p/to/one.py", "1"), ("p/to/two.py", "1"), ("p/to/sub/three.py", "1"), ("p/to/x.bmp", "1")] {
+    for (path, content) in [("p/to/one.py", "1"), ("p/to/two.py", "1"), ("p/to/sub/three.py", "1"), ("p/to/x.bmp", "1")]
+    {
         upload(&ann, "private", path, content).await;
     }
     let convert = async |from: &str, to: &str, deep: bool| {
@@ -107,7 +109,10 @@ async fn private_files_become_public_and_stay() {
         let files = list["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap().to_owned());
         (list["revision"].as_u64().unwrap(), files.collect::<Vec<_>>())
     };
-    assert_eq!(public().await, (1, vec!["public/path/one.py".to_owned(), "public/path/sub/three.py".into(), "public/path/two.py".into()]));
+    assert_eq!(
+        public().await,
+        (1, vec!["public/path/one.py".to_owned(), "public/path/sub/three.py".into(), "public/path/two.py".into()])
+    );
     // The latest version becomes public; as one revision, and none when nothing has changed.
     upload(&ann, "private", "p/to/one.py", "2").await;
     convert("p/to/one.py", "public/path", false).await;
@@ -115,7 +120,10 @@ async fn private_files_become_public_and_stay() {
     let (revision, files) = public().await;
     assert_eq!((revision, files.len()), (2, 3));
     let list = ann.get("/api/v1/files/public?path=public/path/one.py").await.ok(StatusCode::OK);
-    assert_eq!((&list["files"][0]["hash"], &list["files"][0]["by"]), (&json!(blake3::hash(b"2").to_hex().to_string()), &json!("ann")));
+    assert_eq!(
+        (&list["files"][0]["hash"], &list["files"][0]["by"]),
+        (&json!(blake3::hash(b"2").to_hex().to_string()), &json!("ann"))
+    );
     assert_eq!(ann.get("/api/v1/files/private").await.ok(StatusCode::OK)["files"].as_array().unwrap().len(), 4);
 
     assert_eq!(code(&convert("p/none*.py", "x", true).await), 5);
@@ -126,7 +134,11 @@ async fn private_files_become_public_and_stay() {
     let rest = json!({ "private": "p", "public": "tree", "include_sub_dirs": true });
     let answer = ann.post("/api/v1/files/convert", &rest).await.ok(StatusCode::OK);
     assert_eq!((&answer["revision"], answer["files"].as_array().unwrap().len()), (&json!(3), 4));
-    assert_eq!(lab.client.post("/api/v1/files/convert", &rest).await.problem(), "not_found", "the admin has no such files");
+    assert_eq!(
+        lab.client.post("/api/v1/files/convert", &rest).await.problem(),
+        "not_found",
+        "the admin has no such files"
+    );
 }
 
 /// Every call by which files can be reached, with names of ann's private ones. Says whether anything of them came back:
@@ -137,7 +149,8 @@ async fn tries(client: &Client, run: u64) -> Vec<(String, bool)> {
         found.push((what, answer.contains("another-of-ann") || answer.contains("secret-of-ann")));
     };
     let hash = blake3::hash(b"secret-of-ann").to_hex().to_string();
-    let paths = ["diary.txt", "private/diary.txt", "ann/diary.txt", "../ann/diary.txt", "..\\1\\diary.txt", "1/diary.txt", ""];
+    let paths =
+        ["diary.txt", "private/diary.txt", "ann/diary.txt", "../ann/diary.txt", "..\\1\\diary.txt", "1/diary.txt", ""];
     for path in paths {
         for method in ["listPublicFiles", "listPrivateFiles"] {
             let answer = call(client, method, &[text(path), Value::Bool(true)]).await;
@@ -152,7 +165,9 @@ async fn tries(client: &Client, run: u64) -> Vec<(String, bool)> {
         assert!(code(&answer) > 0, "convert {path}: {answer:?}");
         for area in ["public", "private"] {
             let query = path.replace('\\', "%5C");
-            for address in [format!("/api/v1/files/{area}?path={query}"), format!("/api/v1/files/{area}/history?path={query}")] {
+            for address in
+                [format!("/api/v1/files/{area}?path={query}"), format!("/api/v1/files/{area}/history?path={query}")]
+            {
                 let answer = client.get(&address).await;
                 assert_eq!(answer.status.is_client_error(), !path.is_empty(), "{address}: {}", answer.text);
                 note(address, answer.text);
@@ -210,7 +225,10 @@ async fn private_files_are_reached_by_no_call_of_another_user() {
     assert_eq!(own, ["another-of-ann.py 1 File", "diary.py 1 File", "diary.txt 13 File"]);
     let acting = call(&lab.client, "listPrivateFiles", &[text(""), Value::Bool(false), text("ann")]).await;
     assert_eq!(rows(&acting), own);
-    assert_eq!(rows(&call(&lab.client, "listPrivateFiles", &[text(""), Value::Bool(false), text("Ann")]).await), Vec::<String>::new());
+    assert_eq!(
+        rows(&call(&lab.client, "listPrivateFiles", &[text(""), Value::Bool(false), text("Ann")]).await),
+        Vec::<String>::new()
+    );
     // Neither nobody nor a rack reaches any of it.
     let nobody = Client { token: None, ..lab.client.clone() };
     for client in [&nobody, &rack.client] {

@@ -133,10 +133,7 @@ async fn uploads_reach_the_tests_that_are_leased_after_them_and_only_their_owner
     // Nobody has looked at any area since this start; what waits is pinned all the same.
     lab.restart().await;
     rack.client.base.clone_from(&lab.client.base);
-    let (ann, bob) = (
-        Client { base: lab.client.base.clone(), ..ann },
-        Client { base: lab.client.base.clone(), ..bob },
-    );
+    let (ann, bob) = (Client { base: lab.client.base.clone(), ..ann }, Client { base: lab.client.base.clone(), ..bob });
     rack.ready(1).await;
     let orders = rack.pass().await;
     let second = match orders.start.into_iter().next() {

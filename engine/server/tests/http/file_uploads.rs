@@ -116,7 +116,7 @@ async fn a_large_file_goes_on_after_a_cut_and_after_a_restart() {
     assert_eq!(lab.client.get(&path).await.ok(StatusCode::OK)["received"], json!(received));
     assert_eq!(lab.client.put_bytes(&at(0), &bytes[..10]).await.problem(), "conflict");
     assert_eq!(lab.client.put_bytes(&at(received), &bytes).await.problem(), "too_large");
-    let half = (received + 700_000) / 2;
+    let half = usize::midpoint(received, 700_000);
     let answer = lab.client.put_bytes(&at(received), &bytes[received..half]).await.ok(StatusCode::OK);
     assert_eq!(answer, json!({ "received": half, "complete": false }));
     let answer = lab.client.put_bytes(&at(half), &bytes[half..]).await.ok(StatusCode::OK);

@@ -1,9 +1,7 @@
 //! What every store has to know about files.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use headend_store::{
-    AreaHead, AreaId, DigestRow, FileChange, FileHistoryQuery, FileRow, Store, StoreOptions,
-};
+use headend_store::{AreaHead, AreaId, DigestRow, FileChange, FileHistoryQuery, FileRow, Store, StoreOptions};
 
 use super::cases::Factory;
 use super::samples::{at, user};
