@@ -1,9 +1,6 @@
 //! Names of schedules, which people choose freely, and of time zones.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::ids::BadName;
+use crate::ids::{BadName, as_text};
 
 /// Longest name of a schedule, in characters.
 const MOST_CHARACTERS: usize = 128;
@@ -120,36 +117,6 @@ impl ZoneName {
 
 fn bad(kind: &'static str, text: &str, problem: &'static str, remedy: &'static str) -> BadName {
     BadName { kind, value: text.chars().take(80).collect(), problem, remedy }
-}
-
-macro_rules! as_text {
-    ($name:ident) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = BadName;
-            fn from_str(text: &str) -> Result<Self, BadName> {
-                Self::new(text)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<Self, BadName> {
-                Self::new(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> String {
-                name.0
-            }
-        }
-    };
 }
 
 as_text!(ScheduleName);
