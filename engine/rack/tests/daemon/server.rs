@@ -31,6 +31,8 @@ pub(crate) struct Farm {
     pub(crate) backlog: VecDeque<StartOrder>,
     pub ends: Vec<EndReport>,
     pub declined: Vec<Declined>,
+    /// Declined when no end of it was known: told as never started.
+    pub not_started: BTreeSet<RunId>,
     pub ready: Vec<Ready>,
     pub started: BTreeSet<RunId>,
     pub files: BTreeMap<String, Vec<u8>>,
@@ -256,7 +258,11 @@ impl FakeServer {
             farm.stops.remove(&end.claim.run);
         }
         for declined in &said.declined {
-            farm.leased.remove(&declined.claim.run);
+            let run = declined.claim.run;
+            farm.leased.remove(&run);
+            if farm.ends.iter().all(|end| end.claim.run != run) {
+                farm.not_started.insert(run);
+            }
             farm.declined.push(declined.clone());
         }
         drop(farm);
