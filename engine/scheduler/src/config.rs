@@ -32,6 +32,8 @@ pub struct FarmConfig {
     pub schedule_settle: Span,
     /// How long an idempotency key is remembered after acceptance.
     pub key_memory: Span,
+    /// Of the device time that an owner has used, half is forgotten after so long. Less than a minute counts as a minute.
+    pub usage_half_life: Span,
     /// Which history the store tells: whoever puts back an older backup raises it, and the farm knows at the next start
     /// that it has forgotten what its racks remember. 0: not counted.
     pub generation: u64,
@@ -53,6 +55,7 @@ impl Default for FarmConfig {
             schedule_grace: Span::seconds(60),
             schedule_settle: Span::seconds(5),
             key_memory: Span::seconds(86_400),
+            usage_half_life: Span::seconds(86_400),
             generation: 0,
         }
     }

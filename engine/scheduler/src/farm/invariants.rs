@@ -24,6 +24,7 @@ impl Farm {
         self.leases.values().try_for_each(|held| self.check_lease(held))?;
         self.check_slots()?;
         self.check_order()?;
+        self.check_usage()?;
         self.check_schedules()
     }
 

@@ -3,16 +3,18 @@
 //! ```text
 //!  UseQueuePolicy ─► all open jobs are asked about, a batch at a time ─► once all are ranked: one change of order
 //!  Submit ─────────► the new job stands behind all ranked ones ─► asked about ─► takes its place
+//!  usage changes ──► asked again about that owner's jobs, at a bounded rate (`order_again`)
 //!  failure ────────► asked again after a pause ─► the third in a row: quarantine, the core's own rule
 //! ```
 //!
-//! A rank is fixed when it is given, so a decision stays at O(log n). Nothing waits for a plugin: what it has not ranked
-//! keeps its place until it has.
+//! A rank holds until another one is given, so a decision stays at O(log n). Nothing waits for a plugin: what it has not
+//! ranked keeps its place until it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headend_model::{JobId, PolicyName, Span, UserName};
+use headend_model::{JobId, PolicyName, SlotId, Span, UserName};
 
+use super::order_again::Again;
 use super::queues::Rank;
 use super::state::Timer;
 use super::{Farm, Violation};
@@ -20,7 +22,8 @@ use crate::action::{Action, AskRanks, QueueState, RankedJob};
 use crate::event::PolicyKind;
 use crate::view::{QueueRank, QueueView};
 
-/// Jobs that are asked about in one question.
+/// Jobs that are asked about in one question: so many for the first time, and as many again. Together no more than the
+/// contract allows.
 const BATCH: usize = 256;
 /// A question about ranks holds no slot back, so it may take this many times as long as one about tests.
 const PATIENCE: u64 = 20;
@@ -32,18 +35,22 @@ const PAUSE: u64 = 4;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub(super) struct Order {
     /// The plugin that is to order the jobs; `None`: the core's own rule.
-    wanted: Option<PolicyName>,
+    pub(super) wanted: Option<PolicyName>,
     /// The plugin whose ranks are in force; a former one while the wanted one is still at work.
     ranked_by: Option<PolicyName>,
     /// A whole new order is in the making: all open jobs below this one are part of it.
-    switching: Option<JobId>,
+    pub(super) switching: Option<JobId>,
     /// Open jobs that are still to be asked about.
-    unranked: BTreeSet<JobId>,
+    pub(super) unranked: BTreeSet<JobId>,
     /// Ranks that come into force together.
     ready: BTreeMap<JobId, i64>,
     asking: Option<Question>,
     /// The plugin has failed: no question before this time is over.
     pausing: bool,
+    /// Which of several free slots a job gets first; those without a rank last. Empty: in the order of the slots.
+    slot_ranks: BTreeMap<SlotId, i64>,
+    /// What is to be asked about again.
+    pub(super) again: Again,
 }
 
 /// A question that waits for its answer.
@@ -52,6 +59,8 @@ pub(super) struct Order {
 struct Question {
     ask: u64,
     jobs: BTreeSet<JobId>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    slots: BTreeSet<SlotId>,
 }
 
 impl Order {
@@ -59,16 +68,36 @@ impl Order {
         self.asking.as_ref().is_some_and(|question| question.ask == ask)
     }
 
+    /// A question is on the table, or the plugin is left alone: what comes next is looked at after that.
+    pub(super) const fn is_asking_at_all(&self) -> bool {
+        self.asking.is_some() || self.pausing
+    }
+
     /// Takes the question off the table; its jobs are to be asked about again.
     fn take_back(&mut self) {
         if let Some(question) = self.asking.take() {
             self.unranked.extend(question.jobs);
+            self.again.slots.extend(question.slots);
         }
+    }
+
+    /// When usage or wear is to be looked at again, the time has come.
+    pub(super) fn woken(&mut self) {
+        self.again.woken();
     }
 
     /// Open jobs without a rank of the wanted plugin.
     fn to_rank(&self) -> u32 {
         (self.unranked.len() + self.asking.as_ref().map_or(0, |question| question.jobs.len())) as u32
+    }
+}
+
+impl Question {
+    /// What an answer says nothing of.
+    fn left_out(&self, jobs: &BTreeMap<JobId, i64>, slots: &BTreeMap<SlotId, i64>) -> Option<String> {
+        let job = self.jobs.iter().find(|job| !jobs.contains_key(job)).map(|job| format!("job {job}"));
+        let slot = || self.slots.iter().find(|slot| !slots.contains_key(slot)).map(|slot| format!("slot {slot}"));
+        job.or_else(slot)
     }
 }
 
@@ -183,12 +212,22 @@ impl Farm {
 
     /// Moves a job to its place by a rank.
     fn give_rank(&mut self, id: JobId, rank: Rank) {
+        #[cfg(feature = "mutants")]
+        let rank = self.mutated_rank(rank);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let (queue, old) = (job.queue, job.key);
         job.key = (rank, id);
         if old != job.key && self.queues.contains(queue, old) {
             self.queues.remove(queue, old);
             job.queue = self.queues.add(&job.spec.targets, job.key);
+        }
+    }
+
+    #[cfg(feature = "mutants")]
+    fn mutated_rank(&self, rank: Rank) -> Rank {
+        match rank {
+            Rank::Given { .. } if self.is_mutant(crate::mutant::Mutant::RanksIgnored) => Rank::Given { given: 0 },
+            rank => rank,
         }
     }
 
@@ -200,6 +239,7 @@ impl Farm {
         order.ready.clear();
         order.asking = None;
         order.pausing = false;
+        order.again = Again::default();
         self.go_on_asking();
     }
 
@@ -224,22 +264,30 @@ impl Farm {
         self.go_on_asking();
     }
 
-    /// Asks about the oldest jobs without a rank, unless a question is on the table or the plugin is left alone.
-    fn go_on_asking(&mut self) {
-        let Some(policy) = self.order.wanted.clone() else { return };
-        if self.order.asking.is_some() || self.order.pausing || !self.may_be_asked(&policy, PolicyKind::Queue) {
+    /// Asks about the oldest jobs without a rank and, as far as it is their time, those whose ranks may have changed; unless
+    /// a question is on the table or the plugin is left alone. At the end of each step.
+    pub(super) fn go_on_asking(&mut self) {
+        let Some(policy) = self.order.wanted.as_ref() else { return };
+        if self.order.asking.is_some() || self.order.pausing || !self.may_be_asked(policy, PolicyKind::Queue) {
             return;
         }
-        let jobs = self.next_to_rank();
-        if jobs.is_empty() {
-            return;
+        let policy = policy.clone();
+        let mut jobs = self.next_to_rank();
+        jobs.extend(self.next_to_rank_again(BATCH));
+        let slots = self.next_slots_to_rank();
+        if jobs.is_empty() && slots.is_empty() {
+            return self.wake_for_ranks();
         }
         let ask = self.next.ask;
         self.next.ask += 1;
         let deadline = self.now + self.ranks_deadline();
         self.arm(deadline, Timer::Ask(ask));
-        self.order.asking = Some(Question { ask, jobs: jobs.iter().map(|job| job.job).collect() });
-        self.emit(Action::AskRanks(AskRanks { ask, policy, jobs, deadline }));
+        self.order.asking = Some(Question {
+            ask,
+            jobs: jobs.iter().map(|job| job.job).collect(),
+            slots: slots.iter().map(|slot| slot.slot).collect(),
+        });
+        self.emit(Action::AskRanks(AskRanks { ask, policy, jobs, slots, deadline }));
     }
 
     /// The next batch; comes to the end of a switch on the way, if all of it are ranked.
@@ -262,16 +310,18 @@ impl Farm {
         batch
     }
 
-    fn ranked_job(&self, id: JobId) -> Option<RankedJob> {
+    pub(super) fn ranked_job(&self, id: JobId) -> Option<RankedJob> {
         let job = self.jobs.get(&id)?;
         let (owner, priority) = (job.spec.owner.clone(), job.spec.priority);
-        Some(RankedJob { job: id, owner, priority, accepted: job.accepted })
+        let usage = self.usage(&owner);
+        Some(RankedJob { job: id, owner, priority, accepted: job.accepted, usage })
     }
 
     /// All open jobs are ranked: the new order comes into force in one go.
     fn switch(&mut self) {
         self.order.switching = None;
         self.order.ranked_by.clone_from(&self.order.wanted);
+        self.order.slot_ranks.clear();
         let mut ready = std::mem::take(&mut self.order.ready);
         for id in self.jobs.keys().copied().collect::<Vec<_>>() {
             match ready.remove(&id) {
@@ -282,6 +332,7 @@ impl Farm {
         }
         self.look_everywhere();
         self.tell_order(None);
+        self.follow_usage();
     }
 
     /// How long the plugin has for one question.
@@ -289,29 +340,61 @@ impl Farm {
         self.config.policy_deadline.times(PATIENCE as i64)
     }
 
-    pub(super) fn ranked(&mut self, ask: u64, ranks: &[(JobId, i64)]) {
+    pub(super) fn ranked(&mut self, ask: u64, ranks: &[(JobId, i64)], slots: &[(SlotId, i64)]) {
         if !self.order.is_asking(ask) {
             return;
         }
-        let asked = self.order.asking.as_ref().map(|question| &question.jobs);
         let told: BTreeMap<JobId, i64> = ranks.iter().copied().collect();
-        if let Some(left_out) = asked.into_iter().flatten().find(|job| !told.contains_key(job)) {
-            return self.ranks_failed(&format!("gave no rank to job {left_out}"));
+        let slots: BTreeMap<SlotId, i64> = slots.iter().copied().collect();
+        if let Some(left_out) = self.order.asking.as_ref().and_then(|asked| asked.left_out(&told, &slots)) {
+            return self.ranks_failed(&format!("gave no rank to {left_out}"));
         }
         let Some(question) = self.order.asking.take() else { return };
         if let Some(name) = self.order.wanted.clone() {
             self.forgive(&name);
         }
-        for job in question.jobs {
-            let Some(given) = told.get(&job).copied() else { continue };
-            if self.order.switching.is_some() {
-                self.order.ready.insert(job, given);
-            } else {
-                self.give_rank(job, Rank::Given { given });
-                self.mark_targets(job);
-            }
+        for slot in question.slots {
+            self.order.slot_ranks.extend(slots.get(&slot).map(|rank| (slot, *rank)));
+        }
+        // In the order of their ranks, so that a queue's cursors move back once and not with each of them.
+        let mut given: Vec<(i64, JobId)> =
+            question.jobs.iter().filter_map(|job| told.get(job).map(|rank| (*rank, *job))).collect();
+        given.sort_unstable();
+        if self.order.switching.is_some() {
+            self.order.ready.extend(given.into_iter().map(|(rank, job)| (job, rank)));
+        } else {
+            self.take_ranks(&given);
         }
         self.go_on_asking();
+    }
+
+    /// Ranks that come into force one by one.
+    fn take_ranks(&mut self, ranks: &[(i64, JobId)]) {
+        let (mut lists, mut moved) = (BTreeMap::new(), false);
+        for (given, id) in ranks {
+            let Some(job) = self.jobs.get(id) else { continue };
+            let (old, new) = (job.key.0, Rank::Given { given: *given });
+            if old == new {
+                continue;
+            }
+            match old {
+                Rank::Own(_) => drop(lists.insert(job.queue, *id)),
+                Rank::Given { .. } => moved = true,
+            }
+            self.give_rank(*id, new);
+        }
+        // Jobs with the same list of targets share a queue: one of them stands for all.
+        lists.into_values().for_each(|job| self.mark_targets(job));
+        // Who had a rank before has been looked at wherever something is free; only a hold may let it pass now.
+        if moved {
+            let held = self.slots.iter().filter(|(_, slot)| slot.hold.is_some());
+            self.round.dirty.extend(held.map(|(id, _)| *id));
+        }
+    }
+
+    /// Among several free slots those with smaller ranks are taken first.
+    pub(super) fn slot_rank(&self, slot: SlotId) -> i64 {
+        self.order.slot_ranks.get(&slot).copied().unwrap_or(i64::MAX)
     }
 
     pub(super) fn ranks_failed(&mut self, reason: &str) {
@@ -334,6 +417,7 @@ impl Farm {
             let asking = order.asking.as_ref().is_some_and(|question| question.jobs.contains(id));
             asking || order.unranked.contains(id) || order.ready.contains_key(id)
         };
+        self.check_again()?;
         for (id, job) in &self.jobs {
             let given = matches!(job.key.0, Rank::Given { .. });
             let sound = !given || order.ranked_by.is_some();

@@ -25,14 +25,15 @@ impl Farm {
         self.policies.get(name).is_some_and(|book| book.may_be_asked(kind))
     }
 
-    pub(super) fn policy_found(&mut self, name: &PolicyName, kind: PolicyKind, hash: &str) {
+    pub(super) fn policy_found(&mut self, name: &PolicyName, kind: PolicyKind, hash: &str, contract: u32) {
         let book = self.policies.entry(name.clone()).or_default();
-        let known = book.loaded && book.kind == kind && book.hash == hash;
+        let known = book.loaded && book.kind == kind && book.hash == hash && book.contract == contract;
         if book.kind != kind || book.hash != hash {
             book.pardon();
         }
         book.loaded = true;
         book.kind = kind;
+        book.contract = contract;
         hash.clone_into(&mut book.hash);
         if !known {
             self.retry_policy(name);

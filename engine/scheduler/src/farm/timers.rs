@@ -23,6 +23,7 @@ impl Farm {
                 Timer::Hold(job) => self.hold_due(job),
                 Timer::Schedule(schedule) => self.schedule_due(schedule),
                 Timer::Ranks => self.ask_ranks(),
+                Timer::RanksAgain => self.order.woken(),
                 Timer::Quiet => self.quiet_due(),
             }
         }

@@ -20,7 +20,7 @@ fn anna() -> UserName {
 }
 
 fn found(lab: &mut Lab, hash: &str) {
-    lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Queue, hash: hash.to_owned() });
+    lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Queue, hash: hash.to_owned(), contract: 1 });
 }
 
 fn wanted(lab: &mut Lab, policy: Option<PolicyName>) -> Vec<Action> {
@@ -39,7 +39,7 @@ fn question(lab: &Lab) -> AskRanks {
 fn answer(lab: &mut Lab, rank: impl Fn(&RankedJob) -> i64) -> Vec<Action> {
     let question = question(lab);
     let ranks = question.jobs.iter().map(|job| (job.job, rank(job))).collect();
-    lab.step(Event::Ranked { ask: question.ask, ranks })
+    lab.step(Event::Ranked { ask: question.ask, ranks, slots: Vec::new() })
 }
 
 fn fail(lab: &mut Lab) -> Vec<Action> {
@@ -150,7 +150,7 @@ fn an_answer_that_leaves_a_job_out_is_a_failure() {
     found(&mut lab, "v1");
     wanted(&mut lab, Some(mine()));
     let ask = question(&lab).ask;
-    let actions = lab.step(Event::Ranked { ask, ranks: vec![(JobId(3), 1), (JobId(1), 1)] });
+    let actions = lab.step(Event::Ranked { ask, ranks: vec![(JobId(3), 1), (JobId(1), 1)], slots: Vec::new() });
     let struck = |action: &Action| matches!(action, Action::PolicyStruck { strikes: 1, reason, .. } if *reason == format!("gave no rank to job {first}"));
     assert!(actions.iter().any(struck), "{actions:?}");
 }
@@ -164,7 +164,7 @@ fn silence_is_a_failure_too_and_a_late_answer_counts_for_nothing() {
     lab.pass(Span::seconds(7));
     assert!(question(&lab).ask > early.ask, "asked again");
     let ranks = early.jobs.iter().map(|job| (job.job, newest(job))).collect();
-    assert_eq!(lab.step(Event::Ranked { ask: early.ask, ranks }), []);
+    assert_eq!(lab.step(Event::Ranked { ask: early.ask, ranks, slots: Vec::new() }), []);
     assert_eq!(next(&mut lab), first);
 }
 
@@ -238,7 +238,8 @@ fn a_snapshot_and_a_new_life_of_the_server_keep_order_and_question() {
 fn a_quarantine_outlives_the_server_and_ends_with_another_content() {
     let mut lab = lab(1);
     let found = |lab: &mut Lab, hash: &str| {
-        lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Coverage, hash: hash.to_owned() });
+        let hash = hash.to_owned();
+        lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Coverage, hash, contract: 1 });
     };
     found(&mut lab, "v1");
     lab.submit(job(slots([1]), (0..9).map(|_| test(Mode::Policy(mine()), 1))));
@@ -352,7 +353,7 @@ fn answer_as_the_core(lab: &mut Lab) {
     let rule = PriorityFifo { ageing_step: lab.farm.config().ageing_step };
     while let Some(question) = open_question(lab) {
         let ranks = question.jobs.iter().map(|job| (job.job, rule.rank(&job.as_queued()))).collect();
-        lab.step(Event::Ranked { ask: question.ask, ranks });
+        lab.step(Event::Ranked { ask: question.ask, ranks, slots: Vec::new() });
     }
 }
 
@@ -397,7 +398,7 @@ proptest! {
                 Move::Answer(factor) => {
                     if let Some(question) = open_question(&lab) {
                         let ranks = question.jobs.iter().map(|job| (job.job, job.job.0 as i64 * i64::from(*factor)));
-                        lab.step(Event::Ranked { ask: question.ask, ranks: ranks.collect() });
+                        lab.step(Event::Ranked { ask: question.ask, ranks: ranks.collect(), slots: Vec::new() });
                     }
                 }
                 Move::Fail => {
