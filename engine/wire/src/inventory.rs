@@ -66,8 +66,10 @@ pub struct DutEntry {
 #[serde(deny_unknown_fields)]
 pub struct Removal {
     /// `model`, `ir_set`, `smartcard` or `dut`.
+    #[schema(pattern = "^(model|ir_set|smartcard|dut)$")]
     pub kind: String,
     /// Its name, or number; of a DUT its id.
+    #[schema(min_length = 1)]
     pub key: String,
 }
 

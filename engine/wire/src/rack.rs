@@ -14,31 +14,36 @@ use headend_model::{JobId, Lease, LeaseTerms, Priority, RackId, RunId, Timestamp
 use headend_scheduler::event::Claim;
 use headend_scheduler::fence::EndReport;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Asks to become a rack of this server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrol {
     /// [`crate::PROTOCOL`].
+    #[schema(minimum = 1, maximum = 1)]
     pub protocol: u32,
     /// The name it wants.
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     pub name: String,
 }
 
 /// Answer to [`Enrol`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Enrolled {
     /// Its id.
+    #[schema(value_type = u32)]
     pub rack: RackId,
     /// Its token for everything else; shown once.
     pub token: String,
 }
 
 /// One message of a rack. `rack` follows from the token.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// [`crate::PROTOCOL`].
+    #[schema(minimum = 1, maximum = 1)]
     pub protocol: u32,
     /// Random per process of the daemon.
     pub incarnation: u64,
@@ -47,21 +52,24 @@ pub struct Exchange {
     /// A sign of life: renews the leases of what it names.
     pub beat: Option<Beat>,
     /// Runs that have started since the last acknowledged report.
+    #[schema(value_type = Vec<Object>)]
     pub started: Vec<Claim>,
     /// Offers and refusals (see [`Orders::refuse`]) that were not taken and never will be, with the reason.
     pub declined: Vec<Declined>,
     /// Ends not acknowledged yet, oldest first, at most 1,000.
+    #[schema(value_type = Vec<Object>)]
     pub ends: Vec<EndReport>,
     /// News of running scripts, for whoever watches. May be lost.
     pub notes: Vec<Note>,
     /// What the rack holds: the answer leaves these out of `start`.
+    #[schema(value_type = Vec<Object>)]
     pub holds: Vec<Claim>,
     /// Wait this long for orders when there are none, in milliseconds (at most 30,000).
     pub wait_ms: u64,
 }
 
 /// What a rack is, at the start of its life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
     /// Version of the binary.
@@ -69,13 +77,14 @@ pub struct Ready {
     /// Its slots, by number.
     pub slots: Vec<ReadySlot>,
     /// Highest epoch seen per DUT.
+    #[schema(value_type = Vec<Vec<u64>>)]
     pub dut_epochs: Vec<(u64, u64)>,
     /// Base address under which its logs can be had, if it serves them itself.
     pub logs: Option<String>,
 }
 
 /// A slot of a rack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadySlot {
     /// Its number, from 1.
@@ -89,7 +98,7 @@ pub struct ReadySlot {
 }
 
 /// A sign of life.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
     /// CPU use over the last seconds, 0 to 100.
@@ -101,29 +110,32 @@ pub struct Beat {
 }
 
 /// A lease that was not taken. Its epochs are in the rack's journal before this is told, so nothing starts under it later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Declined {
     /// Which.
+    #[schema(value_type = Object)]
     pub claim: Claim,
     /// Why: an epoch seen before, no room, journal not writable.
     pub reason: String,
 }
 
 /// News of a running script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// Which run.
+    #[schema(value_type = u64)]
     pub run: RunId,
     /// When, on the rack's wall clock.
+    #[schema(value_type = i64)]
     pub at: Timestamp,
     /// One line: a log line, a step, a region.
     pub text: String,
 }
 
 /// Answer to an [`Exchange`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Orders {
     /// Ends up to and with this are durable.
     pub acknowledged: Option<u64>,
@@ -135,27 +147,34 @@ pub struct Orders {
     /// Start these.
     pub start: Vec<StartOrder>,
     /// Stop these.
+    #[schema(value_type = Vec<u64>)]
     pub stop: Vec<RunId>,
     /// Leases that are to end and that the rack, as far as the server knows, has not taken. It stops the run if it has;
     /// if not, it refuses the epochs for ever and says so in [`Exchange::declined`], and the slot is free at once.
+    #[schema(value_type = Vec<Object>)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refuse: Vec<Lease>,
     /// Terms of leases, at the first exchange and after a change.
+    #[schema(value_type = Option<Object>)]
     pub terms: Option<LeaseTerms>,
     /// Your id.
+    #[schema(value_type = Option<u32>)]
     pub rack: Option<RackId>,
     /// Numbers of your slots in leases: (slot id, slot number), with the first exchange.
+    #[schema(value_type = Vec<Vec<u32>>)]
     pub slots: Vec<(u32, u16)>,
     /// End by yourself when nothing runs any more.
     pub drain: bool,
 }
 
 /// Start a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StartOrder {
     /// The right to do so.
+    #[schema(value_type = Object)]
     pub lease: Lease,
     /// The job's priority, for the log.
+    #[schema(value_type = u8)]
     pub priority: Priority,
     /// Script path inside its area.
     pub script: String,
@@ -170,6 +189,7 @@ pub struct StartOrder {
     /// Snapshot of the owner's private area, for private scripts.
     pub private_tree: Option<String>,
     /// The handle.
+    #[schema(value_type = u64)]
     pub job: JobId,
     /// Its name, for the log.
     pub job_name: String,

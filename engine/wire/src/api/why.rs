@@ -1,0 +1,71 @@
+//! Why a run was started where and when it was, and why others wait.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `GET /jobs/{job}/why?after=RUN&limit=1000`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyAnswer {
+    /// The handle.
+    pub job: u64,
+    /// Status in words.
+    pub status_text: String,
+    /// Starts so far: which run, where, and why. A page of them, in the order of the runs' numbers.
+    pub started: Vec<WhyStarted>,
+    /// What waits, and what stands in the way at each target. On the first page only (without `after`).
+    pub waiting: Vec<WhyWaiting>,
+    /// Where the job stands among all that wait; none once it has ended.
+    #[serde(default)]
+    pub queue: Option<WhyQueue>,
+    /// Give as `after` for more starts.
+    #[serde(default)]
+    pub next: Option<u64>,
+}
+
+/// Where a job stands among all that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyQueue {
+    /// The queue policy that orders the jobs: `priority-fifo` is the built-in one.
+    pub policy: String,
+    /// The job's rank there: smaller ones get slots first. None: not ranked yet, behind all that are.
+    pub rank: Option<i64>,
+    /// For people.
+    pub text: String,
+}
+
+/// Why a run was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyStarted {
+    /// The run.
+    pub run: u64,
+    /// Its script.
+    pub script: String,
+    /// `rack/slot (DUT n)`.
+    pub place: String,
+    /// Rule or plugin that chose it.
+    pub chosen_by: String,
+    /// Why this job, and why this test.
+    pub reason: String,
+}
+
+/// Why runs of a test wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyWaiting {
+    /// Its script.
+    pub script: String,
+    /// How many of its runs wait.
+    pub runs: u32,
+    /// Per target: `rack/slot` and the reason there.
+    pub at: Vec<WhyAt>,
+}
+
+/// What stands in the way at one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhyAt {
+    /// `rack/slot` or `DUT n`.
+    pub target: String,
+    /// Stable code, such as `slot_held`, `behind`, `cpu_gate`.
+    pub code: String,
+    /// For people.
+    pub reason: String,
+}
