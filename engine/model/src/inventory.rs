@@ -84,6 +84,13 @@ impl Inventory {
         }
         self.duts.insert(dut, slot);
     }
+
+    /// Forgets a DUT. Unknown already: nothing changes.
+    pub fn remove(&mut self, dut: DutId) {
+        if let Some(slot) = self.duts.remove(&dut).flatten() {
+            self.occupants.remove(&slot);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -98,5 +105,7 @@ mod tests {
         assert_eq!((lab.dut_in(SlotId(4)), lab.slot_of(DutId(1))), (Some(DutId(2)), None));
         lab.place(DutId(2), Some(SlotId(5)));
         assert_eq!((lab.dut_in(SlotId(4)), lab.dut_in(SlotId(5))), (None, Some(DutId(2))));
+        lab.remove(DutId(2));
+        assert_eq!((lab.dut_in(SlotId(5)), lab.duts.keys().count()), (None, 1));
     }
 }

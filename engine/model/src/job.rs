@@ -1,5 +1,6 @@
 //! What a client hands in, and the job states of the document's chapter 5.1.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ids::{DutId, PolicyName, SlotId, UserName};
@@ -83,6 +84,9 @@ pub struct JobSpec {
     pub targets: Vec<Target>,
     /// What to run, at least one.
     pub tests: Vec<TestSpec>,
+    /// What the owner asks of the coverage policies that the tests name: JSON text of an object each.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
+    pub policy_parameters: BTreeMap<PolicyName, String>,
 }
 
 /// Job states with the numbers of the document's chapter 5.1.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ids::UserName;
+use crate::ids::{PolicyName, UserName};
 
 /// The result codes of the document and of the Client API's `TM` class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +99,13 @@ pub enum Incomplete {
     WindowClosed,
     /// It, or its schedule, was deleted before it was started.
     Removed,
+    /// Its coverage policy has left it out for good: never executed.
+    LeftOut {
+        /// Which policy.
+        policy: PolicyName,
+        /// Why, in its words.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Incomplete {
@@ -120,6 +127,10 @@ impl fmt::Display for Incomplete {
             Self::SeveralRacks => f.write_str("Incomplete test (single-process test over several racks)"),
             Self::WindowClosed => f.write_str("Incomplete (window closed)"),
             Self::Removed => f.write_str("Incomplete test (removed from its schedule)"),
+            Self::LeftOut { policy, reason } if reason.is_empty() => {
+                write!(f, "Incomplete test (left out by {policy})")
+            }
+            Self::LeftOut { policy, reason } => write!(f, "Incomplete test (left out by {policy}: {reason})"),
         }
     }
 }

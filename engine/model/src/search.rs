@@ -9,6 +9,12 @@ use std::fmt;
 use crate::inventory::DutFields;
 use crate::pattern::Pattern;
 
+/// The fields of a DUT that are not blank, under the document's names and in its order.
+pub fn fields_of(dut: &DutFields) -> impl Iterator<Item = (&'static str, &str)> {
+    let of = |(field, name): (Field, &'static str)| (name, field.of(dut, ""));
+    Field::ALL.into_iter().map(of).filter(|(_, value)| !value.is_empty())
+}
+
 /// What `findStb` can look at: the document's 17 names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are the document's own")]

@@ -8,7 +8,7 @@
     reason = "a bench: it prints, and measures time"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,7 @@ impl Lab {
             priority: Priority((number % 9) as u8 + 1),
             targets,
             tests: vec![test; 4],
+            policy_parameters: BTreeMap::new(),
         };
         let submission = Submission { spec, missing_scripts: BTreeSet::new(), fail_on_warning: false, key: None };
         self.step(&Event::Submit(Box::new(submission)));

@@ -1,11 +1,11 @@
 //! All that the farm wants done. Whoever carries these out has made the event durable first.
 
 use headend_model::{
-    JobId, JobStatus, Lease, Outcome, PolicyName, Priority, RackId, RackName, RunId, SlotId, TargetIx, TestIx,
-    Timestamp, UserName,
+    DutId, JobId, JobStatus, Lease, Outcome, PolicyName, Priority, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo, TargetIx,
+    TestIx, Timestamp, UserName,
 };
 
-use crate::event::Placement;
+use crate::event::{Placement, Skip};
 use crate::policy::QueuedJob;
 use crate::schedule::ScheduleAction;
 
@@ -61,6 +61,8 @@ pub enum Action {
     },
     /// To a policy plugin: what next on these free targets? Answered by `Proposed` or `PolicyFailed` before `deadline`.
     Ask(Ask),
+    /// To a policy plugin: what has come of this plan? Answered by `Reported` or `PolicyFailed` before `deadline`.
+    AskReport(AskReport),
     /// To a queue policy plugin: the ranks of these jobs? Answered by `Ranked` or `PolicyFailed` before `deadline`.
     AskRanks(AskRanks),
 
@@ -90,6 +92,19 @@ pub enum Action {
         /// Why not.
         reason: PlacementFault,
     },
+    /// For the record: what a policy wanted to leave out for good was turned down.
+    SkipRefused {
+        /// Whose.
+        policy: PolicyName,
+        /// The job it spoke for.
+        job: JobId,
+        /// What it wanted.
+        skip: Skip,
+        /// Why not.
+        reason: PlacementFault,
+    },
+    /// For the record: what a policy says has come of its plan.
+    PolicyReport(PolicyReport),
     /// For the record: a policy failed (once more).
     PolicyStruck {
         /// Which.
@@ -116,6 +131,18 @@ pub enum Action {
         /// Which.
         rack: RackId,
     },
+    /// The answer to `RemoveDuts`: this one is forgotten.
+    DutRemoved {
+        /// Which.
+        dut: DutId,
+    },
+    /// The answer to `RemoveDuts`: nothing was changed, this one is in use.
+    DutInUse {
+        /// Which.
+        dut: DutId,
+        /// By whom.
+        uses: DutUses,
+    },
     /// For the record: a slot was put into or taken out of quarantine.
     SlotQuarantined {
         /// Which.
@@ -123,6 +150,29 @@ pub enum Action {
         /// In or out.
         on: bool,
     },
+}
+
+/// What keeps a DUT in the inventory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct DutUses {
+    /// The run that drives it, or may, and its job.
+    pub run: Option<(RunId, JobId)>,
+    /// The first open jobs that name it among their targets,
+    pub jobs: Vec<JobId>,
+    /// and how many there are.
+    pub all_jobs: u64,
+    /// The first schedules that it is on,
+    pub schedules: Vec<ScheduleId>,
+    /// and how many there are.
+    pub all_schedules: u64,
+}
+
+impl DutUses {
+    /// Nothing keeps it.
+    pub fn is_free(&self) -> bool {
+        self.run.is_none() && self.all_jobs == 0 && self.all_schedules == 0
+    }
 }
 
 /// A question to a coverage policy.
@@ -140,9 +190,41 @@ pub struct Ask {
     /// Free targets of the job, none of them driven by anybody.
     pub free: Vec<TargetIx>,
     /// What happened in this group since the last question.
-    pub changes: Vec<PlanChange>,
+    pub changes: Vec<Noted>,
     /// When the core goes on without an answer.
     pub deadline: Timestamp,
+}
+
+/// The last question to a coverage policy: all runs of its plan have ended. Nothing waits for the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AskReport {
+    /// Number of the question; the answer names it.
+    pub ask: u64,
+    /// Whom to ask.
+    pub policy: PolicyName,
+    /// About which job
+    pub job: JobId,
+    /// and which group of its tests.
+    pub group: u32,
+    /// What happened in this group since the last question.
+    pub changes: Vec<Noted>,
+    /// When the core goes on without an answer.
+    pub deadline: Timestamp,
+}
+
+/// What a policy says has come of its plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PolicyReport {
+    /// Which job
+    pub job: JobId,
+    /// and which group of its tests.
+    pub group: u32,
+    /// Whose word it is.
+    pub policy: PolicyName,
+    /// JSON text, never empty; or why there is none, for people.
+    pub report: Result<String, String>,
 }
 
 /// A question to a queue policy. Nothing waits for it: until it is answered, the jobs stand where they stand.
@@ -155,6 +237,9 @@ pub struct AskRanks {
     pub policy: PolicyName,
     /// About which jobs; all of them are to be ranked.
     pub jobs: Vec<RankedJob>,
+    /// About which slots; all of them are to be ranked. None for a policy of the first contract.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub slots: Vec<RankedSlot>,
     /// When the core goes on without an answer.
     pub deadline: Timestamp,
 }
@@ -171,6 +256,42 @@ pub struct RankedJob {
     pub priority: Priority,
     /// When it was accepted.
     pub accepted: Timestamp,
+    /// What its owner has of the farm, when it is asked.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub usage: OwnerUsage,
+}
+
+/// What an owner has of the farm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OwnerUsage {
+    /// Runs under a lease.
+    pub running: u32,
+    /// Devices times time under leases, running ones included, in milliseconds. Forgotten by half per
+    /// [`usage_half_life`](crate::FarmConfig::usage_half_life).
+    pub device_ms: u64,
+    /// Jobs that have not ended.
+    pub open_jobs: u32,
+}
+
+/// What a queue policy is told of a slot and the DUT in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RankedSlot {
+    /// Which.
+    pub slot: SlotId,
+    /// Name of its rack.
+    pub rack: RackName,
+    /// Its number there.
+    pub no: SlotNo,
+    /// The DUT in it.
+    pub dut: Option<DutId>,
+    /// How often the DUT was leased, wherever it sat.
+    pub starts: u64,
+    /// How long it was under leases that have ended, in milliseconds.
+    pub device_ms: u64,
+    /// When it was last leased or given back.
+    pub last_used: Option<Timestamp>,
 }
 
 impl RankedJob {
@@ -210,6 +331,49 @@ pub enum PlanChange {
     },
     /// A target is out for good (no DUT, no rack).
     TargetLost(TargetIx),
+    /// So many runs of the test will never be started.
+    Dropped {
+        /// Which test.
+        test: TestIx,
+        /// How many.
+        runs: u32,
+    },
+}
+
+impl PlanChange {
+    /// With its time.
+    pub const fn at(self, at: Timestamp) -> Noted {
+        Noted { at, change: self }
+    }
+}
+
+/// A change of the plan, and when it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "NotedForm"))]
+pub struct Noted {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub change: PlanChange,
+}
+
+/// Former releases kept no time; what they noted is as old as can be.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum NotedForm {
+    Timed { at: Timestamp, change: PlanChange },
+    Plain(PlanChange),
+}
+
+#[cfg(feature = "serde")]
+impl From<NotedForm> for Noted {
+    fn from(form: NotedForm) -> Self {
+        match form {
+            NotedForm::Timed { at, change } => Self { at, change },
+            NotedForm::Plain(change) => change.at(Timestamp::EPOCH),
+        }
+    }
 }
 
 /// Everything about a run that is kept after its end.
@@ -244,6 +408,9 @@ pub struct StartReason {
     pub queue: String,
     /// What made this test the one, in one sentence.
     pub test: String,
+    /// Digest of what it was decided from, and of all starts before: a replay of the journal gives the same. 0: not kept.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub inputs: u64,
 }
 
 /// Who chose.

@@ -69,6 +69,11 @@ pub enum Event {
         /// Where it is now.
         slot: Option<SlotId>,
     },
+    /// DUTs have left the lab for good: all of these are forgotten or, if one of them is in use, none.
+    RemoveDuts {
+        /// Which.
+        duts: Vec<DutId>,
+    },
     /// An operator has looked: nothing drives this slot, it may be used again.
     ClearQuarantine {
         /// Which slot.
@@ -112,6 +117,10 @@ pub enum Event {
         kind: PolicyKind,
         /// Hash of its content. Another one is another plugin: its failures are not those of this one.
         hash: String,
+        /// Major version of the contract that it was written against. A queue policy of the second one is told of usage and
+        /// wear and asked again when they change.
+        #[cfg_attr(feature = "serde", serde(default = "first_contract"))]
+        contract: u32,
     },
     /// A person wants a policy plugin to be asked (again): ends its quarantine.
     PolicyLoaded {
@@ -129,6 +138,23 @@ pub enum Event {
         ask: u64,
         /// What it would start. What no longer holds is refused in parts.
         placements: Vec<Placement>,
+        /// What is never to be started.
+        #[cfg_attr(feature = "serde", serde(default))]
+        skips: Vec<Skip>,
+    },
+    /// A coverage policy cannot serve the plan that it was asked about, and says so: no failure of its own.
+    PolicyDeclined {
+        /// Number of the question.
+        ask: u64,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A policy answers an [`crate::Action::AskReport`].
+    Reported {
+        /// Number of the question.
+        ask: u64,
+        /// JSON text; empty: it has nothing to say.
+        report: String,
     },
     /// A queue policy answers an [`crate::Action::AskRanks`].
     Ranked {
@@ -136,6 +162,9 @@ pub enum Event {
         ask: u64,
         /// The rank of each job that was asked about: smaller ones get slots first.
         ranks: Vec<(JobId, i64)>,
+        /// The rank of each slot that was asked about: of several free ones a job gets those with smaller ranks first.
+        #[cfg_attr(feature = "serde", serde(default))]
+        slots: Vec<(SlotId, i64)>,
     },
     /// A policy of either kind trapped, overran or could not be asked.
     PolicyFailed {
@@ -151,6 +180,12 @@ pub enum Event {
         /// Who asked; kept for the record.
         by: UserName,
     },
+}
+
+/// Of plugins that nobody has told about.
+#[cfg(feature = "serde")]
+const fn first_contract() -> u32 {
+    1
 }
 
 /// What a policy plugin is asked for.
@@ -232,6 +267,18 @@ pub struct Heartbeat {
     /// Why it takes no new runs for the time being; `None`: it takes them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub not_taking: Option<String>,
+}
+
+/// A policy's word: so many runs of the test will never be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Skip {
+    /// Which test of the job.
+    pub test: TestIx,
+    /// How many, at least 1.
+    pub runs: u32,
+    /// Why, in one sentence for people.
+    pub reason: String,
 }
 
 /// A policy's wish: this test on this target.

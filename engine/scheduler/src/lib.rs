@@ -12,9 +12,11 @@
 
 pub mod action;
 pub mod config;
+pub mod digest;
 pub mod event;
 pub mod farm;
 pub mod fence;
+pub mod history;
 #[cfg(feature = "mutants")]
 pub mod mutant;
 pub mod policy;

@@ -31,4 +31,10 @@ pub enum Mutant {
     NoQuietTime,
     /// The farm goes on with the epochs it knows when its past is missing.
     NoNewEra,
+    /// The farm does not count its quiet time anew when the server starts again.
+    QuietCutShort,
+    /// The farm starts a run of a backup under the number of the try that it may have had in the lost past.
+    AttemptsRepeat,
+    /// The farm says that a queue policy's ranks are in force, and goes by its own.
+    RanksIgnored,
 }

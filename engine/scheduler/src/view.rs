@@ -1,11 +1,15 @@
 //! What the farm shows of itself: plain data for the API, the page and the CLI.
 
+use std::collections::BTreeMap;
+
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo,
+    DutFields, DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo,
     TargetIx, TestIx, Timestamp, UserName,
 };
 
-use crate::action::{PlanChange, QueueState, StartReason};
+use crate::action::{Noted, QueueState, StartReason};
+use crate::event::Placement;
+use crate::history::{LastOutcome, ScriptHistory};
 use crate::schedule::Origin;
 
 /// An open job (or one that became final since the last snapshot).
@@ -135,6 +139,19 @@ pub struct Waiting {
     pub runs: u32,
     /// Per target that could still take one: what stands in the way there.
     pub at: Vec<(TargetIx, WaitReason)>,
+    /// So many targets could still take one; more than are in `at`, if only some were asked for.
+    pub targets: u32,
+}
+
+/// Which part of the reasons is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WhyPage {
+    /// The first test that is looked at.
+    pub from: TestIx,
+    /// At most so many tests that wait.
+    pub tests: usize,
+    /// At most so many targets of each.
+    pub targets: usize,
 }
 
 /// What stands in the way of a run at a target.
@@ -287,14 +304,35 @@ pub struct PolicyView<'a> {
 }
 
 /// All that a coverage policy instance is built from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanView {
-    /// Tests of the group in list order: index and number of runs.
-    pub tests: Vec<(TestIx, u32)>,
+    /// JSON text of an object: what the job's owner asks of the policy. Empty: nothing.
+    pub parameters: String,
+    /// When the job was accepted.
+    pub accepted: Timestamp,
+    /// Tests of the group in list order.
+    pub tests: Vec<TestView>,
     /// Targets of the job.
     pub targets: Vec<TargetView>,
+    /// What the lab knows of the targets' devices. The farm knows none of it: the server adds it.
+    pub duts: BTreeMap<DutId, DutFields>,
+    /// How scripts of the plan ended when they last ran on its devices, by test and target; only what is remembered.
+    pub outcomes: Vec<(Placement, LastOutcome)>,
     /// What has happened so far, oldest first.
-    pub past: Vec<PlanChange>,
+    pub past: Vec<Noted>,
+}
+
+/// A test as a policy sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestView {
+    /// Position in the job.
+    pub test: TestIx,
+    /// Runs that were planned.
+    pub runs: u32,
+    /// Path of its script in its area.
+    pub name: String,
+    /// What is remembered of the script.
+    pub history: Option<ScriptHistory>,
 }
 
 /// A target as a policy sees it.

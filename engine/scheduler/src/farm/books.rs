@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headend_model::{Mode, PolicyName, RunId, TargetIx, TestIx};
+use headend_model::{Mode, PolicyName, RunId, TargetIx, TestIx, Timestamp};
 
-use crate::action::PlanChange;
+use crate::action::{Noted, PlanChange};
 use crate::policy::PlanBooks;
 
 /// Runs of one test. They are numbered from `first`; started ones are counted from the front, dropped ones (ended
@@ -84,9 +84,18 @@ pub(super) struct Talk {
     /// Targets that became free while it was thinking; they come next.
     pub missed: BTreeSet<TargetIx>,
     /// All that has happened, oldest first.
-    pub past: Vec<PlanChange>,
+    pub past: Vec<Noted>,
     /// So many of `past` were told already.
     pub told: usize,
+    /// The policy was asked at least once.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub met: bool,
+    /// It was asked what has come of the plan.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub reporting: bool,
+    /// It cannot serve this plan, for this reason: it is not asked again unless it is loaded again.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub declined: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -150,9 +159,9 @@ impl Group {
     }
 
     /// Tells the policy of the group, if it has one.
-    pub(super) fn note(&mut self, change: PlanChange) {
+    pub(super) fn note(&mut self, at: Timestamp, change: PlanChange) {
         if matches!(self.rule, Rule::Policy(_)) {
-            self.talk.past.push(change);
+            self.talk.past.push(change.at(at));
         }
     }
 }

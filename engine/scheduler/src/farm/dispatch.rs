@@ -1,4 +1,5 @@
-//! Who gets the free slots: jobs in the order of their rank, and for each job its free slots in order.
+//! Who gets the free slots: jobs in the order of their rank, and for each job its free slots in order (by their rank, if a
+//! queue policy gives them one).
 //!
 //! Going by job first keeps the order between jobs (O1, O2) over all slots at once, lets a single-process test see all
 //! slots that nobody better wants, and a policy plugin all targets it may choose from.
@@ -13,10 +14,12 @@ use super::queues::{Key, QueueId};
 use crate::action::{ChosenBy, StartReason};
 use crate::policy::{CoveragePolicy, DutCoverage, TestCoverage};
 
-/// A job that may want a slot, as one of its targets. Ordered by job, then slot.
+/// A job that may want a slot, as one of its targets. Ordered by job, then the slot's rank, then slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     pub key: Key,
+    /// Of its free slots a job gets those with smaller ranks first.
+    rank: i64,
     pub slot: SlotId,
     pub target: TargetIx,
     pub queue: QueueId,
@@ -67,15 +70,22 @@ impl Farm {
             return;
         }
         let dut = self.inventory.dut_in(slot).map(Target::Dut);
+        let rank = self.slot_rank(slot);
         for by in std::iter::once(Target::Slot(slot)).chain(dut) {
-            self.next_cursor(slot, by, None, frontier);
+            self.next_cursor((rank, slot), by, None, frontier);
         }
     }
 
-    fn next_cursor(&self, slot: SlotId, by: Target, after: Option<&Candidate>, frontier: &mut Frontier) {
+    fn next_cursor(
+        &self,
+        (rank, slot): (i64, SlotId),
+        by: Target,
+        after: Option<&Candidate>,
+        frontier: &mut Frontier,
+    ) {
         let after = after.map(|candidate| (candidate.key, candidate.queue, candidate.target));
         if let Some((key, queue, target)) = self.queues.cursor(by, after) {
-            frontier.insert(Candidate { key, slot, target, queue, at_cursor: true, by });
+            frontier.insert(Candidate { key, rank, slot, target, queue, at_cursor: true, by });
         }
     }
 
@@ -124,7 +134,7 @@ impl Farm {
             frontier.insert(Candidate { key, at_cursor: false, ..*candidate });
         }
         if candidate.at_cursor {
-            self.next_cursor(candidate.slot, candidate.by, Some(candidate), frontier);
+            self.next_cursor((candidate.rank, candidate.slot), candidate.by, Some(candidate), frontier);
         }
     }
 
@@ -134,7 +144,7 @@ impl Farm {
             return self.pass_over(candidate, frontier);
         }
         self.queues.advance((candidate.key, candidate.queue, candidate.target));
-        self.next_cursor(candidate.slot, candidate.by, Some(candidate), frontier);
+        self.next_cursor((candidate.rank, candidate.slot), candidate.by, Some(candidate), frontier);
     }
 
     fn try_job(&mut self, candidate: &Candidate) -> Verdict {
@@ -199,7 +209,7 @@ impl Farm {
         if !rack.is_some_and(|rack| self.gate_opens(rack)) {
             return Verdict::Taken;
         }
-        let why = StartReason { chosen_by, queue: self.queue_reason(candidate.job()), test: reason };
+        let why = StartReason { chosen_by, queue: self.queue_reason(candidate.job()), test: reason, inputs: 0 };
         self.grant(candidate.job(), test, &[(candidate.target, candidate.slot)], why);
         Verdict::Started
     }

@@ -23,10 +23,19 @@ impl Farm {
         if least <= self.room(candidate, rack) {
             let free = self.gang_room(candidate, rack);
             if let Some((test, needed)) = tests.iter().find(|(_, needed)| *needed <= free.len()) {
-                return self.start_gang(candidate, rack, *test, &free[..*needed]);
+                let on = self.first_by_rank(free, *needed);
+                return self.start_gang(candidate, rack, *test, &on);
             }
         }
         self.passed_over(candidate, rack)
+    }
+
+    /// So many of these slots, those with the smallest ranks; in the order of the job's targets.
+    fn first_by_rank(&self, mut free: Vec<(TargetIx, SlotId)>, needed: usize) -> Vec<(TargetIx, SlotId)> {
+        free.sort_by_key(|(_, slot)| self.slot_rank(*slot));
+        free.truncate(needed);
+        free.sort_unstable();
+        free
     }
 
     pub(super) fn gang_tests(&self, job: JobId, number: u32) -> Vec<(TestIx, usize)> {
@@ -84,6 +93,7 @@ impl Farm {
             chosen_by: ChosenBy::BuiltIn("single-process".to_owned()),
             queue: self.queue_reason(candidate.job()),
             test: format!("test {} has all its {} slots free at once", test.0, on.len()),
+            inputs: 0,
         };
         self.grant(candidate.job(), test, on, why);
         self.end_hold(candidate.job());

@@ -36,6 +36,8 @@ impl Farm {
         self.drop_asks(None);
         if restored {
             self.past_is_lost();
+        } else if self.quiet_until.is_some() {
+            self.be_quiet();
         }
         for away in self.away.values_mut() {
             away.since = self.now;
@@ -47,6 +49,7 @@ impl Farm {
             self.rank_natively(super::order::Which::NotGiven);
         }
         self.ask_ranks_anew();
+        self.ask_reports_anew();
         self.round.dirty.extend(self.slots.keys().copied());
     }
 
@@ -88,6 +91,7 @@ impl Farm {
     }
 
     fn drop_queued(&mut self, id: JobId, test: TestIx, most: u32, outcome: &Outcome) {
+        let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(book) = job.tests.get_mut(test.0 as usize) else { return };
         let count = most.min(book.left());
@@ -96,6 +100,9 @@ impl Farm {
         let mut gang_is_over = false;
         if let Some(group) = job.groups.get_mut(book.group as usize) {
             group.take(test, count, None);
+            if count > 0 {
+                group.note(now, PlanChange::Dropped { test, runs: count });
+            }
             gang_is_over = group.rule == Rule::Gang && group.is_done();
         }
         if gang_is_over {
@@ -171,7 +178,7 @@ impl Farm {
     }
 
     fn lose_targets(&mut self, id: JobId, lost: &[TargetIx]) {
-        let mut why = None;
+        let (mut why, now) = (None, self.now);
         for at in lost {
             let Some(job) = self.jobs.get_mut(&id) else { return };
             let Some(away) = job.spec.targets.get(at.0 as usize).and_then(|target| self.away.get(target)) else {
@@ -182,7 +189,7 @@ impl Farm {
             }
             why = Some(away.why);
             for group in &mut job.groups {
-                group.note(PlanChange::TargetLost(*at));
+                group.note(now, PlanChange::TargetLost(*at));
             }
         }
         if let Some(why) = why {
@@ -206,6 +213,7 @@ impl Farm {
     /// Tells the new status of each job that was touched; final ones leave the books.
     pub(super) fn settle(&mut self) {
         for id in std::mem::take(&mut self.round.touched) {
+            self.ask_reports_of(id);
             let Some(job) = self.jobs.get(&id) else { continue };
             let status = self.status_of(job);
             if status == job.status {
@@ -224,6 +232,7 @@ impl Farm {
 
     fn retire(&mut self, id: JobId) {
         let Some(job) = self.jobs.remove(&id) else { return };
+        self.usage_of_job(id, &job.spec.owner, false);
         if let Some(origin) = &job.origin {
             self.wake_schedule(origin.schedule);
         }
@@ -237,7 +246,7 @@ impl Farm {
         let old = |ended: Option<Timestamp>| {
             ended.is_none_or(|ended| self.now.since(ended) >= headend_model::Span::seconds(RECENT_SECONDS))
         };
-        let drop = self.recent.iter().take_while(|(_, job)| old(job.ended)).count();
+        let drop = self.recent.iter().take_while(|(id, job)| old(job.ended) && !self.is_reporting(*id)).count();
         self.recent.drain(..drop);
         while self.key_ages.front().is_some_and(|(at, ..)| *at + self.config.key_memory <= self.now) {
             self.forget_oldest_key();

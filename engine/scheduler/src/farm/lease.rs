@@ -14,13 +14,16 @@ const MOST_LOST: usize = 1_024;
 impl Farm {
     /// Grants a lease on slots that were all found usable, and asks the rack to start.
     pub(super) fn grant(&mut self, job: JobId, test: TestIx, on: &[(TargetIx, SlotId)], why: StartReason) {
+        let why = StartReason { inputs: self.digest_inputs(job, test, on), ..why };
         let leased: Vec<LeasedTarget> = on.iter().filter_map(|(_, slot)| self.raise_epochs(*slot)).collect();
         let rack = leased.first().and_then(|target| self.inventory.rack_of(target.slot));
         let targets: Vec<TargetIx> = on.iter().map(|(target, _)| *target).collect();
-        let (Some(rack), Some((run, group))) = (rack, self.take_run(job, test, &targets)) else { return };
+        let (Some(rack), Some((run, group, attempt))) = (rack, self.take_run(job, test, &targets)) else { return };
         let until = self.now + self.config.lease.length;
-        let lease = Lease { job, run, attempt: 1, rack, targets: leased, until };
+        let lease = Lease { job, run, attempt, rack, targets: leased, until };
         self.occupy(&lease);
+        self.usage_of_run(job, lease.targets.len(), true);
+        self.wear_of_start(&lease.targets);
         let incarnation = self.racks.get(&rack).and_then(|rack| rack.incarnation);
         self.arm(until, Timer::Lease(run));
         self.emit(Action::Start { lease: lease.clone(), test, why: why.clone() });
@@ -38,12 +41,14 @@ impl Farm {
         let slot_book = self.slots.get_mut(&slot)?;
         let dut_book = self.duts.entry(dut).or_default();
         slot_book.epoch = slot_book.epoch.max(floor).next();
-        dut_book.epoch = dut_book.epoch.max(floor).next();
+        // An id that was taken out may come back, and racks remember what they have seen under it.
+        dut_book.epoch = dut_book.epoch.max(floor).max(self.next.removed_epoch).next();
         Some(LeasedTarget { slot, slot_epoch: slot_book.epoch, dut, dut_epoch: dut_book.epoch })
     }
 
-    fn take_run(&mut self, job: JobId, test: TestIx, targets: &[TargetIx]) -> Option<(RunId, u32)> {
+    fn take_run(&mut self, job: JobId, test: TestIx, targets: &[TargetIx]) -> Option<(RunId, u32, u32)> {
         let now = self.now;
+        let attempt = self.attempt(self.jobs.get(&job)?.era);
         let job = self.jobs.get_mut(&job)?;
         let book = job.tests.get_mut(test.0 as usize)?;
         let run = RunId(book.first.0 + u64::from(book.started));
@@ -53,11 +58,11 @@ impl Farm {
         group.take(test, 1, Some(targets));
         group.running += 1;
         for target in targets {
-            group.note(PlanChange::Started(Placement { test, target: *target }));
+            group.note(now, PlanChange::Started(Placement { test, target: *target }));
         }
         job.running.insert(run);
         job.started.get_or_insert(now);
-        Some((run, number))
+        Some((run, number, attempt))
     }
 
     fn occupy(&mut self, lease: &Lease) {
@@ -174,7 +179,10 @@ impl Farm {
     pub(super) fn end_run(&mut self, run: RunId, outcome: Outcome) -> Vec<(SlotId, headend_model::DutId)> {
         let Some(held) = self.leases.remove(&run) else { return Vec::new() };
         self.vacate(&held.lease);
+        self.usage_of_run(held.lease.job, held.lease.targets.len(), false);
+        self.wear_of_end(&held);
         self.note_end(&held, outcome.code());
+        self.remember_run(&held, &outcome);
         let places = held.lease.targets.iter().map(|target| (target.slot, target.dut)).collect();
         self.count_end(held.lease.job, &outcome);
         self.scheduled_end(held.lease.job, held.test, 1, true);
@@ -210,13 +218,14 @@ impl Farm {
     }
 
     fn note_end(&mut self, held: &Held, code: u16) {
-        let id = held.lease.job;
+        let (id, now) = (held.lease.job, self.now);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.running.remove(&held.lease.run);
         let Some(group) = job.groups.get_mut(held.group as usize) else { return };
         group.running = group.running.saturating_sub(1);
         for target in &held.targets {
-            group.note(PlanChange::Ended { placement: Placement { test: held.test, target: *target }, code });
+            let placement = Placement { test: held.test, target: *target };
+            group.note(now, PlanChange::Ended { placement, code });
         }
         self.forget_deferral(id, held.group);
     }

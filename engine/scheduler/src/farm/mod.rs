@@ -10,24 +10,33 @@
 mod audit;
 mod books;
 mod dispatch;
+mod duts;
 mod gang;
 mod invariants;
 mod jobs;
 mod lease;
 mod order;
+mod plans;
+mod order_again;
 mod plugins;
 mod queues;
 mod racks;
 mod restore;
 mod rounds;
 mod schedules;
+mod skips;
 #[cfg(feature = "serde")]
 mod serial;
 mod state;
 mod submit;
 mod timers;
+mod usage;
 mod views;
+mod wear;
 mod why;
+mod why_change;
+mod why_inputs;
+mod why_not;
 
 #[cfg(test)]
 mod tests;
@@ -41,12 +50,17 @@ use headend_model::{
 use crate::action::{Action, StartReason};
 use crate::config::FarmConfig;
 use crate::event::Event;
+use crate::history::History;
+pub use why_change::{Change, SmallestChange};
+pub use why_not::{WhyNot, WhyNotAnswer};
 use order::Order;
 use queues::Queues;
 use schedules::Schedules;
 use state::{
-    AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, Round, Slot, Timer,
+    AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, ReportBook, Round, Slot, Timer,
 };
+use usage::Usage;
+use wear::Wear;
 
 /// The state machine.
 #[derive(Clone, Debug, Default)]
@@ -66,15 +80,26 @@ pub struct Farm {
     queues: Queues,
     #[cfg_attr(feature = "serde", serde(default))]
     order: Order,
+    #[cfg_attr(feature = "serde", serde(default))]
+    usage: Usage,
+    #[cfg_attr(feature = "serde", serde(default))]
+    wear: Wear,
     leases: BTreeMap<RunId, Held>,
     policies: BTreeMap<PolicyName, PolicyBook>,
     asks: BTreeMap<u64, AskBook>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    reports: BTreeMap<u64, ReportBook>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    history: History,
     keys: BTreeMap<UserName, BTreeMap<String, KeyBook>>,
     /// Keys in the order in which they are forgotten.
     key_ages: VecDeque<(Timestamp, UserName, String)>,
     recent: Recent,
     #[cfg_attr(feature = "serde", serde(default))]
     schedules: Schedules,
+    /// Digest of all starts so far.
+    #[cfg_attr(feature = "serde", serde(default))]
+    decided: u64,
     /// Leases that ran out without word, newest last.
     lost_leases: VecDeque<LostLease>,
     timers: BTreeSet<(Timestamp, Timer)>,
@@ -117,10 +142,12 @@ impl Farm {
     pub fn step(&mut self, now: Timestamp, event: &Event) -> Vec<Action> {
         self.now = self.now.max(now);
         self.open_audit();
+        self.count_usage();
         self.forget_old();
         self.handle(event);
         self.dispatch();
         self.settle();
+        self.go_on_asking();
         let told = std::mem::take(&mut self.round).out;
         self.audit_step(event, &told);
         told
@@ -139,15 +166,18 @@ impl Farm {
             Event::Heartbeat(beat) => self.heartbeat(beat),
             Event::Drain { rack, on } => self.drain(*rack, *on),
             Event::PlaceDut { dut, slot } => self.place_dut(*dut, *slot),
+            Event::RemoveDuts { duts } => self.remove_duts(duts),
             Event::ClearQuarantine { slot } => self.clear_quarantine(*slot),
             Event::RunStarted { rack, claim } => self.run_started(*rack, claim),
             Event::NotStarted { rack, claim, reason } => self.not_started(*rack, claim, reason),
             Event::RunEnded { rack, claim, outcome, unkillable } => self.run_ended(*rack, claim, outcome, *unkillable),
-            Event::PolicyFound { policy, kind, hash } => self.policy_found(policy, *kind, hash),
+            Event::PolicyFound { policy, kind, hash, contract } => self.policy_found(policy, *kind, hash, *contract),
             Event::PolicyLoaded { policy } => self.policy_loaded(policy),
             Event::PolicyRemoved { policy } => self.policy_removed(policy),
-            Event::Proposed { ask, placements } => self.proposed(*ask, placements),
-            Event::Ranked { ask, ranks } => self.ranked(*ask, ranks),
+            Event::Proposed { ask, placements, skips } => self.proposed(*ask, placements, skips),
+            Event::PolicyDeclined { ask, reason } => self.policy_declined(*ask, reason),
+            Event::Reported { ask, report } => self.reported(*ask, report),
+            Event::Ranked { ask, ranks, slots } => self.ranked(*ask, ranks, slots),
             Event::PolicyFailed { ask, reason } => self.policy_failed(*ask, reason),
             Event::UseQueuePolicy { policy, by } => self.use_queue_policy(policy.as_ref(), by),
         }

@@ -34,6 +34,10 @@ impl Farm {
             self.declare_slot(id, *no, *epoch);
         }
         for (dut, epoch) in &ready.dut_epochs {
+            if *epoch <= self.next.removed_epoch && !self.inventory.duts.contains_key(dut) {
+                // Of one that was taken out; were it to come back, it would start above this.
+                continue;
+            }
             let book = self.duts.entry(*dut).or_default();
             book.epoch = book.epoch.max(*epoch);
         }
@@ -189,6 +193,7 @@ impl Farm {
         self.inventory.place(dut, slot);
         for slot in before.into_iter().chain(slot) {
             self.round.dirty.insert(slot);
+            self.slot_changed(slot);
             self.refresh(Target::Slot(slot));
         }
         for dut in evicted.into_iter().chain([dut]) {
@@ -289,7 +294,9 @@ impl Farm {
 
     pub(super) fn quarantine(&mut self, places: &[(SlotId, DutId)]) {
         for (slot, dut) in places {
-            self.duts.entry(*dut).or_default().quarantined = Some(*slot);
+            if self.inventory.duts.contains_key(dut) {
+                self.duts.entry(*dut).or_default().quarantined = Some(*slot);
+            }
             let Some(book) = self.slots.get_mut(slot) else { continue };
             if !std::mem::replace(&mut book.quarantined, true) {
                 self.emit(Action::SlotQuarantined { slot: *slot, on: true });

@@ -3,6 +3,7 @@
 //! Racks may then drive under leases that the farm has never heard of, and have seen epochs and run numbers that it would
 //! give out again. So from that moment on
 //! - handles, run numbers and epochs go on in a new **era**, above all that the lost past can have used (S2, S8, S9);
+//! - runs that wait in the backup keep their numbers, which clients know, and start as another attempt (S2);
 //! - every rack has to say ready again before it gets anything, and tells the highest epochs that it has seen;
 //! - nothing is leased until the lease of an unknown run has surely run out: a full term, the kill bound, the margin (S1,
 //!   S10). Leases that the farm does know go on if their racks name them, and run out if not.
@@ -60,9 +61,30 @@ impl Farm {
         for rack in self.racks.keys().copied().collect::<Vec<RackId>>() {
             self.presence_changed(rack);
         }
+        self.be_quiet();
+    }
+
+    /// Nothing is leased until all that is unknown has surely run out, counted from now. A server that starts again
+    /// meanwhile counts anew, as it does for leases: its wall clock may have been set forward while it was away, and the
+    /// racks' clocks were not.
+    pub(super) fn be_quiet(&mut self) {
+        #[cfg(feature = "mutants")]
+        if self.quiet_until.is_some() && self.is_mutant(crate::mutant::Mutant::QuietCutShort) {
+            return;
+        }
         let until = self.config.lease.reusable_at(self.now + self.config.lease.length);
         self.quiet_until = Some(until);
         self.arm(until, Timer::Quiet);
+    }
+
+    /// Which try of its run a job's next start is. A run that waited in a backup may have been started in the lost past:
+    /// its number stays, since clients know it, and the try is another one, so that the pair is never given out twice.
+    pub(super) fn attempt(&self, born: u32) -> u32 {
+        #[cfg(feature = "mutants")]
+        if self.is_mutant(crate::mutant::Mutant::AttemptsRepeat) {
+            return 1;
+        }
+        self.next.era.saturating_sub(born).saturating_add(1)
     }
 
     pub(super) fn quiet_due(&mut self) {

@@ -12,8 +12,8 @@ use super::Farm;
 use super::books::{Rule, Turn};
 use super::dispatch::{Candidate, Verdict};
 use super::state::{AskBook, Timer};
-use crate::action::{Action, Ask, ChosenBy, PlacementFault};
-use crate::event::{Placement, PolicyKind};
+use crate::action::{Action, Ask, ChosenBy, Noted, PlacementFault};
+use crate::event::{Placement, PolicyKind, Skip};
 use crate::policy::{DutCoverage, PlanBooks, native};
 
 impl Farm {
@@ -21,6 +21,10 @@ impl Farm {
         let Some(group) = self.group(candidate.job(), number) else { return Verdict::Never };
         if !group.wants(candidate.target) {
             return Verdict::Never;
+        }
+        if let Some(reason) = &group.talk.declined {
+            let instead = ChosenBy::Fallback { policy: name, reason: reason.clone() };
+            return self.try_native(candidate, number, &DutCoverage, Some(instead));
         }
         match &group.talk.turn {
             Turn::Answer(wishes) if wishes.contains_key(&candidate.target) => {
@@ -141,21 +145,31 @@ impl Farm {
         rack.is_some_and(|rack| rack.gate.is_none() && (limit >= 100 || rack.cpu_percent <= limit))
     }
 
-    fn news(&mut self, job: JobId, number: u32) -> Vec<crate::action::PlanChange> {
+    fn news(&mut self, job: JobId, number: u32) -> Vec<Noted> {
         let Some(group) = self.jobs.get_mut(&job).and_then(|job| job.groups.get_mut(number as usize)) else {
             return Vec::new();
         };
         let talk = &mut group.talk;
         talk.turn = Turn::Asking;
+        talk.met = true;
         // What it left out before and is not offered now (a busy rack) gets its turn after this question.
         talk.missed.append(&mut talk.deferred);
+        self.untold(job, number)
+    }
+
+    /// What its policy has not been told yet.
+    pub(super) fn untold(&mut self, job: JobId, number: u32) -> Vec<Noted> {
+        let Some(group) = self.jobs.get_mut(&job).and_then(|job| job.groups.get_mut(number as usize)) else {
+            return Vec::new();
+        };
+        let talk = &mut group.talk;
         let news = talk.past.get(talk.told..).unwrap_or_default().to_vec();
         talk.told = talk.past.len();
         news
     }
 
     /// Takes a question off the table: its slots are free again.
-    fn take_ask(&mut self, ask: u64) -> Option<AskBook> {
+    pub(super) fn take_ask(&mut self, ask: u64) -> Option<AskBook> {
         let book = self.asks.remove(&ask)?;
         for (_, slot) in &book.free {
             if let Some(slot) = self.slots.get_mut(slot).filter(|slot| slot.offered == Some(ask)) {
@@ -174,17 +188,19 @@ impl Farm {
         }
     }
 
-    pub(super) fn proposed(&mut self, ask: u64, placements: &[Placement]) {
+    pub(super) fn proposed(&mut self, ask: u64, placements: &[Placement], skips: &[Skip]) {
         let Some(book) = self.take_ask(ask) else { return };
         let Some(name) = self.policy_of(book.job, book.group) else { return };
         let (wishes, lie) = self.judge(&name, &book, placements);
+        let (left_out, skip_lie) = self.leave_out(&name, &book, skips, &wishes);
+        let lie = lie.or(skip_lie);
         match &lie {
             Some(fault) => self.strike(&name, &fault.to_string()),
             None => self.forgive(&name),
         }
         let idle = self.group(book.job, book.group).is_some_and(|group| group.running == 0);
         self.defer(&book, &wishes);
-        if wishes.is_empty() && (idle || lie.is_some()) {
+        if wishes.is_empty() && !left_out && (idle || lie.is_some()) {
             let reason =
                 lie.map_or_else(|| "proposed nothing while nothing of it ran".to_owned(), |fault| fault.to_string());
             return self.fall_back(&book, reason);
@@ -282,6 +298,9 @@ impl Farm {
         if self.order.is_asking(ask) {
             return self.ranks_failed(reason);
         }
+        if self.report_failed(ask, reason) {
+            return;
+        }
         let Some(book) = self.take_ask(ask) else { return };
         let Some(name) = self.policy_of(book.job, book.group) else { return };
         self.strike(&name, reason);
@@ -289,7 +308,8 @@ impl Farm {
     }
 
     pub(super) fn ask_due(&mut self, ask: u64) {
-        let limit = if self.order.is_asking(ask) { self.ranks_deadline() } else { self.config.policy_deadline };
+        let usual = || if self.order.is_asking(ask) { self.ranks_deadline() } else { self.config.policy_deadline };
+        let limit = self.report_deadline(ask).unwrap_or_else(usual);
         self.policy_failed(ask, &format!("no answer within {limit}"));
     }
 
@@ -321,6 +341,7 @@ impl Farm {
         };
         let groups: Vec<(JobId, u32)> = self.jobs.iter().flat_map(of_policy).collect();
         for (id, number) in groups {
+            self.forget_refusal(id, number);
             self.forget_deferral(id, number);
         }
     }

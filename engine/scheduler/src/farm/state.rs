@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headend_model::run::Incomplete;
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx, TestIx,
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx, TestIx,
     Timestamp, UserName,
 };
 
@@ -26,11 +26,14 @@ pub(super) struct Counters {
     /// How often a part of the past was lost; epochs are counted in eras.
     #[cfg_attr(feature = "serde", serde(default))]
     pub era: u32,
+    /// The highest epoch of any DUT that was taken out of the inventory.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub removed_epoch: Epoch,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { job: 1, run: 1, ask: 1, rack: 1, slot: 1, era: 0 }
+        Self { job: 1, run: 1, ask: 1, rack: 1, slot: 1, era: 0, removed_epoch: Epoch::default() }
     }
 }
 
@@ -151,6 +154,9 @@ pub(super) struct Job {
     /// The schedule that made it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub origin: Option<Origin>,
+    /// The era in which it was accepted.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub era: u32,
     /// The window of its schedule is closed: what waits is not in the queue.
     #[cfg_attr(feature = "serde", serde(default))]
     pub parked: bool,
@@ -200,6 +206,8 @@ pub(super) struct PolicyBook {
     pub kind: PolicyKind,
     /// Of the content that the failures are counted for; empty if nobody has told.
     pub hash: String,
+    /// Major version of its contract; 0: nobody has told, which counts as the first.
+    pub contract: u32,
     /// The last failure; empty if there was none since the last good answer.
     pub reason: String,
 }
@@ -224,6 +232,15 @@ pub(super) struct AskBook {
     pub job: JobId,
     pub group: u32,
     pub free: Vec<(TargetIx, SlotId)>,
+}
+
+/// A policy that was asked what has come of its plan.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct ReportBook {
+    pub job: JobId,
+    pub group: u32,
+    pub policy: PolicyName,
 }
 
 /// What an idempotency key has led to.
@@ -269,6 +286,8 @@ pub(super) enum Timer {
     Schedule(ScheduleId),
     /// A queue policy that has failed is asked again.
     Ranks,
+    /// A queue policy is asked again because usage or wear has changed.
+    RanksAgain,
     /// The leases of a lost past have run out.
     Quiet,
 }

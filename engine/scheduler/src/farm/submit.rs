@@ -165,6 +165,7 @@ impl Farm {
         let job = Job { origin: origin.clone(), ..self.plan_job(id, &submission.spec) };
         self.remember_key(submission, id, &warnings);
         self.jobs.insert(id, job);
+        self.usage_of_job(id, &submission.spec.owner, true);
         self.emit(match origin {
             None => Action::Accepted { job: id, warnings, repeated: false },
             Some(origin) => Action::Schedule(Box::new(ScheduleAction::JobMade { job: id, origin, warnings })),
@@ -212,6 +213,7 @@ impl Farm {
             tally: Tally { total, ..Tally::default() },
             gang: GangBook::default(),
             origin: None,
+            era: self.next.era,
             parked: false,
         }
     }

@@ -1,10 +1,10 @@
 //! What the farm shows of itself.
 
-use headend_model::{JobId, RackId, RunId, SlotId, SlotNo, TargetIx, TestIx, Timestamp};
+use headend_model::{JobId, RackId, RunId, SlotId, SlotNo, TargetIx, Timestamp};
 
 use super::state::{Held, Job, Rack};
 use super::{Farm, Granted};
-use crate::view::{JobView, PlanView, RackView, RunningView, SlotState, SlotView, TargetView};
+use crate::view::{JobView, RackView, RunningView, SlotState, SlotView};
 
 impl Farm {
     /// The latest time the farm has seen. A server that starts again goes on from here, whatever its wall clock says.
@@ -126,31 +126,6 @@ impl Farm {
             .filter(|held| held.incarnation.is_some() && held.incarnation == book.incarnation)
             .map(grant_of)
             .collect()
-    }
-
-    /// What a policy instance for this group is built from.
-    pub fn plan(&self, job: JobId, group: u32) -> Option<PlanView> {
-        let job = self.jobs.get(&job)?;
-        let books = job.groups.get(group as usize)?;
-        let runs = |test: &TestIx| job.tests.get(test.0 as usize).map_or(0, |book| book.total);
-        Some(PlanView {
-            tests: books.tests.iter().map(|test| (*test, runs(test))).collect(),
-            targets: job
-                .spec
-                .targets
-                .iter()
-                .enumerate()
-                .map(|(at, target)| self.view_target(TargetIx(at as u32), *target))
-                .collect(),
-            past: books.talk.past.clone(),
-        })
-    }
-
-    fn view_target(&self, at: TargetIx, target: headend_model::Target) -> TargetView {
-        let slot = self.slot_at(target);
-        let place = slot.and_then(|slot| self.inventory.slots.get(&slot));
-        let named = place.and_then(|place| self.inventory.racks.get(&place.rack).map(|name| (name.clone(), place.no)));
-        TargetView { target: at, place: named, dut: slot.and_then(|slot| self.inventory.dut_in(slot)) }
     }
 }
 

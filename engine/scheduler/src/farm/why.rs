@@ -6,47 +6,42 @@ use super::Farm;
 use super::books::{Group, Rule, Turn};
 use super::state::{AwayWhy, Job};
 use crate::policy::{CoveragePolicy, DutCoverage, PlanBooks, TestCoverage};
-use crate::view::{WaitReason, Waiting};
+use crate::view::{WaitReason, Waiting, WhyPage};
 
 /// The test whose waiting is asked about.
-struct Question<'a> {
-    id: JobId,
-    job: &'a Job,
-    group: &'a Group,
-    test: TestIx,
-    at: TargetIx,
-    now: Timestamp,
+pub(super) struct Question<'a> {
+    pub id: JobId,
+    pub job: &'a Job,
+    pub group: &'a Group,
+    pub test: TestIx,
+    pub at: TargetIx,
+    pub now: Timestamp,
 }
 
 impl Farm {
     /// Why the waiting runs of an open job wait.
     pub fn why(&self, now: Timestamp, job: JobId) -> Vec<Waiting> {
+        self.why_page(now, job, &WhyPage { from: TestIx(0), tests: usize::MAX, targets: usize::MAX })
+    }
+
+    /// A part of [`Farm::why`]: a job of many tests on many targets has a reason for each pair of them.
+    pub fn why_page(&self, now: Timestamp, job: JobId, page: &WhyPage) -> Vec<Waiting> {
         let id = job;
         let Some(job) = self.jobs.get(&id) else { return Vec::new() };
-        let tests = job.tests.iter().enumerate().filter(|(_, book)| book.left() > 0);
+        let tests = (0_u32..).map(TestIx).zip(&job.tests).skip(page.from.0 as usize).filter(|(_, book)| book.left() > 0);
         tests
-            .filter_map(|(at, book)| {
+            .take(page.tests)
+            .filter_map(|(test, book)| {
                 let group = job.groups.get(book.group as usize)?;
-                let test = TestIx(at as u32);
-                Some(Waiting { test, runs: book.left(), at: self.why_test(id, job, group, test, now) })
+                let open = || open_targets(job, group, test);
+                let at = open().take(page.targets);
+                let at = at.map(|(at, target)| (at, self.why_at(&Question { id, job, group, test, at, now }, target)));
+                Some(Waiting { test, runs: book.left(), at: at.collect(), targets: open().count() as u32 })
             })
             .collect()
     }
 
-    fn why_test(
-        &self,
-        id: JobId,
-        job: &Job,
-        group: &Group,
-        test: TestIx,
-        now: Timestamp,
-    ) -> Vec<(TargetIx, WaitReason)> {
-        let targets = job.spec.targets.iter().enumerate().map(|(at, target)| (TargetIx(at as u32), *target));
-        let open = targets.filter(|(at, _)| !job.lost.contains_key(at) && !group.was_on(test, *at));
-        open.map(|(at, target)| (at, self.why_at(&Question { id, job, group, test, at, now }, target))).collect()
-    }
-
-    fn why_at(&self, asked: &Question<'_>, target: Target) -> WaitReason {
+    pub(super) fn why_at(&self, asked: &Question<'_>, target: Target) -> WaitReason {
         self.why_window(asked)
             .or_else(|| self.why_away(asked, target))
             .or_else(|| self.slot_at(target).and_then(|slot| self.why_busy(asked, slot)))
@@ -143,6 +138,12 @@ impl Farm {
         let needed = asked.job.spec.tests.get(asked.test.0 as usize).map_or(0, |spec| spec.slots_needed);
         WaitReason::GangWaits { free: free.len() as u32, needed }
     }
+}
+
+/// Targets on which a waiting run of the test could still be started.
+fn open_targets<'a>(job: &'a Job, group: &'a Group, test: TestIx) -> impl Iterator<Item = (TargetIx, Target)> + 'a {
+    let targets = (0_u32..).map(TargetIx).zip(job.spec.targets.iter().copied());
+    targets.filter(move |(at, _)| !job.lost.contains_key(at) && !group.was_on(test, *at))
 }
 
 fn why_offered(asked: &Question<'_>, job: JobId) -> WaitReason {

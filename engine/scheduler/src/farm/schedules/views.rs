@@ -51,6 +51,11 @@ impl Farm {
         self.schedules.books.get(&id).map(|book| book.tests.iter().map(view_test).collect())
     }
 
+    /// The schedules that a target is on.
+    pub(in crate::farm) fn schedules_at(&self, target: Target) -> impl Iterator<Item = ScheduleId> + '_ {
+        self.schedules.books.iter().filter(move |(_, book)| book.targets.contains(&target)).map(|(id, _)| *id)
+    }
+
     /// The windows that come, the next one first; of a Loop: its period, until that has begun.
     pub fn coming(&self, id: ScheduleId, most: usize) -> Option<Vec<Occurrence>> {
         let book = self.schedules.books.get(&id)?;

@@ -26,6 +26,7 @@ pub(super) fn job(targets: impl IntoIterator<Item = Target>, tests: impl IntoIte
         priority: Priority::default(),
         targets: targets.into_iter().collect(),
         tests: tests.into_iter().collect(),
+        policy_parameters: BTreeMap::new(),
     }
 }
 
@@ -257,7 +258,7 @@ impl Lab {
             test: headend_model::TestIx(*test),
             target: headend_model::TargetIx(*target),
         };
-        self.step(Event::Proposed { ask, placements: placements.iter().map(wish).collect() })
+        self.step(Event::Proposed { ask, placements: placements.iter().map(wish).collect(), skips: Vec::new() })
     }
 }
 

@@ -11,6 +11,7 @@ mod order;
 mod policies;
 mod properties;
 mod queue_policies;
+mod reports;
 mod restore;
 mod schedule_commands;
 mod schedule_histories;

@@ -59,7 +59,8 @@ fn all_free_targets_in_one_question() {
         PlanChange::Started(placement(1, 2)),
         PlanChange::Ended { placement: placement(0, 1), code: 111 },
     ];
-    assert_eq!((ask.free, ask.changes), (vec![TargetIx(1)], news.to_vec()));
+    let told = ask.changes.into_iter().map(|noted| noted.change);
+    assert_eq!((ask.free, told.collect()), (vec![TargetIx(1)], news.to_vec()));
 }
 
 #[test]
@@ -175,7 +176,8 @@ fn the_plan_shows_what_an_instance_is_built_from() {
     let (mut lab, id) = asked(2, 2);
     lab.propose(1, &[(1, 0)]);
     let plan = lab.farm.plan(id, 0).unwrap();
-    assert_eq!(plan.tests, [(TestIx(0), 2), (TestIx(1), 2)]);
-    assert_eq!(plan.past, [PlanChange::Started(placement(1, 0))]);
+    let tests: Vec<_> = plan.tests.iter().map(|test| (test.test, test.runs)).collect();
+    assert_eq!(tests, [(TestIx(0), 2), (TestIx(1), 2)]);
+    assert_eq!(plan.past, [PlanChange::Started(placement(1, 0)).at(lab.now)]);
     assert_eq!(plan.targets[1].dut, Some(headend_model::DutId(102)));
 }

@@ -203,7 +203,7 @@ impl Play {
                     test: TestIx(u32::from(test)),
                     target: TargetIx(u32::from(target)),
                 };
-                Event::Proposed { ask: self.ask(ask), placements: placements.into_iter().map(wish).collect() }
+                Event::Proposed { ask: self.ask(ask), placements: placements.into_iter().map(wish).collect(), skips: Vec::new() }
             }
             Move::Fail(ask) => Event::PolicyFailed { ask: self.ask(ask), reason: "trap".to_owned() },
             Move::Load(true) => Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() },
