@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod policy;
 pub mod script;
+pub mod trust;
 pub mod wasm;
 
 pub use guest::GuestProgram;

@@ -9,12 +9,23 @@
 //! description = "Starts on the rack that has started least."
 //! capabilities = ["log"]         # optional
 //!
+//! sha256 = "9f86d0…"             # optional: of the code; with it, a signature of the manifest covers both
+//!
 //! [limits]                       # optional, each with a default
 //! memory_mib = 16
 //! deadline_ms = 50
 //! fuel = 10_000_000              # WASM only; without it time is the limit
 //! host_calls = 100
+//!
+//! [parameters]                   # optional: what may be set, as JSON Schema
+//! type = "object"
+//! properties.weight = { type = "integer", minimum = 1, default = 10 }
 //! ```
+
+mod keys;
+mod parameters;
+
+pub use parameters::{MAX_PARAMETERS, ParameterError, Parameters};
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -60,18 +71,49 @@ impl fmt::Display for Kind {
 }
 
 /// What a plugin may do beyond answering its calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
     /// Write lines to the server's log.
     Log,
 }
 
+impl Capability {
+    /// All that there are.
+    pub const ALL: &[Self] = &[Self::Log];
+
+    /// As written in a manifest and in a grant.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+        }
+    }
+
+    /// What it lets a plugin do, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Log => "write lines to the server's log",
+        }
+    }
+
+    /// The capability of this name.
+    ///
+    /// # Errors
+    /// A sentence that names the nearest one, or all.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let known: Vec<&str> = Self::ALL.iter().map(|known| known.as_str()).collect();
+        Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or_else(|| {
+            let text: String = text.chars().take(40).collect();
+            match keys::nearest(&text, &known) {
+                Some(near) => format!("unknown capability `{text}`; did you mean `{near}`?"),
+                None => format!("unknown capability `{text}`; this server knows: {}", known.join(", ")),
+            }
+        })
+    }
+}
+
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log => f.write_str("log"),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -115,6 +157,10 @@ pub struct Manifest {
     pub capabilities: BTreeSet<Capability>,
     /// What it promises to keep to.
     pub limits: Limits,
+    /// SHA-256 of its code, in hex, if the manifest vouches for it.
+    pub sha256: Option<String>,
+    /// What may be set.
+    pub parameters: Parameters,
 }
 
 /// What a plugin's code is.
@@ -182,9 +228,13 @@ struct Raw {
     #[serde(default)]
     description: Option<Spanned<String>>,
     #[serde(default)]
-    capabilities: Vec<Capability>,
+    capabilities: Vec<Spanned<String>>,
     #[serde(default)]
     limits: RawLimits,
+    #[serde(default)]
+    sha256: Option<Spanned<String>>,
+    #[serde(default)]
+    parameters: Option<Spanned<serde_json::Value>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -203,6 +253,7 @@ impl Manifest {
     /// [`ManifestError`] with the line of the first mistake.
     pub fn parse(text: &str, file: &Path, most: &Limits) -> Result<Self, ManifestError> {
         let at = Reader { text, file };
+        at.known_keys()?;
         let raw: Raw = toml::from_str(text).map_err(|error| at.syntax(&error))?;
         let language = at.language(&raw.file)?;
         Ok(Self {
@@ -212,7 +263,9 @@ impl Manifest {
             world: at.world(&raw.world)?,
             language,
             description: at.description(raw.description)?,
-            capabilities: raw.capabilities.into_iter().collect(),
+            capabilities: raw.capabilities.iter().map(|asked| at.capability(asked)).collect::<Result<_, _>>()?,
+            sha256: at.sha256(raw.sha256)?,
+            parameters: at.parameters(raw.parameters)?,
             limits: at.limits(&raw.limits, most, language)?,
             file: raw.file.into_inner(),
         })
@@ -237,6 +290,35 @@ impl Reader<'_> {
     fn syntax(&self, error: &toml::de::Error) -> ManifestError {
         let line = self.line(error.span().map_or(0, |span| span.start));
         ManifestError { file: self.file.into(), line, what: error.message().replace('\n', " ") }
+    }
+
+    /// Told before anything else is looked at: a key with a slip of the pen is more likely than a key too few.
+    fn known_keys(&self) -> Result<(), ManifestError> {
+        let table = toml::de::DeTable::parse(self.text).map_err(|error| self.syntax(&error))?;
+        match keys::first_unknown(table.get_ref()) {
+            None => Ok(()),
+            Some(keys::Unknown { at, what }) => {
+                Err(ManifestError { file: self.file.into(), line: self.line(at), what })
+            }
+        }
+    }
+
+    fn capability(&self, raw: &Spanned<String>) -> Result<Capability, ManifestError> {
+        Capability::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))
+    }
+
+    fn sha256(&self, raw: Option<Spanned<String>>) -> Result<Option<String>, ManifestError> {
+        let Some(raw) = raw else { return Ok(None) };
+        let text = raw.get_ref().to_ascii_lowercase();
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(self.fault(&raw, "sha256 must have 64 hex digits; take them from `sha256sum FILE`".into()));
+        }
+        Ok(Some(text))
+    }
+
+    fn parameters(&self, raw: Option<Spanned<serde_json::Value>>) -> Result<Parameters, ManifestError> {
+        let Some(raw) = raw else { return Ok(Parameters::default()) };
+        Parameters::new(raw.get_ref().clone()).map_err(|what| self.fault(&raw, what))
     }
 
     fn version(&self, raw: &Spanned<String>) -> Result<String, ManifestError> {
@@ -339,12 +421,20 @@ mod tests {
             ("world = \"1.0.0\"", "world = \"1.0\"", 4, "three numbers"),
             ("\"spread.rhai\"", "\"../spread.rhai\"", 5, "beside the manifest"),
             ("\"spread.rhai\"", "\"spread.py\"", 5, "neither .wasm nor .rhai"),
-            ("[\"log\"]", "[\"network\"]", 6, "unknown variant `network`"),
+            ("[\"log\"]", "[\"network\"]", 6, "unknown capability `network`; this server knows: log"),
             ("deadline_ms = 20", "deadline_ms = 0", 9, "1 to 1000"),
             ("deadline_ms = 20", "deadline_ms = 2000", 9, "1 to 1000"),
             ("deadline_ms = 20", "memory_mib = -1", 9, "invalid value"),
             ("deadline_ms = 20", "fuel = 5", 9, "counts WebAssembly"),
-            ("deadline_ms = 20", "deadline = 20", 9, "unknown field `deadline`"),
+            ("deadline_ms = 20", "deadline = 20", 9, "unknown key `limits.deadline`; did you mean `limits.deadline_ms`?"),
+            ("name =", "nmae =", 1, "unknown key `nmae`; did you mean `name`?"),
+            ("name = \"spread\"", "colour = 1", 1, "unknown key `colour`; known here: name, version, kind"),
+            ("[\"log\"]", "[\"logs\"]", 6, "unknown capability `logs`; did you mean `log`?"),
+            ("\n[limits]", "sha256 = \"12\"\n[limits]", 7, "64 hex digits"),
+            ("[limits]", "parameters = 5\n[limits]", 8, "type = \"object\""),
+            ("[limits]", "parameters.type = \"object\"\nparameters.prperties = {}\n[limits]", 9, "`parameters.properties`?"),
+            ("[limits]", "parameters = { type = \"object\", properties.a.\"$ref\" = \"#\" }\n[limits]", 8, "`parameters.properties.a.$ref`"),
+            ("[limits]", "parameters = { type = \"object\", properties.a.type = \"int\" }\n[limits]", 8, "no good JSON Schema"),
             ("kind = \"coverage-policy\"\n", "", 1, "missing field `kind`"),
             ("kind =", "kind", 3, ""),
         ];

@@ -1,17 +1,60 @@
 //! Loading a plugin: a row of small steps, each with an error of its own. Nothing is switched before the last step has passed.
+//!
+//! ```text
+//!  folder, bundle or file ─► read ─► manifest ─► world ─► capabilities ─► signature ─► parameters
+//!                                    ─► compile ─► link ─► self-check ─► keep ─► switch
+//! ```
+//!
+//! [`Step`] names them; [`LoadError::step`] tells which one failed.
 
+mod bundle;
+mod grants;
+mod inside;
+mod kept;
+mod loading;
 mod package;
+mod steps;
 pub(crate) mod watch;
 
-pub use package::MAX_CODE;
+pub use bundle::is_bundle;
+pub use grants::{BadGrant, Grant, Grants};
+pub(crate) use kept::Kept;
+pub use loading::Former;
+pub use package::{MAX_CODE, MAX_SIGNATURE, MAX_UPLOAD, Origin, Upload};
 pub(crate) use package::{Package, label};
+pub use steps::{Step, Tried};
 pub use watch::{FolderChange, FolderWatch, WatchError};
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::manifest::{Capability, Kind, ManifestError, WorldVersion};
+use crate::manifest::{Capability, Kind, ManifestError, ParameterError, WorldVersion};
+use crate::trust::SignatureFault;
 use crate::wasm::CompileError;
+
+/// Contracts that a host offers, for people: `1.0.0 and older 1.x`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worlds(pub &'static [WorldVersion]);
+
+impl fmt::Display for Worlds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, world) in self.0.iter().rev().enumerate() {
+            let before = if place == 0 { "" } else { "; " };
+            write!(f, "{before}{world} and older {}.x", world.0)?;
+        }
+        Ok(())
+    }
+}
+
+fn listed(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|asked| format!("`{asked}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn commands(name: &str, capabilities: &[Capability]) -> String {
+    let command = |asked: &Capability| format!("`headend plugin grant {name} {asked}`");
+    capabilities.iter().map(command).collect::<Vec<_>>().join(" and ")
+}
 
 /// Which step failed, on what, and what helps.
 #[derive(Debug, thiserror::Error)]
@@ -44,25 +87,65 @@ pub enum LoadError {
         /// Its kind.
         kind: Kind,
     },
+    /// Step 1, read: a bundle, or a single file, without what makes a plugin.
+    #[error("{bundle} cannot be taken as a plugin: {what}")]
+    Bundle {
+        /// The file.
+        bundle: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Step 1, read: the manifest vouches for other code.
+    #[error("plugin {plugin}: {file} is not the code that the manifest's `sha256` names; its own is {found}")]
+    OtherCode {
+        /// Name and version.
+        plugin: String,
+        /// The code.
+        file: String,
+        /// Its SHA-256.
+        found: String,
+    },
     /// Step 3, world version.
-    #[error("plugin {plugin} was written against contract {asked}; this server offers {offered} and older {}.x", offered.0)]
+    #[error("plugin {plugin} was written against contract {asked}; this server offers {offered}")]
     World {
         /// Name and version.
         plugin: String,
         /// What it wants.
         asked: WorldVersion,
         /// What there is.
-        offered: WorldVersion,
+        offered: Worlds,
     },
     /// Step 4, capabilities.
-    #[error("plugin {plugin} asks for the capability `{capability}`, which this server does not grant to plugins")]
+    #[error("plugin {plugin} asks for {}, which nobody has granted to it; grant it with {} or start the server with --plugin-grant", listed(missing), commands(name, missing))]
     Capability {
         /// Name and version.
         plugin: String,
-        /// What it wants.
-        capability: Capability,
+        /// Name alone.
+        name: String,
+        /// What it asks for and does not get.
+        missing: Vec<Capability>,
     },
-    /// Step 5, compile.
+    /// Step 5, signature.
+    #[error("plugin {plugin} is not vouched for, and this server requires it")]
+    Signature {
+        /// Name and version.
+        plugin: String,
+        /// Why not.
+        #[source]
+        source: SignatureFault,
+    },
+    /// Step 6, parameters.
+    #[error("plugin {plugin} does not take the parameters that are set for it; set others with `headend plugin parameters {name}`")]
+    Parameters {
+        /// Name and version.
+        plugin: String,
+        /// Name alone.
+        name: String,
+        /// Which, and why.
+        #[source]
+        source: ParameterError,
+    },
+    /// Step 7, compile.
     #[error("plugin {plugin} does not compile")]
     Compile {
         /// Name and version.
@@ -71,7 +154,7 @@ pub enum LoadError {
         #[source]
         source: CompileError,
     },
-    /// Step 6, link: it wants something that a plugin of its kind does not get, or lacks what its kind must have.
+    /// Step 8, link: it wants something that a plugin of its kind does not get, or lacks what its kind must have.
     #[error("plugin {plugin} does not fit the world `{world}`: {what}")]
     Link {
         /// Name and version.
@@ -81,7 +164,7 @@ pub enum LoadError {
         /// The import or export, by name.
         what: String,
     },
-    /// Step 7, self-check: it was tried on a tiny plan and failed.
+    /// Step 9, self-check: it was tried on a tiny plan and failed.
     #[error("plugin {plugin} failed its self-check: {what}")]
     SelfCheck {
         /// Name and version.
@@ -89,19 +172,19 @@ pub enum LoadError {
         /// What it did.
         what: String,
     },
-    /// Step 8, switch: the name is in use.
-    #[error("plugin {plugin}: the name is taken by the plugin in {}; remove that one first", folder.display())]
+    /// Step 11, switch: the name is in use.
+    #[error("plugin {plugin}: the name is taken by the plugin from {taken}; remove that one first")]
     NameTaken {
         /// Name and version.
         plugin: String,
-        /// Who has it.
-        folder: PathBuf,
+        /// Where the one came from that has it.
+        taken: Origin,
     },
-    /// Step 8, switch: a reload found another plugin in the folder.
-    #[error("{} now holds plugin {found}, not {wanted}; load it under its new name", folder.display())]
+    /// Step 11, switch: a reload found another plugin in the folder.
+    #[error("{from} now holds plugin {found}, not {wanted}; load it under its new name")]
     Renamed {
-        /// The folder.
-        folder: PathBuf,
+        /// Where it came from.
+        from: Origin,
         /// What it held.
         wanted: String,
         /// What it holds.
@@ -110,4 +193,34 @@ pub enum LoadError {
     /// A reload of something that is not loaded.
     #[error("no policy plugin {0:?} is loaded; `headend plugin list` shows those that are")]
     NotLoaded(String),
+    /// Step 10, keep: the version cannot be kept for later.
+    #[error("plugin {plugin} cannot be kept in {}", folder.display())]
+    Keep {
+        /// Name and version.
+        plugin: String,
+        /// Where.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A version that is to be gone back to is not kept, or not as it was.
+    #[error("version {hash} is not kept")]
+    NotKept {
+        /// Its hash.
+        hash: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no version to go back to.
+    #[error("plugin {plugin} has no version {wanted}; kept are: {kept}")]
+    NoSuchVersion {
+        /// Its name.
+        plugin: String,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        kept: String,
+    },
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use headend_model::PolicyName;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::LoadError;
+use super::{LoadError, is_bundle};
 use crate::manifest::MANIFEST_FILE;
 use crate::policy::{PluginInfo, PolicyHost};
 
@@ -170,12 +170,13 @@ impl Follower {
 
     fn load(&mut self, folder: PathBuf) {
         let loaded = self.host.loaded_from(&folder);
-        if loaded.as_ref().is_some_and(|(_, hash)| self.host.hash_of(&folder).as_ref() == Some(hash)) {
-            return; // Touched, not changed.
+        // Touched, not changed; or a person went back to an older version, or removed it.
+        if self.host.seen_at(&folder).is_some_and(|seen| self.host.hash_at(&folder) == Some(seen)) {
+            return;
         }
         let change = match self.host.load(&folder) {
             Ok(info) => {
-                self.forget_former_name(loaded.map(|(name, _)| name), &info);
+                self.forget_former_name(loaded, &info);
                 FolderChange::Loaded(Box::new(info))
             }
             Err(error) => FolderChange::Failed { folder, error },
@@ -193,7 +194,8 @@ impl Follower {
     }
 
     fn unload(&mut self, folder: &Path) {
-        if let Some((name, _)) = self.host.loaded_from(folder)
+        self.host.lost(folder);
+        if let Some(name) = self.host.loaded_from(folder)
             && self.host.remove(&name).is_ok()
         {
             (self.told)(FolderChange::Removed(name));
@@ -201,12 +203,12 @@ impl Follower {
     }
 }
 
-/// Each folder with a manifest, and how it looks.
+/// Each folder with a manifest and each bundle, and how it looks.
 fn plugin_folders(root: &Path) -> BTreeMap<PathBuf, Look> {
     let entries = std::fs::read_dir(root).into_iter().flatten().filter_map(Result::ok);
     entries
         .map(|entry| entry.path())
-        .filter(|folder| folder.join(MANIFEST_FILE).is_file())
+        .filter(|path| path.join(MANIFEST_FILE).is_file() || is_bundle_file(path))
         .map(|folder| {
             let look = look_at(&folder);
             (folder, look)
@@ -214,12 +216,21 @@ fn plugin_folders(root: &Path) -> BTreeMap<PathBuf, Look> {
         .collect()
 }
 
-fn look_at(folder: &Path) -> Look {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut look: Look = entries
-        .filter_map(|entry| {
-            let meta = std::fs::metadata(entry.path()).ok()?;
-            Some((entry.path(), meta.len(), meta.modified().ok()))
+fn is_bundle_file(path: &Path) -> bool {
+    path.is_file() && path.file_name().is_some_and(|name| is_bundle(&name.to_string_lossy()))
+}
+
+/// The files of a folder, or a bundle and its signature.
+fn look_at(path: &Path) -> Look {
+    let files: Vec<PathBuf> = match std::fs::read_dir(path) {
+        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
+        Err(_) => vec![path.to_owned(), path.with_added_extension("minisig")],
+    };
+    let mut look: Look = files
+        .into_iter()
+        .filter_map(|file| {
+            let meta = std::fs::metadata(&file).ok()?;
+            Some((file, meta.len(), meta.modified().ok()))
         })
         .collect();
     look.sort();

@@ -1,10 +1,12 @@
 //! What a host tells of its plugins.
 
-use std::path::PathBuf;
-
 use headend_model::PolicyName;
+use serde_json::Value;
 
+use super::version::Version;
+use crate::lifecycle::Origin;
 use crate::manifest::{Capability, Kind, Limits};
+use crate::trust::SignatureInfo;
 
 /// A loaded plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +25,22 @@ pub struct PluginInfo {
     pub world: String,
     /// BLAKE3 of manifest and code, in hex.
     pub hash: String,
-    /// Where it was loaded from: the folder of its manifest.
-    pub folder: PathBuf,
+    /// Where it came from.
+    pub origin: Origin,
     /// What it may do beyond answering.
     pub capabilities: Vec<Capability>,
     /// What each call may cost.
     pub limits: Limits,
+    /// JSON Schema of its parameters; `null`: it takes none.
+    pub schema: Value,
+    /// Parameters as they were set; `null`: none were.
+    pub set: Value,
+    /// Parameters that it gets: what is set, and the schema's defaults.
+    pub parameters: Value,
+    /// Who vouches for it.
+    pub signature: SignatureInfo,
+    /// Versions that one can go back to, oldest first; the one in force is among them.
+    pub versions: Vec<KeptVersion>,
     /// Whether it is asked.
     pub state: PluginState,
     /// Instances of this version at work.
@@ -46,6 +58,21 @@ pub enum PluginState {
     Disabled,
     /// No: it failed too often. Loading it again ends this.
     Quarantined,
+}
+
+/// A version that one can go back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptVersion {
+    /// Its version.
+    pub version: String,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl KeptVersion {
+    pub(crate) fn of(version: &Version) -> Self {
+        Self { version: version.manifest.version.clone(), hash: version.hash.clone() }
+    }
 }
 
 /// An older version of a plugin, kept until its last instance goes.

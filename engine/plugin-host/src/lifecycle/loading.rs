@@ -1,0 +1,370 @@
+//! The life cycle on a [`PolicyHost`]: what brings a version in, changes it, goes back to an older one, and takes it away.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use headend_model::PolicyName;
+use serde_json::Value;
+
+use super::{Grants, LoadError, Origin, Package, Step, Tried, Upload};
+use crate::manifest::{Language, MANIFEST_FILE, Manifest};
+use crate::policy::host::{Plugin, PolicyHost, UnknownPlugin};
+use crate::policy::scripted::RhaiPolicy;
+use crate::policy::selfcheck::self_check;
+use crate::policy::version::{Code, Version};
+use crate::policy::wasm::WasmPolicy;
+use crate::policy::{KeptVersion, PluginInfo, PluginState};
+use crate::trust::SignatureInfo;
+
+/// What is known of a plugin from a former life of the host.
+#[derive(Clone, Debug)]
+pub struct Former {
+    /// Its name.
+    pub name: PolicyName,
+    /// The version in force, by content.
+    pub hash: String,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The versions that are kept, oldest first.
+    pub versions: Vec<KeptVersion>,
+    /// Parameters as they were set.
+    pub set: Value,
+    /// Content of `origin` when it was last read: another one is a new version.
+    pub seen: Option<String>,
+}
+
+impl PolicyHost {
+    /// Loads the plugin at a path of this machine: its folder, a bundle, or a single file. A plugin of that name from the same path is
+    /// replaced; its instances at work stay with the old version. Ends a quarantine, keeps a person's `disable`. Takes from milliseconds to
+    /// a minute: not for an event loop.
+    ///
+    /// # Errors
+    /// [`LoadError`], one variant per step; nothing has changed then.
+    pub fn load(&self, path: &Path) -> Result<PluginInfo, LoadError> {
+        self.bring(Package::read(path, &self.most)?, None)
+    }
+
+    /// Loads what was sent. `set`: parameters; `None` keeps those that are set.
+    ///
+    /// # Errors
+    /// As [`PolicyHost::load`].
+    pub fn install(&self, upload: Upload, set: Option<Value>) -> Result<PluginInfo, LoadError> {
+        self.bring(Package::sent(upload, &self.most)?, set)
+    }
+
+    /// Takes all steps but the last two: nothing is kept, nothing is switched.
+    pub fn try_out(&self, upload: Upload, set: Option<Value>) -> Tried {
+        let package = match Package::sent(upload, &self.most) {
+            Ok(package) => package,
+            Err(error) => return Tried { info: None, error: Some(error) },
+        };
+        let told = Box::new(told(&package));
+        let taken = self.may_take(&package.manifest.name, &package.label(), &package.origin);
+        let set = self.settings(&package.manifest.name, set);
+        match self.prepare(&package, set).and_then(|version| taken.map(|()| version)) {
+            Ok(version) => Tried { info: Some(Box::new(Plugin::new(version).info())), error: None },
+            Err(error) => Tried { info: Some(told), error: Some(error) },
+        }
+    }
+
+    /// Loads a plugin again: from the path it came from, or, when it was sent, what is kept of it.
+    ///
+    /// # Errors
+    /// As [`PolicyHost::load`]; the loaded version stays in use then.
+    pub fn reload(&self, name: &PolicyName) -> Result<PluginInfo, LoadError> {
+        let (origin, hash) = self.in_force(name)?;
+        let package = match origin.path() {
+            Some(path) => Package::read(path, &self.most)?,
+            None => self.kept.read(&hash, &origin, &self.most)?,
+        };
+        self.named(&package, name)?;
+        self.bring(package, None)
+    }
+
+    /// Goes back to an older version: to that of this hash (or the beginning of one), or to the one before. Instances at work stay with the
+    /// version they have. What lies at the plugin's path is left alone, and not loaded before its content is another one.
+    ///
+    /// # Errors
+    /// [`LoadError::NoSuchVersion`], [`LoadError::NotKept`], and as [`PolicyHost::load`].
+    pub fn roll_back(&self, name: &PolicyName, to: Option<&str>) -> Result<PluginInfo, LoadError> {
+        let (origin, now) = self.in_force(name)?;
+        let versions = self.plugins().get(name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
+        let wanted = match to {
+            Some(hash) => versions.iter().find(|kept| !hash.is_empty() && kept.hash.starts_with(hash)),
+            None => {
+                let at = versions.iter().position(|kept| kept.hash == now).unwrap_or(0);
+                at.checked_sub(1).and_then(|before| versions.get(before))
+            }
+        };
+        let Some(wanted) = wanted else {
+            let short = |kept: &KeptVersion| format!("{} ({})", kept.hash.get(..12).unwrap_or_default(), kept.version);
+            return Err(LoadError::NoSuchVersion {
+                plugin: name.to_string(),
+                wanted: to.map_or("before the one in force".to_owned(), |hash| format!("{hash:?}")),
+                kept: versions.iter().map(short).collect::<Vec<_>>().join(", "),
+            });
+        };
+        let package = self.kept.read(&wanted.hash, &origin, &self.most)?;
+        let version = self.prepare(&package, self.settings(name, None))?;
+        self.switch(version, versions)
+    }
+
+    /// Sets parameters: the version in force again, with these. Instances at work keep those they were built with.
+    ///
+    /// # Errors
+    /// [`LoadError::Parameters`] with the place of the mistake, and as [`PolicyHost::load`].
+    pub fn set_parameters(&self, name: &PolicyName, set: Value) -> Result<PluginInfo, LoadError> {
+        let (origin, hash) = self.in_force(name)?;
+        let versions = self.plugins().get(name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
+        let version = self.prepare(&self.kept.read(&hash, &origin, &self.most)?, set)?;
+        self.switch(version, versions)
+    }
+
+    /// Brings a plugin back as it was left: the version that was in force, with its parameters, whatever lies at its path by now.
+    ///
+    /// # Errors
+    /// As [`PolicyHost::load`], and [`LoadError::NotKept`].
+    pub fn restore(&self, former: Former) -> Result<PluginInfo, LoadError> {
+        let package = self.kept.read(&former.hash, &former.origin, &self.most)?;
+        self.named(&package, &former.name)?;
+        let version = self.prepare(&package, former.set)?;
+        let mut versions = former.versions;
+        if versions.is_empty() {
+            versions.push(KeptVersion::of(&version));
+        }
+        if let (Some(path), Some(seen)) = (former.origin.path(), former.seen) {
+            self.saw(path, seen);
+        }
+        self.switch(version, versions)
+    }
+
+    /// What parameters were set before a load that may fail: kept for a plugin that is not loaded yet.
+    pub fn remember_parameters(&self, name: &PolicyName, set: Value) {
+        self.waiting().insert(name.clone(), set);
+    }
+
+    /// Loads every folder of `folder` that has a manifest, in the order of their names.
+    pub fn load_folder(&self, folder: &Path) -> Vec<Result<PluginInfo, LoadError>> {
+        let mut folders: Vec<PathBuf> = match std::fs::read_dir(folder) {
+            Ok(entries) => entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect(),
+            Err(source) => return vec![Err(LoadError::Read { path: folder.into(), source })],
+        };
+        folders.sort();
+        folders.iter().filter(|folder| folder.join(MANIFEST_FILE).is_file()).map(|folder| self.load(folder)).collect()
+    }
+
+    /// Forgets a plugin and its kept versions. Its instances at work go on until they are dropped. What lies at its path is left alone, and
+    /// not loaded before its content is another one.
+    ///
+    /// # Errors
+    /// [`UnknownPlugin`].
+    pub fn remove(&self, name: &PolicyName) -> Result<PluginInfo, UnknownPlugin> {
+        let plugin = self.plugins().remove(name).ok_or_else(|| UnknownPlugin(name.to_string()))?;
+        for kept in &plugin.versions {
+            self.kept.drop(&kept.hash);
+        }
+        self.waiting().remove(name);
+        Ok(plugin.info())
+    }
+
+    /// Other grants from now on, for what is loaded from now on.
+    pub fn set_grants(&self, grants: Grants) {
+        *self.grants() = grants;
+    }
+
+    /// The version of this content, for a job that began with it: in force, still at work, or kept.
+    pub(crate) fn version_of(&self, name: &PolicyName, hash: &str) -> Result<Arc<Version>, LoadError> {
+        let (origin, _) = self.in_force(name)?;
+        if let Some(found) = self.plugins().get(name).and_then(|plugin| plugin.alive(hash)) {
+            return Ok(found);
+        }
+        let package = self.kept.read(hash, &origin, &self.most)?;
+        self.named(&package, name)?;
+        let version = Arc::new(self.prepare(&package, self.settings(name, None))?);
+        if let Some(plugin) = self.plugins().get_mut(name) {
+            plugin.older.push(Arc::downgrade(&version));
+        }
+        Ok(version)
+    }
+
+    fn bring(&self, package: Package, set: Option<Value>) -> Result<PluginInfo, LoadError> {
+        let (name, label, hash) = (package.manifest.name.clone(), package.label(), package.hash.clone());
+        self.may_take(&name, &label, &package.origin)?;
+        let set = self.settings(&name, set);
+        let version = self.prepare(&package, set)?;
+        self.kept.keep(&package).map_err(|source| LoadError::Keep {
+            plugin: label,
+            folder: self.kept.folder().into(),
+            source,
+        })?;
+        let mut versions = self.plugins().get(&name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
+        versions.retain(|kept| kept.hash != hash);
+        versions.push(KeptVersion::of(&version));
+        let gone = versions.len().saturating_sub(self.keep.max(1));
+        let dropped: Vec<KeptVersion> = versions.drain(..gone).collect();
+        let path = version.origin.path().map(Path::to_owned);
+        let info = self.switch(version, versions)?;
+        dropped.iter().for_each(|kept| self.kept.drop(&kept.hash));
+        if let Some(path) = path {
+            self.saw(&path, hash);
+        }
+        Ok(info)
+    }
+
+    /// The steps from world to self-check.
+    fn prepare(&self, package: &Package, set: Value) -> Result<Version, LoadError> {
+        let grants = self.grants().clone();
+        package.check_policy(&grants)?;
+        let signature = package.check_signature(&self.trust)?;
+        let (name, manifest) = (package.label(), &package.manifest);
+        let parameters = manifest.parameters.effective(&set, &Value::Null).map_err(|source| {
+            LoadError::Parameters { plugin: name.clone(), name: manifest.name.to_string(), source }
+        })?;
+        let code = match manifest.language {
+            Language::Wasm => Code::Wasm(WasmPolicy::load(
+                &self.compiler,
+                &package.code,
+                manifest,
+                &name,
+            )?),
+            Language::Rhai => Code::Rhai(RhaiPolicy::load(self.compiler.guest(), package)?),
+        };
+        let label = format!("{name} ({})", package.hash.get(..12).unwrap_or_default());
+        let Package { manifest, origin, hash, .. } = package;
+        let (manifest, origin, hash) = (manifest.clone(), origin.clone(), hash.clone());
+        let version = Version { manifest, code, hash, origin, label, signature, set, parameters };
+        // On a busy machine a sound plugin may miss its deadline once, most likely at its very first call.
+        self_check(&version)
+            .or_else(|_first| self_check(&version))
+            .map_err(|what| LoadError::SelfCheck { plugin: name, what })?;
+        Ok(version)
+    }
+
+    /// A name belongs to where its plugin came from.
+    fn may_take(&self, name: &PolicyName, label: &str, origin: &Origin) -> Result<(), LoadError> {
+        match self.plugins().get(name).map(|plugin| &plugin.current.origin) {
+            Some(taken) if !origin.may_replace(taken) => {
+                Err(LoadError::NameTaken { plugin: label.into(), taken: taken.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last step: from now on new instances are of this version.
+    fn switch(&self, version: Version, versions: Vec<KeptVersion>) -> Result<PluginInfo, LoadError> {
+        let label = super::label(&version.manifest);
+        let name = version.manifest.name.clone();
+        let mut plugins = self.plugins();
+        // Looked at again under the lock: compiling takes its time.
+        if let Some(taken) = plugins.get(&name).map(|plugin| &plugin.current.origin)
+            && !version.origin.may_replace(taken)
+        {
+            return Err(LoadError::NameTaken { plugin: label, taken: taken.clone() });
+        }
+        let plugin = match plugins.remove(&name) {
+            Some(old) => old.replaced_by(Arc::new(version)),
+            None => Plugin::new(version),
+        };
+        let plugin = Plugin { versions, ..plugin };
+        let info = plugin.info();
+        plugins.insert(name.clone(), plugin);
+        drop(plugins);
+        self.waiting().remove(&name);
+        Ok(info)
+    }
+
+    fn named(&self, package: &Package, wanted: &PolicyName) -> Result<(), LoadError> {
+        if package.manifest.name == *wanted {
+            return Ok(());
+        }
+        Err(LoadError::Renamed {
+            from: package.origin.clone(),
+            wanted: wanted.to_string(),
+            found: package.manifest.name.to_string(),
+        })
+    }
+
+    /// Parameters that are given, or set already, or were set for a plugin that is to come.
+    fn settings(&self, name: &PolicyName, given: Option<Value>) -> Value {
+        let set = || self.plugins().get(name).map(|plugin| plugin.current.set.clone());
+        let waiting = || self.waiting().get(name).cloned();
+        given.or_else(set).or_else(waiting).unwrap_or(Value::Null)
+    }
+
+    /// Where the version in force came from, and its hash.
+    fn in_force(&self, name: &PolicyName) -> Result<(Origin, String), LoadError> {
+        let plugins = self.plugins();
+        let plugin = plugins.get(name).ok_or_else(|| LoadError::NotLoaded(name.to_string()))?;
+        Ok((plugin.current.origin.clone(), plugin.current.hash.clone()))
+    }
+
+    /// What came from a path is not loaded again before its content is another one.
+    pub fn saw(&self, path: &Path, hash: String) {
+        self.seen().insert(path.to_owned(), hash);
+    }
+
+    /// The content that was last loaded from a path.
+    pub fn seen_at(&self, path: &Path) -> Option<String> {
+        self.seen().get(path).cloned()
+    }
+
+    /// The plugin that came from a path.
+    pub(crate) fn loaded_from(&self, path: &Path) -> Option<PolicyName> {
+        let plugins = self.plugins();
+        let plugin = plugins.values().find(|plugin| plugin.current.origin.path() == Some(path))?;
+        Some(plugin.current.manifest.name.clone())
+    }
+
+    /// Nothing lies at a path any more.
+    pub(crate) fn lost(&self, path: &Path) {
+        self.seen().remove(path);
+    }
+
+    /// The hash of what lies at a path now, if it can be read at all.
+    pub fn hash_at(&self, path: &Path) -> Option<String> {
+        Package::read(path, &self.most).ok().map(|package| package.hash)
+    }
+}
+
+/// What a package says of itself, before it is tried.
+fn told(package: &Package) -> PluginInfo {
+    let Manifest { name, version, kind, language, description, world, capabilities, limits, parameters, .. } =
+        package.manifest.clone();
+    PluginInfo {
+        name,
+        version,
+        kind,
+        language: language.as_str(),
+        description,
+        world: world.to_string(),
+        hash: package.hash.clone(),
+        origin: package.origin.clone(),
+        capabilities: capabilities.into_iter().collect(),
+        limits,
+        schema: parameters.schema().clone(),
+        set: Value::Null,
+        parameters: Value::Null,
+        signature: SignatureInfo::NotChecked,
+        versions: Vec::new(),
+        state: PluginState::Disabled,
+        instances: 0,
+        older: Vec::new(),
+    }
+}
+
+impl Tried {
+    /// Each step with how it went: `passed`, `failed`, or `not reached`. The last two are never taken in a trial.
+    pub fn steps(&self) -> impl Iterator<Item = (Step, &'static str)> {
+        let failed = self.error.as_ref().map(LoadError::step);
+        Step::ALL.iter().map(move |step| {
+            let how = match failed {
+                _ if *step == Step::Keep => "not reached",
+                Some(failed) if *step == failed => "failed",
+                Some(failed) if *step > failed => "not reached",
+                None if *step == Step::Switch => "not reached",
+                _ => "passed",
+            };
+            (*step, how)
+        })
+    }
+}
