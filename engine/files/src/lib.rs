@@ -16,6 +16,7 @@ mod copies;
 mod digest;
 mod error;
 mod hash;
+mod pack;
 mod parts;
 mod restore;
 mod select;
@@ -26,6 +27,7 @@ pub use copies::{Access, BlobStream, Fetch, SnapshotId, WorkingCopies, WorkingCo
 pub use digest::{Digest, Hashes, Sha256Hash};
 pub use error::FilesError;
 pub use hash::BlobHash;
+pub use pack::{MAX_PACK_BYTES, MAX_PACK_RECORDS, PackError, PackReader};
 pub use parts::{MAX_UNFINISHED, PartKey, Parts, Progress};
 pub use select::{Selection, clashes, folder, root_or_path};
 pub use tree::{Change, FileEntry, Listed, MAX_FILES, Tree, TreeDiff};

@@ -36,9 +36,7 @@ pub struct PartKey {
 impl PartKey {
     /// The upload of so many bytes with this digest by this sender.
     pub fn new(sender: &str, digest: Digest, size: u64) -> Self {
-        // Names of people are not names of folders.
-        let sender = blake3::hash(sender.as_bytes()).to_hex().chars().take(32).collect();
-        Self { sender, digest, size }
+        Self { sender: folder_name(sender), digest, size }
     }
 
     /// Its bytes, when all are there.
@@ -133,6 +131,15 @@ impl Parts {
         let held = take_in(held, file, length, stream).await?;
         let (inner, of) = (self.inner.clone(), key.clone());
         blocking(move || inner.settle(&of, held)).await
+    }
+
+    /// Bytes that a sender's unfinished uploads take.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub async fn unfinished(&self, sender: &str) -> Result<u64, FilesError> {
+        let folder = self.inner.root.join(folder_name(sender));
+        blocking(move || bytes_in(&folder)).await
     }
 
     /// Drops uploads to which nothing has come for so long; how many.
@@ -294,6 +301,20 @@ fn read_back(file: &mut File, path: &Path) -> Result<(u64, Hashes), FilesError> 
         }
         hashes.update(chunk.get(..count).unwrap_or_default());
         size += count as u64;
+    }
+}
+
+/// Names of people are not names of folders.
+fn folder_name(sender: &str) -> String {
+    blake3::hash(sender.as_bytes()).to_hex().chars().take(32).collect()
+}
+
+fn bytes_in(folder: &Path) -> Result<u64, FilesError> {
+    match std::fs::read_dir(folder) {
+        // One that ends meanwhile takes nothing.
+        Ok(files) => Ok(files.flatten().filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(FilesError::io("list", folder)(error)),
     }
 }
 
