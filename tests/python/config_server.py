@@ -183,7 +183,7 @@ class ConfigServer:
     # ---- files
 
     def _missing(self, _area, _user, body):
-        self._expect(set(body) == {"hashes", "paths"}, "missing: %r" % sorted(body))
+        self._expect(set(body) == {"hashes", "paths", "sizes"} and len(body["sizes"]) == len(body["paths"]), "missing: %r" % sorted(body))
         self._expect(len(body["hashes"]) <= 10000 and len(body["paths"]) <= 10000, "too many at once")
         self._expect(all(_DIGEST.match(digest) for digest in body["hashes"]), "digests")
         self._expect(not any("\\" in path or path.startswith("/") for path in body["paths"]), "paths")

@@ -2,6 +2,7 @@
 
 pub(crate) mod farm_args;
 pub(crate) mod life;
+pub(crate) mod quotas;
 pub(crate) mod rack;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -38,7 +38,7 @@ mod start;
 pub use auth::tokens::Secret;
 pub use farm_loop::{LoopFailure, RecoverError};
 pub use handle::{ServeError, ServerHandle};
-pub use options::{AuthMode, Limits, ServeOptions};
+pub use options::{AuthMode, Limits, Quotas, ServeOptions};
 pub use routes::openapi_json;
 pub use schedules::zones::NoSuchZone;
 pub use start::Server;

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use headend_plugin_host::lifecycle::Grants;
+use headend_plugin_host::trust::Trust;
 use headend_scheduler::FarmConfig;
 use headend_store::StoreOptions;
 
@@ -74,11 +76,28 @@ impl Default for Limits {
     }
 }
 
+/// Most bytes that the newest revision of an area may have; `None`: no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Of each user's own area.
+    pub private: Option<u64>,
+    /// Of the public area.
+    pub public: Option<u64>,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { private: Some(20 << 30), public: Some(100 << 30) }
+    }
+}
+
 /// Everything [`crate::Server::start`] is told.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// The data folder was put back from a backup: racks may know more than it does (design 0013).
+    pub restored: bool,
     /// The data folder; made when it is missing.
     pub data: PathBuf,
     /// Names beside the listen address, `localhost` and loopback under which clients may reach the server (`Host`).
@@ -90,12 +109,18 @@ pub struct ServeOptions {
     pub farm: FarmConfig,
     /// Where policy plugins lie; `None`: `plugins` in the data folder.
     pub plugins: Option<PathBuf>,
+    /// What plugins may do beyond answering; more may be granted while the server runs.
+    pub plugin_grants: Grants,
+    /// Whose plugins are let in. Its folder is `trusted-keys` in the data folder unless another one is named.
+    pub plugin_trust: Trust,
     /// The program that hosts Rhai policies (`headend`, run as `headend guest`); `None`: Rhai policies cannot be loaded.
     pub guest: Option<PathBuf>,
     /// Settings of the database.
     pub store: StoreOptions,
     /// Bounds.
     pub limits: Limits,
+    /// Room for files.
+    pub quotas: Quotas,
     /// A script is stopped after this long unless its test says otherwise.
     pub default_time_limit: Duration,
     /// A snapshot of the farm every so many events.
@@ -110,14 +135,18 @@ impl ServeOptions {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8001)),
+            restored: false,
             data: data.into(),
             allow_hosts: Vec::new(),
             auth: AuthMode::default(),
             farm: FarmConfig::default(),
             plugins: None,
+            plugin_grants: Grants::default(),
+            plugin_trust: Trust::default(),
             guest: None,
             store: StoreOptions::default(),
             limits: Limits::default(),
+            quotas: Quotas::default(),
             default_time_limit: Duration::from_hours(1),
             snapshot_every: 20_000,
             time_zone: None,

@@ -52,6 +52,7 @@ codes! {
     MEDIA_TYPE = 14, 415, "media_type", "Not a media type that is taken here", "send application/json";
     TOO_SLOW = 15, 408, "too_slow", "The request came in too slowly", "try again on a faster link";
     TOO_MANY = 16, 429, "too_many", "Too many at once", "wait a moment";
+    OVER_QUOTA = 17, 413, "over_quota", "The area of files would be over its quota", "delete files of the area, or ask an administrator for more room; see `headend files usage`";
     UNKNOWN_SLOT = 20, 422, "unknown_slot", "No such slot", "see `headend racks`";
     UNKNOWN_DUT = 21, 422, "unknown_dut", "No such DUT", "see `headend duts`";
     UNKNOWN_RACK = 22, 422, "unknown_rack", "No such rack", "see `headend racks`";
@@ -76,6 +77,10 @@ codes! {
     UNKNOWN_ZONE = 51, 422, "unknown_zone", "No such time zone", "use a name such as Europe/Dublin, UTC, or an offset such as +02:00";
     NAME_TAKEN = 52, 409, "name_taken", "Another schedule of the same user has this name", "choose another name";
     SCHEDULE_FULL = 53, 422, "schedule_full", "More than is kept of this", "delete some";
+    PLUGIN_IN_USE = 42, 409, "plugin_in_use", "The plugin is in use", "wait until its jobs have ended, or force it: they go on under the built-in rule";
+    NOT_GRANTED = 43, 422, "not_granted", "The plugin asks for more than it is granted", "grant it with `headend plugin grant`, or leave the plugin out";
+    NOT_VOUCHED = 44, 422, "not_vouched", "No trusted key vouches for the plugin", "sign it with a key that the server trusts";
+    BAD_PARAMETERS = 45, 422, "bad_parameters", "The plugin does not take these parameters", "see its schema in `headend plugin show`";
     UNKNOWN_PLUGIN = 41, 404, "unknown_plugin", "No such plugin", "see `headend plugin list`";
 }
 

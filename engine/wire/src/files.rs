@@ -33,6 +33,26 @@ pub struct FileItem {
     pub by: String,
 }
 
+/// `GET /files/usage`: how much room the areas take that the caller may fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileUsage {
+    /// The public area.
+    pub public: AreaUsage,
+    /// The caller's own.
+    pub private: AreaUsage,
+}
+
+/// How much room an area takes. Its newest revision counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AreaUsage {
+    /// Files.
+    pub files: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Most bytes that it may have; none: no bound.
+    pub quota: Option<u64>,
+}
+
 /// `POST /files/{area}/missing`: which of these blobs does the server lack, and which names does it refuse?
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +62,9 @@ pub struct MissingRequest {
     /// Names that are to be committed, at most 10,000.
     #[serde(default)]
     pub paths: Vec<String>,
+    /// Bytes of each of `paths`, in their order, so that what is over the area's quota is refused before it is sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<u64>,
 }
 
 /// Answer to it.
@@ -82,8 +105,10 @@ pub struct CommitRequest {
 #[serde(deny_unknown_fields)]
 pub struct PutItem {
     /// Path, with either slash.
+    #[schema(min_length = 1, max_length = 200)]
     pub path: String,
     /// Digest of its bytes.
+    #[schema(pattern = "^(sha256:)?[0-9a-f]{64}$")]
     pub hash: String,
     /// How many.
     pub size: u64,
@@ -131,6 +156,7 @@ pub struct UploadAnswer {
 #[serde(deny_unknown_fields)]
 pub struct ConvertRequest {
     /// A file or folder of the caller's own area; `*` in the last component stands for any text.
+    #[schema(min_length = 1)]
     pub private: String,
     /// Folder of the public area to put them in.
     pub public: String,

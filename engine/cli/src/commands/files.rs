@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use headend_wire::files::{
-    AreaDiff, CommitAnswer, CommitRequest, ConvertAnswer, ConvertRequest, FileHistory, FileList, RunFilesDiff,
+    AreaDiff, AreaUsage, CommitAnswer, CommitRequest, ConvertAnswer, ConvertRequest, FileHistory, FileList, FileUsage,
+    RunFilesDiff,
 };
 
 use super::{Context, upload};
@@ -46,6 +47,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         area: AreaArgs,
     },
+    /// How much room the public area and your own take, and may take.
+    Usage,
     /// Which revision changed what, by whom and when; newest first.
     History {
         /// Only of this file, or of what is in this folder.
@@ -101,6 +104,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Upload { paths, to, area } => upload::run(context, paths, to.as_deref(), *area).await,
         Command::Publish { private, public, recursive } => publish(context, private, public, *recursive).await,
         Command::Delete { paths, area } => delete(context, paths, *area).await,
+        Command::Usage => usage(context).await,
         Command::History { path, limit, area } => history(context, path.as_deref(), *limit, *area).await,
         Command::Diff { from, to } => diff(context, *from, *to).await,
     }
@@ -154,6 +158,20 @@ async fn delete(context: &Context, paths: &[String], area: AreaArgs) -> Result<(
     let request = CommitRequest { put: Vec::new(), delete: paths.to_vec() };
     let answer: CommitAnswer = context.client.post(&format!("/files/{}/commit", area.name()), &request).await?;
     context.ui.show(&answer, |answer| format!("revision {}", answer.revision))
+}
+
+async fn usage(context: &Context) -> Result<()> {
+    let usage: FileUsage = context.client.get("/files/usage").await?;
+    context.ui.show(&usage, |usage| usage_table(context, usage))
+}
+
+fn usage_table(context: &Context, usage: &FileUsage) -> String {
+    let mut table = context.ui.table(&["AREA", "FILES", "BYTES", "QUOTA"]);
+    for (name, AreaUsage { files, bytes, quota }) in [("public", usage.public), ("private", usage.private)] {
+        let quota = quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string());
+        table.add_row([cell(name), cell(&files.to_string()), cell(&bytes.to_string()), cell(&quota)]);
+    }
+    ui::text(&table)
 }
 
 async fn history(context: &Context, path: Option<&str>, limit: u32, area: AreaArgs) -> Result<()> {

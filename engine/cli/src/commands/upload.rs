@@ -15,8 +15,8 @@ use crate::ui::count;
 
 /// How often bytes are sent that the server says at the commit it does not have: it may have been restarted.
 const TRIES: usize = 3;
-/// Hashes that are asked about at once.
-const HASHES: usize = 10_000;
+/// Files that are asked about at once.
+const ASKED: usize = 10_000;
 
 /// A file to upload.
 pub(crate) struct Local {
@@ -150,14 +150,18 @@ async fn missing<'a>(
     files: &'a BTreeMap<TreePath, Local>,
     area: AreaArgs,
 ) -> Result<Vec<&'a Local>> {
-    let by_hash: BTreeMap<&str, &Local> = files.values().map(|file| (file.item.hash.as_str(), file)).collect();
-    let hashes: Vec<&str> = by_hash.keys().copied().collect();
+    let mut by_hash: BTreeMap<&str, &Local> = files.values().map(|file| (file.item.hash.as_str(), file)).collect();
+    let all: Vec<&PutItem> = files.values().map(|file| &file.item).collect();
     let mut missing = Vec::new();
-    for part in hashes.chunks(HASHES) {
-        let hashes = part.iter().map(|hash| (*hash).to_owned()).collect();
-        let request = MissingRequest { hashes, paths: Vec::new() };
+    // With names and sizes, so that what the area has no room for is refused before it is sent.
+    for part in all.chunks(ASKED) {
+        let request = MissingRequest {
+            hashes: part.iter().map(|item| item.hash.clone()).collect(),
+            paths: part.iter().map(|item| item.path.clone()).collect(),
+            sizes: part.iter().map(|item| item.size).collect(),
+        };
         let answer: MissingAnswer = context.client.post(&format!("/files/{}/missing", area.name()), &request).await?;
-        missing.extend(answer.missing.iter().filter_map(|hash| by_hash.get(hash.as_str()).copied()));
+        missing.extend(answer.missing.iter().filter_map(|hash| by_hash.remove(hash.as_str())));
     }
     Ok(missing)
 }

@@ -60,9 +60,11 @@ impl Areas {
         let _one_at_a_time = self.committing.lock().await;
         let head = self.head(key).await?;
         let tree = head.tree.apply(&commit.change)?;
+        self.require_within(key, &head.tree, &tree)?;
         let blob = self.blobs.put_bytes(tree.to_bytes()).await?;
         crash_point("files.after_blob");
         if blob.hash == head.hash {
+            self.sent.placed(&maker.by, &commit.change);
             return Ok(head);
         }
         let area = match (head.area, key) {
@@ -77,6 +79,7 @@ impl Areas {
         self.store_head(area, &head, &next, key, maker).await?;
         let next = Arc::new(next);
         self.set_head(key, area, next.clone());
+        self.sent.placed(&maker.by, &commit.change);
         Ok(next)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use headend_files::{BlobHash, Digest, Stored};
+use headend_files::{BlobHash, Change, Digest, Stored};
 use headend_model::UserName;
 use headend_store::DigestRow;
 
@@ -17,37 +17,88 @@ const KNOWN_FOR: Duration = Duration::from_hours(1);
 /// Most blobs that are remembered so, of all senders: some 30 MiB of memory. Beyond it clients are told to send again.
 const MOST: usize = 400_000;
 
-/// Size in bytes, and when it was sent.
-type SentBlob = (u64, Instant);
+/// A blob that somebody has sent.
+struct SentBlob {
+    size: u64,
+    at: Instant,
+    /// No commit of its sender has named it since.
+    waits: bool,
+}
+
+/// What one person has sent.
+#[derive(Default)]
+struct OfOne {
+    blobs: HashMap<BlobHash, SentBlob>,
+    /// Bytes of those that wait for a commit.
+    waiting: u64,
+}
+
+impl OfOne {
+    fn note(&mut self, hash: BlobHash, size: u64, at: Instant) {
+        let former = self.blobs.insert(hash, SentBlob { size, at, waits: true });
+        if !former.is_some_and(|former| former.waits) {
+            self.waiting += size;
+        }
+    }
+
+    fn placed(&mut self, hash: BlobHash) {
+        if let Some(blob) = self.blobs.get_mut(&hash).filter(|blob| blob.waits) {
+            blob.waits = false;
+            self.waiting -= blob.size;
+        }
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        self.blobs.retain(|_, blob| now.duration_since(blob.at) < KNOWN_FOR);
+        self.waiting = self.blobs.values().filter(|blob| blob.waits).map(|blob| blob.size).sum();
+    }
+}
 
 /// Who has sent which blobs lately. A restart forgets: clients then send again.
 #[derive(Default)]
 pub(crate) struct Sent {
-    by: Mutex<HashMap<UserName, HashMap<BlobHash, SentBlob>>>,
+    by: Mutex<HashMap<UserName, OfOne>>,
 }
 
 impl Sent {
     fn note(&self, user: &UserName, stored: &[Stored]) {
         let mut by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let all: usize = by.values().map(HashMap::len).sum();
-        if all + stored.len() > MOST {
+        let count = |by: &HashMap<UserName, OfOne>| by.values().map(|one| one.blobs.len()).sum::<usize>();
+        if count(&by) + stored.len() > MOST {
             by.retain(|_, sent| {
-                sent.retain(|_, (_, at)| now.duration_since(*at) < KNOWN_FOR);
-                !sent.is_empty()
+                sent.forget_old(now);
+                !sent.blobs.is_empty()
             });
-            if by.values().map(HashMap::len).sum::<usize>() + stored.len() > MOST {
+            if count(&by) + stored.len() > MOST {
                 by.clear();
             }
         }
-        by.entry(user.clone()).or_default().extend(stored.iter().map(|one| (one.blob.hash, (one.blob.size, now))));
+        let own = by.entry(user.clone()).or_default();
+        stored.iter().for_each(|one| own.note(one.blob.hash, one.blob.size, now));
+    }
+
+    /// What a commit has put into an area no longer waits.
+    pub(super) fn placed(&self, user: &UserName, change: &Change) {
+        let mut by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = by.get_mut(user) {
+            change.put.values().for_each(|entry| own.placed(entry.hash));
+        }
+    }
+
+    /// Whether at most so many bytes of this person wait for a commit.
+    pub(super) fn waiting_at_most(&self, user: &UserName, bytes: u64) -> bool {
+        let mut by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(own) = by.get_mut(user).filter(|own| own.waiting > bytes) else { return true };
+        own.forget_old(Instant::now());
+        own.waiting <= bytes
     }
 
     fn fill(&self, user: &UserName, wanted: &mut HashMap<BlobHash, Option<u64>>) {
         let by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sent) = by.get(user) else { return };
         for (hash, size) in wanted.iter_mut().filter(|(_, size)| size.is_none()) {
-            *size = sent.get(hash).filter(|(_, at)| at.elapsed() < KNOWN_FOR).map(|(size, _)| *size);
+            *size = sent.blobs.get(hash).filter(|blob| blob.at.elapsed() < KNOWN_FOR).map(|blob| blob.size);
         }
     }
 }

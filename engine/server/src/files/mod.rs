@@ -13,6 +13,7 @@ mod commit;
 mod convert;
 mod history;
 mod known;
+mod quota;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use headend_store::{AreaHead, AreaId, Store};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::Quotas;
 use crate::http::{ApiError, ApiResult};
 
 pub(crate) use answers::{bad_path, edited_of};
@@ -69,6 +71,7 @@ pub(crate) struct Areas {
     pub(crate) parts: Parts,
     /// Who has sent which blobs lately.
     pub(crate) sent: Sent,
+    quotas: Quotas,
     /// One permit for each pack that is read.
     pub(crate) packs: Semaphore,
     marks: RwLock<BTreeMap<AreaKey, Mark>>,
@@ -86,7 +89,7 @@ impl Areas {
     ///
     /// # Errors
     /// When the empty tree cannot be stored, or the store cannot be read.
-    pub(crate) async fn open(store: Store, blobs: BlobStore) -> ApiResult<Arc<Self>> {
+    pub(crate) async fn open(store: Store, blobs: BlobStore, quotas: Quotas) -> ApiResult<Arc<Self>> {
         let empty = blobs.put_bytes(Tree::new().to_bytes()).await?.hash;
         let parts = Parts::open(blobs.clone())?;
         let areas = Arc::new(Self {
@@ -94,6 +97,7 @@ impl Areas {
             blobs,
             parts,
             sent: Sent::default(),
+            quotas,
             packs: Semaphore::new(PACKS_AT_ONCE),
             marks: RwLock::default(),
             heads: RwLock::default(),

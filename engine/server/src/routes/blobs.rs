@@ -34,6 +34,7 @@ pub(crate) async fn put(
 ) -> ApiResult<axum::Json<BlobAnswer>> {
     let (digest, size) = (hash.parse()?, announced(&request)?);
     require_size(size, app.options.limits.blob_bytes, "a blob")?;
+    app.areas.admit(&person.user, size.unwrap_or(0)).await?;
     let body = body_reader(request.into_body(), app.options.limits.body_timeout);
     let stored = app.areas.blobs.take(Some(digest), size, body).await?;
     app.areas.note(&person.user, &[stored]).await?;
@@ -51,7 +52,9 @@ pub(crate) async fn pack(
     request: Request,
 ) -> ApiResult<axum::Json<PackAnswer>> {
     pack::require_media(request.headers())?;
-    require_size(announced(&request)?, pack::BYTES, "a pack")?;
+    let size = announced(&request)?;
+    require_size(size, pack::BYTES, "a pack")?;
+    app.areas.admit(&person.user, size.unwrap_or(0)).await?;
     // Each may take that much memory, so only some are read at once.
     let _permit = app.areas.packs.acquire().await.map_err(|error| ApiError::internal("no room for a pack", &error))?;
     let body = body_reader(request.into_body(), app.options.limits.body_timeout);

@@ -8,7 +8,7 @@ use headend_model::{TreePath, UserName};
 use headend_store::FileHistoryRow;
 use headend_wire::files::{
     CommitAnswer, CommitRequest, ConvertAnswer, ConvertRequest, FileChangeItem, FileHistory, FileItem, FileList,
-    MissingAnswer, MissingRequest, RefusedPath,
+    FileUsage, MissingAnswer, MissingRequest, RefusedPath,
 };
 use headend_wire::{Problem, codes};
 
@@ -94,6 +94,11 @@ pub(crate) async fn missing(
     LongJson(request): LongJson<MissingRequest>,
 ) -> ApiResult<axum::Json<MissingAnswer>> {
     let key = area(&name, &person.user)?;
+    if !request.sizes.is_empty() && request.sizes.len() != request.paths.len() {
+        let detail =
+            format!("{} sizes for {} paths; give one for each, or none", request.sizes.len(), request.paths.len());
+        return Err(ApiError::new(&codes::INVALID, detail).at("/sizes"));
+    }
     for (count, field) in [(request.hashes.len(), "/hashes"), (request.paths.len(), "/paths")] {
         if count > ASKED {
             let detail = format!("{count} are given; at most {ASKED} are taken at once");
@@ -103,6 +108,10 @@ pub(crate) async fn missing(
     let asked: Vec<Digest> = (request.hashes.iter().enumerate())
         .map(|(at, text)| digest(text, || format!("/hashes/{at}")))
         .collect::<ApiResult<_>>()?;
+    let sized = request.paths.iter().zip(&request.sizes);
+    // Names that are refused anyway take no room.
+    let put = sized.filter_map(|(text, size)| Some((TreePath::parse(text).ok()?, *size))).collect();
+    app.areas.require_room(&key, &put).await?;
     let there = app.areas.there(&person.user, &asked.iter().copied().collect()).await?;
     let mut told = BTreeSet::new();
     let missing = asked.into_iter().filter(|digest| !there.contains_key(digest) && told.insert(*digest));
@@ -142,6 +151,15 @@ async fn refused(app: &Shared, key: &AreaKey, texts: &[String]) -> ApiResult<Vec
 
 fn clash_text(path: &TreePath, old: &str) -> String {
     format!("{path} and {old} would be one name on some racks; rename one of them")
+}
+
+/// How much room the public area and the caller's own take, and may take.
+#[utoipa::path(get, path = "/files/usage", operation_id = "file_usage", tag = "files",
+    responses((status = 200, body = FileUsage), (status = "4XX", body = Problem)))]
+pub(crate) async fn usage(State(app): State<Shared>, person: Person) -> ApiResult<axum::Json<FileUsage>> {
+    let public = app.areas.usage(&None).await?;
+    let private = app.areas.usage(&Some(person.user)).await?;
+    Ok(axum::Json(FileUsage { public, private }))
 }
 
 /// Makes one new revision of an area, whole or not at all. A refusal names all entries at fault.

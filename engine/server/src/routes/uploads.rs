@@ -72,6 +72,8 @@ pub(crate) async fn append(
         // A request that names neither has no body.
         None => 0,
     };
+    // At the first part the whole counts, so that one that is too large is refused before anything of it is sent.
+    app.areas.admit(&person.user, if offset == 0 { size } else { length }).await?;
     let body = body_reader(request.into_body(), app.options.limits.body_timeout);
     let answer = match app.areas.parts.append(&key, offset, length, body).await? {
         Progress::Partial(received) => UploadAnswer { received, complete: false },

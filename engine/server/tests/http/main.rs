@@ -12,6 +12,7 @@ mod inventory;
 mod jobs;
 mod live;
 mod plugins;
+mod quotas;
 mod raw;
 mod remote;
 mod restart;
