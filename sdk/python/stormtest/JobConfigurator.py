@@ -15,6 +15,9 @@ says what exactly is wrong. No call raises for what the server or the network do
 
 The token is that of the address (`http://USER:TOKEN@host:8001`), else of `HEADEND_TOKEN`, else of the credentials file
 that `headend up` writes.
+
+An address that begins `https://` is spoken to by TLS, and its certificate must be good for it. Who vouches for it is the
+system's matter, or that of `HEADEND_CA`: a file of certificates in PEM, or a folder of them as OpenSSL hashes it.
 """
 
 from __future__ import absolute_import
@@ -40,18 +43,20 @@ import time
 import uuid
 
 try:
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    from http import client as httplib
     from urllib.parse import quote, unquote, urlsplit
     from xmlrpc import client as xmlrpclib
 except ImportError:  # Python 2
-    from httplib import HTTPConnection, HTTPException, HTTPSConnection
+    import httplib
     from urllib import quote, unquote
     from urlparse import urlsplit
     import xmlrpclib
 try:
-    from ssl import CertificateError
+    import ssl
 except ImportError:  # a Python without TLS
-    CertificateError = HTTPException
+    ssl = None
+HTTPConnection, HTTPException = httplib.HTTPConnection, httplib.HTTPException
+CertificateError = ssl.CertificateError if ssl else HTTPException
 
 __version__ = "0.1.0"
 
@@ -86,6 +91,7 @@ CODES = {
     "internal": (10, "A fault of the server"),
     "wrong_host": (11, "Host or Origin is not on the allow-list"),
     "too_many": (16, "Too many at once"),
+    "over_quota": (17, "The area of files would be over its quota"),
     "bad_path": (29, "The path is not allowed"),
     "missing_blobs": (37, "Some files have not been uploaded"),
     "case_clash": (38, "Two names differ only in case"),
@@ -468,12 +474,57 @@ def _reason(error):
         return "no answer in time"
     if getattr(error, "winerror", None) in (32, 33):
         return "another program has locked it"
+    if ssl is not None and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+        return _tls_reason(error)
     words = {errno.EACCES: "permission denied", errno.EPERM: "permission denied", errno.ENOENT: "it is not there",
              errno.ECONNREFUSED: "nothing listens there", errno.ECONNRESET: "the connection was cut",
              errno.EPIPE: "the connection was cut", errno.ELOOP: "it is a symbolic link",
              errno.ETIMEDOUT: "no answer in time"}
     text = words.get(getattr(error, "errno", None))
     return text or str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def _tls_reason(error):
+    reason = getattr(error, "reason", None)
+    if isinstance(error, ssl.CertificateError) or reason == "CERTIFICATE_VERIFY_FAILED":
+        why = getattr(error, "verify_message", None) or str(error)
+        return ("its certificate is not good for it here: %s; name the file of who vouches for it in HEADEND_CA, or "
+                "use the name that stands in it" % why)
+    if reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"):
+        return "it does not speak TLS; use an address that begins http://"
+    return "TLS gave out: %s" % (getattr(error, "strerror", None) or error)
+
+
+def _trusted():
+    """How certificates are checked: as always, by those of `HEADEND_CA` in place of the system's."""
+    if ssl is None:
+        raise Refusal("invalid", "this Python has no TLS; use another one, or an address that begins http://")
+    named = os.environ.get("HEADEND_CA")
+    try:
+        if not named:
+            return ssl.create_default_context()
+        folder = os.path.isdir(named)
+        return ssl.create_default_context(cafile=None if folder else named, capath=named if folder else None)
+    except (EnvironmentError, ValueError) as error:
+        # The system gives the reason in the number, OpenSSL in the text.
+        raise Refusal("invalid", "HEADEND_CA names %s, which has no certificates that can be read: %s; name a PEM file"
+                      % (named, _reason(error)))
+
+
+def _packed(address):
+    """The bytes of an IP address; `None` for what is none."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return socket.inet_pton(family, address.strip())
+        except (EnvironmentError, AttributeError):  # no `inet_pton` on old Windows
+            continue
+    return None
+
+
+def _require_ip(certificate, host):
+    names = [name for kind, name in certificate.get("subjectAltName", ()) if kind == "IP Address"]
+    if _packed(host) not in [_packed(name) for name in names]:
+        raise CertificateError("the address %s does not stand in it" % host)
 
 
 class Link(object):
@@ -486,6 +537,7 @@ class Link(object):
         self._lock = threading.RLock()
         self._plug = None
         self._pid = None
+        self._trust, self._names_ip = None, False
 
     def call(self, method, path, body=b"", headers=(), again=False):
         """`(status, content type, bytes)` of an answer. `again`: the request may be sent a second time."""
@@ -556,12 +608,29 @@ class Link(object):
         if self._plug is not None and (self._pid != os.getpid() or self._has_ended()):
             self.close()
         if self._plug is None:
-            kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-            plug = kind(self.address.host, self.address.port, timeout=CONNECT_TIMEOUT_S)
-            plug.connect()
-            plug.sock.settimeout(ANSWER_TIMEOUT_S)
+            plug = self._new_plug()
+            try:
+                plug.connect()
+                if self._names_ip:
+                    _require_ip(plug.sock.getpeercert(), self.address.host)
+                plug.sock.settimeout(ANSWER_TIMEOUT_S)
+            except BaseException:
+                plug.close()
+                raise
             self._plug, self._pid = plug, os.getpid()
         return self._plug
+
+    def _new_plug(self):
+        where, port = self.address.host, self.address.port
+        if self.address.scheme != "https":
+            return HTTPConnection(where, port, timeout=CONNECT_TIMEOUT_S)
+        if self._trust is None:
+            self._trust = _trusted()
+            self._names_ip = PY2 and _packed(where) is not None
+            if self._names_ip:
+                # Python 2 looks for names of hosts alone.
+                self._trust.check_hostname = False
+        return httplib.HTTPSConnection(where, port, timeout=CONNECT_TIMEOUT_S, context=self._trust)
 
     def _has_ended(self):
         plug = self._plug.sock
@@ -804,9 +873,13 @@ class _Walk(object):
     def _name(self, disk, name):
         try:
             text = name.decode("utf-8") if isinstance(name, BYTES) else name
-            if not _UNSAYABLE.search(text):
+            if _UNSAYABLE.search(text):
+                self._fail(disk, "its name has a character that cannot be sent")
+            elif u"\\" in text:
+                # The server takes both slashes: the file would land in a folder, perhaps on top of another.
+                self._fail(disk, "its name has a backslash, which parts folders on the server; rename it")
+            else:
                 return text
-            self._fail(disk, "its name has a character that cannot be sent")
         except UnicodeDecodeError:
             self._fail(disk, "its name is not UTF-8")
         return None
@@ -923,7 +996,8 @@ class Upload(object):
             part = self._entries[start : start + _ASKED_AT_ONCE]
             names = dict((u"/".join(entry.remote), entry) for entry in part)
             answer = self._link.json("POST", "/files/%s/missing" % self._area, {
-                "hashes": sorted(set(entry.digest for entry in part)), "paths": sorted(names)})
+                "hashes": sorted(set(entry.digest for entry in part)), "paths": sorted(names),
+                "sizes": [names[name].size for name in sorted(names)]})
             missing.update(_native(digest) for digest in answer.get("missing", []))
             for row in answer.get("refused", []):
                 if row.get("path") in names:
