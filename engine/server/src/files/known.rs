@@ -75,7 +75,9 @@ impl Sent {
             }
         }
         let own = by.entry(user.clone()).or_default();
-        stored.iter().for_each(|one| own.note(one.blob.hash, one.blob.size, now));
+        for one in stored {
+            own.note(one.blob.hash, one.blob.size, now);
+        }
     }
 
     /// What a commit has put into an area no longer waits.

@@ -94,20 +94,20 @@ async fn an_area_over_a_lowered_quota_may_shrink_and_not_grow() {
 async fn bytes_that_nobody_commits_are_bounded_for_each_sender() {
     let lab = lab(6, 4).await;
     let (ann, bob) = (lab.user("ann").await, lab.user("bob").await);
-    let blob = |text: &'static str| format!("/api/v1/blobs/{}", blake3::hash(text.as_bytes()).to_hex());
-    ann.put_bytes(&blob("123456"), b"123456").await.ok(StatusCode::OK);
-    assert_eq!(ann.put_bytes(&blob("abcde"), b"abcde").await.problem(), "over_quota");
+    let address = |text: &'static str| format!("/api/v1/blobs/{}", blake3::hash(text.as_bytes()).to_hex());
+    ann.put_bytes(&address("123456"), b"123456").await.ok(StatusCode::OK);
+    assert_eq!(ann.put_bytes(&address("abcde"), b"abcde").await.problem(), "over_quota");
     let part = |size: u64| format!("/api/v1/uploads/{}?size={size}&offset=0", blake3::hash(b"x").to_hex());
     assert_eq!(ann.put_bytes(&part(5), b"a").await.problem(), "over_quota", "the whole counts before its first byte");
     ann.put_bytes(&part(4), b"ab").await.ok(StatusCode::OK);
     assert_eq!(
-        ann.put_bytes(&blob("klm"), b"klm").await.problem(),
+        ann.put_bytes(&address("klm"), b"klm").await.problem(),
         "over_quota",
         "parts count as far as they are there"
     );
-    bob.put_bytes(&blob("abcde"), b"abcde").await.ok(StatusCode::OK);
+    bob.put_bytes(&address("abcde"), b"abcde").await.ok(StatusCode::OK);
     // What is committed no longer waits.
     let file = json!({ "path": "a.py", "hash": blake3::hash(b"123456").to_hex().to_string(), "size": 6 });
     ann.post("/api/v1/files/private/commit", &json!({ "put": [file] })).await.ok(StatusCode::OK);
-    ann.put_bytes(&blob("klm"), b"klm").await.ok(StatusCode::OK);
+    ann.put_bytes(&address("klm"), b"klm").await.ok(StatusCode::OK);
 }

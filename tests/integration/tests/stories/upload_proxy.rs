@@ -79,7 +79,7 @@ async fn serve(listener: TcpListener, server: u16, budget: Arc<Budget>) {
             round.mark_unchanged();
             let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
             // Half of the cuts come as an orderly end, half as a reset.
-            if budget.cuts.load(Ordering::Relaxed) % 2 == 0 {
+            if budget.cuts.load(Ordering::Relaxed).is_multiple_of(2) {
                 let _ = (client.set_zero_linger(), server.set_zero_linger());
             }
             let (from_client, to_client) = client.into_split();
