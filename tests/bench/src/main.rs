@@ -1,6 +1,6 @@
 //! End-to-end figures, each beside its baseline in the same run: durable no-op runs per second for WASM, Rhai and
-//! Python next to HyperQueue's null tasks, and the time from submit to the first start on an idle rack. At the end each budget of the
-//! design with its verdict.
+//! Python next to HyperQueue's null tasks, the time from submit to the first start on an idle rack, and the memory that
+//! uploads take. At the end each budget of the design with its verdict. With the argument `uploads`: that part alone.
 //!
 //! Run by `cargo xtask bench`, which builds `headend` with optimisation and names it in `HEADEND_PROGRAM`. A Python
 //! with HyperQueue is taken from `HEADEND_HQ`; without it the figures stand alone and the output says so.
@@ -16,6 +16,7 @@ mod baseline;
 mod budgets;
 mod cold;
 mod measure;
+mod uploads;
 
 use budgets::{Budgets, Limit};
 use headend_integration::Lab;
@@ -30,11 +31,15 @@ const RUNS_PER_CORE: f64 = 2_000.0;
 
 #[tokio::main]
 async fn main() {
+    let mut budgets = Budgets::default();
+    if std::env::args().nth(1).as_deref() == Some("uploads") {
+        uploads::run(&mut budgets).await;
+        return budgets.print();
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores; {SLOTS} virtual boxes; every result durable (SQLite, synchronous=FULL)\n");
     let null = baseline::tasks_per_second(8_000, &["true"]);
     let python = baseline::tasks_per_second(400, &["python3", "-c", "pass"]);
-    let mut budgets = Budgets::default();
     let lab = Lab::start(SLOTS).await;
     upload_noops(&lab).await;
     for (name, script) in [("WASM", "noop.wasm"), ("Rhai", "noop.rhai")] {
@@ -62,6 +67,8 @@ async fn main() {
     let (median, p99) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
     println!("submit to first start, idle rack: median {median:.1} ms, p99 {p99:.1} ms");
     budgets.judge("submit to first start, idle rack, p99", p99, Limit::AtMost(20.0), " ms");
+    drop(lab);
+    uploads::run(&mut budgets).await;
     plugins(&mut budgets);
     budgets.print();
     let file = budgets.save().expect("the figures can be kept");
