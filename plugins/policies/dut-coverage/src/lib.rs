@@ -1,17 +1,23 @@
 //! Mode 1: on each DUT the tests in list order.
 
-use headend_sdk::policy::{Books, CoveragePolicy, Instant, Placement, Plan, TargetIx};
+use headend_sdk::policy::{Books, CoveragePolicy, Instant, Placement, Plan, TargetIx, TestIx};
 
 /// Each target takes the first test of the list that it has not run.
 pub struct DutCoverage(Books);
 
 impl CoveragePolicy for DutCoverage {
-    fn build(plan: &Plan) -> Self {
-        Self(Books::new(plan))
+    type Proposal = Vec<Placement>;
+
+    fn build(plan: &Plan) -> Result<Self, String> {
+        Ok(Self(Books::new(plan)))
     }
 
-    fn started(&mut self, placement: Placement) {
+    fn started(&mut self, placement: Placement, _at: Instant) {
         self.0.start(placement);
+    }
+
+    fn dropped(&mut self, test: TestIx, runs: u32, _at: Instant) {
+        self.0.drop_runs(test, runs);
     }
 
     fn propose(&mut self, _now: Instant, free: &[TargetIx]) -> Vec<Placement> {
@@ -23,4 +29,4 @@ impl CoveragePolicy for DutCoverage {
     }
 }
 
-headend_sdk::export_coverage_policy!(DutCoverage);
+headend_sdk::export_policy!(DutCoverage);

@@ -1,17 +1,23 @@
 //! Mode 2: the least-started test first, so that all tests are executed as soon as possible.
 
-use headend_sdk::policy::{Books, CoveragePolicy, Instant, Placement, Plan, TargetIx};
+use headend_sdk::policy::{Books, CoveragePolicy, Instant, Placement, Plan, TargetIx, TestIx};
 
 /// Each target takes the test with the fewest starts that it has not run; the order of the list breaks ties.
 pub struct TestCoverage(Books);
 
 impl CoveragePolicy for TestCoverage {
-    fn build(plan: &Plan) -> Self {
-        Self(Books::new(plan))
+    type Proposal = Vec<Placement>;
+
+    fn build(plan: &Plan) -> Result<Self, String> {
+        Ok(Self(Books::new(plan)))
     }
 
-    fn started(&mut self, placement: Placement) {
+    fn started(&mut self, placement: Placement, _at: Instant) {
         self.0.start(placement);
+    }
+
+    fn dropped(&mut self, test: TestIx, runs: u32, _at: Instant) {
+        self.0.drop_runs(test, runs);
     }
 
     fn propose(&mut self, _now: Instant, free: &[TargetIx]) -> Vec<Placement> {
@@ -24,4 +30,4 @@ impl CoveragePolicy for TestCoverage {
     }
 }
 
-headend_sdk::export_coverage_policy!(TestCoverage);
+headend_sdk::export_policy!(TestCoverage);

@@ -2,16 +2,17 @@
 
 use std::cell::RefCell;
 
-use super::{Change, CoveragePolicy, Instant, Placement, Plan, TargetIx};
+use super::{Answer, Change, CoveragePolicy, Instant, News, Placement, Plan, TargetIx};
 
 #[allow(missing_docs, clippy::pedantic, reason = "generated")]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../wit/v1/policy",
+        path: "../wit/v2/policy",
         world: "coverage-policy",
         pub_export_macro: true,
         export_macro_name: "export",
         default_bindings_module: "headend_sdk::policy::coverage::bindings",
+        additional_derives: [PartialEq],
     });
 }
 
@@ -26,22 +27,27 @@ impl<P: CoveragePolicy> Seat<P> {
         Self(RefCell::new(None))
     }
 
-    pub fn build(&self, plan: &Plan) {
-        let mut policy = P::build(plan);
-        plan.past.iter().for_each(|change| tell(&mut policy, change));
+    pub fn build(&self, plan: &Plan) -> Result<(), String> {
+        let mut policy = P::build(plan)?;
+        plan.past.iter().for_each(|news| tell(&mut policy, news));
         *self.0.borrow_mut() = Some(policy);
+        Ok(())
     }
 
-    pub fn note(&self, changes: &[Change]) {
-        self.with(|policy| changes.iter().for_each(|change| tell(policy, change)));
+    pub fn note(&self, news: &[News]) {
+        self.with(|policy| news.iter().for_each(|news| tell(policy, news)));
     }
 
-    pub fn propose(&self, now: Instant, free: &[TargetIx]) -> Vec<Placement> {
-        self.with(|policy| policy.propose(now, free))
+    pub fn propose(&self, now: Instant, free: &[TargetIx]) -> Answer {
+        self.with(|policy| policy.propose(now, free).into())
     }
 
     pub fn reason(&self, of: Placement) -> String {
         self.with(|policy| policy.reason(of))
+    }
+
+    pub fn report(&self) -> String {
+        self.with(|policy| policy.report())
     }
 
     #[allow(clippy::expect_used, reason = "the host calls `build` first; a panic here ends the instance, as it should")]
@@ -50,11 +56,13 @@ impl<P: CoveragePolicy> Seat<P> {
     }
 }
 
-fn tell<P: CoveragePolicy>(policy: &mut P, change: &Change) {
-    match change {
-        Change::Started(placement) => policy.started(*placement),
-        Change::Ended(ending) => policy.ended(ending.placement, ending.code),
-        Change::TargetLost(target) => policy.target_lost(*target),
+fn tell<P: CoveragePolicy>(policy: &mut P, news: &News) {
+    let at = news.at;
+    match &news.what {
+        Change::Started(placement) => policy.started(*placement, at),
+        Change::Ended(ending) => policy.ended(ending.of, ending.code, at),
+        Change::TargetLost(target) => policy.target_lost(*target, at),
+        Change::Dropped(dropped) => policy.dropped(dropped.test, dropped.runs, at),
     }
 }
 
@@ -68,20 +76,23 @@ macro_rules! __coverage_instance_of {
         }
         struct Exported;
         impl $crate::policy::coverage::bindings::exports::headend::policy::coverage::Guest for Exported {
-            fn build(plan: $crate::policy::Plan) {
-                SEAT.with(|seat| seat.build(&plan));
+            fn build(plan: $crate::policy::Plan) -> ::std::result::Result<(), ::std::string::String> {
+                SEAT.with(|seat| seat.build(&plan))
             }
-            fn note(changes: ::std::vec::Vec<$crate::policy::Change>) {
-                SEAT.with(|seat| seat.note(&changes));
+            fn note(news: ::std::vec::Vec<$crate::policy::News>) {
+                SEAT.with(|seat| seat.note(&news));
             }
             fn propose(
                 now: $crate::policy::Instant,
                 free: ::std::vec::Vec<$crate::policy::TargetIx>,
-            ) -> ::std::vec::Vec<$crate::policy::Placement> {
+            ) -> $crate::policy::Answer {
                 SEAT.with(|seat| seat.propose(now, &free))
             }
             fn reason(of: $crate::policy::Placement) -> ::std::string::String {
                 SEAT.with(|seat| seat.reason(of))
+            }
+            fn report() -> ::std::string::String {
+                SEAT.with(|seat| seat.report())
             }
         }
         $crate::policy::coverage::bindings::export!(Exported with_types_in $crate::policy::coverage::bindings);

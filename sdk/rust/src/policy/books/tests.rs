@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Target, Test};
+use super::counts::Row;
 use super::*;
 
 #[derive(Clone, Default)]
@@ -41,13 +42,16 @@ impl Dice {
 
 fn plan(tests: &[(TestIx, u32)], targets: &[TargetIx]) -> Plan {
     Plan {
-        tests: tests.iter().map(|(ix, runs)| Test { ix: *ix, runs: *runs }).collect(),
+        tests: tests.iter().map(|(ix, runs)| Test { ix: *ix, runs: *runs, name: String::new(), history: None }).collect(),
         targets: targets.iter().map(|ix| Target { ix: *ix, place: None, dut: None }).collect(),
+        parameters: String::new(),
+        accepted: 0,
+        outcomes: Vec::new(),
         past: Vec::new(),
     }
 }
 
-fn compare(books: &Books, plain: &Plain, targets: &[TargetIx]) {
+fn compare(books: &mut Books, plain: &Plain, targets: &[TargetIx]) {
     for row in &plain.rows {
         assert_eq!(books.starts(row.ix), row.starts);
         assert_eq!(books.runs_left(row.ix), row.runs.saturating_sub(row.starts));
@@ -78,7 +82,7 @@ fn history(tests: &[(TestIx, u32)], known: &[TargetIx], targets: &[TargetIx], se
             plain.count(placement.test, |starts| starts - 1);
             books.undo(placement);
         }
-        compare(&books, &plain, targets);
+        compare(&mut books, &plain, targets);
     }
 }
 
@@ -103,6 +107,7 @@ fn a_test_that_is_not_of_the_plan_changes_nothing() {
     assert_eq!(Books::default().in_order(0).count(), 0);
 }
 
+
 #[test]
 fn proposals_see_each_other_and_leave_no_trace() {
     let tests: Vec<(TestIx, u32)> = (0..3).map(|ix| (ix, 2)).collect();
@@ -112,9 +117,52 @@ fn proposals_see_each_other_and_leave_no_trace() {
     let answer = books.propose(&[0, 1, 2, 3], |books, target| books.least_started(target).next());
     let tests: Vec<TestIx> = answer.iter().map(|placement| placement.test).collect();
     assert_eq!(tests, [1, 2, 0, 1]);
+    assert_eq!((books.starts(1), books.runs_left(1), books.was_on(1, 0)), (0, 2, false), "asked for a reason");
     // A pair that had been started stays started, even when a policy names it again.
     let careless = books.propose(&[0], |_, _| Some(0));
     assert_eq!((careless.len(), books.was_on(0, 0)), (1, true));
     let after: Vec<Vec<TestIx>> = (0..4).map(|target| books.least_started(target).collect()).collect();
     assert_eq!(before, after);
+}
+
+#[test]
+fn whatever_becomes_of_a_proposal_the_books_are_those_of_what_was_told() {
+    let (tests, targets): (Vec<_>, Vec<_>) = ((0..40).map(|ix| (ix, 1 + ix % 4)).collect(), (0..6).collect());
+    for seed in 0..20 {
+        let mut dice = Dice(seed);
+        let mut books = Books::new(&plan(&tests, &targets));
+        let rows = tests.iter().map(|(ix, runs)| Row { ix: *ix, runs: *runs, starts: 0 }).collect();
+        let mut plain = Plain { rows, ..Plain::default() };
+        for _ in 0..60 {
+            let free: Vec<TargetIx> = targets.iter().copied().filter(|_| dice.roll(3) > 0).collect();
+            let mut news = books.propose(&free, |books, target| books.least_started(target).next());
+            // All of it, a part of it, in another order, or something else besides.
+            news.retain(|_| dice.roll(6) > 0);
+            if dice.roll(4) == 0 {
+                news.reverse();
+            }
+            if dice.roll(4) == 0 {
+                let test = tests[dice.roll(tests.len())].0;
+                news.push(Placement { test, target: targets[dice.roll(targets.len())] });
+            }
+            for placement in news {
+                let open = plain.rows.iter().any(|row| row.ix == placement.test && row.starts < row.runs);
+                if open && plain.been.insert((placement.test, placement.target)) {
+                    plain.count(placement.test, |starts| starts + 1);
+                    books.start(placement);
+                }
+            }
+            if dice.roll(8) == 0 {
+                let at = dice.roll(plain.rows.len());
+                let row = &mut plain.rows[at];
+                if row.starts < row.runs {
+                    row.runs -= 1;
+                    books.drop_runs(row.ix, 1);
+                }
+            }
+            if dice.roll(2) == 0 {
+                compare(&mut books, &plain, &targets);
+            }
+        }
+    }
 }
