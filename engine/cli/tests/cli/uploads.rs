@@ -64,3 +64,31 @@ fn a_large_file_goes_on_where_it_was_cut() {
     assert_eq!(seen[2].line, format!("PUT {upload}?size=300000&offset=280000"));
     assert_eq!(seen[2].body, bytes[280_000..]);
 }
+
+#[test]
+fn what_is_over_a_quota_is_not_sent_and_the_room_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.py"), "12345").unwrap();
+    let problem = json!({
+        "type": "/problems/over_quota", "title": "The area of files would be over its quota", "status": 413,
+        "detail": "the private area of ann would have 5 bytes, and its quota is 4 bytes", "code": "over_quota", "number": 17
+    });
+    let fake = Fake::start().on("POST /api/v1/files/private/missing", 413, &problem).on(
+        "GET /api/v1/files/usage",
+        200,
+        &json!({
+            "public": { "files": 2, "bytes": 10, "quota": null }, "private": { "files": 1, "bytes": 3, "quota": 4 }
+        }),
+    );
+    let said = fake.headend(&["files", "upload", folder.path().to_str().unwrap(), "--private"]);
+    assert!(!said.starts_with("exit 0") && said.contains("its quota is 4 bytes"), "{said}");
+    let asked: serde_json::Value = serde_json::from_slice(&fake.seen()[0].body).unwrap();
+    assert_eq!((&asked["paths"], &asked["sizes"]), (&json!(["a.py"]), &json!([5])));
+    assert_eq!(fake.seen().len(), 1, "no byte of it was sent");
+    let said = fake.headend(&["files", "usage"]);
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(
+        rows.contains(&vec!["public", "2", "10", "none"]) && rows.contains(&vec!["private", "1", "3", "4"]),
+        "{said}"
+    );
+}
