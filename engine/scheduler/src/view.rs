@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use headend_model::{
-    DutFields, DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo,
-    TargetIx, TestIx, Timestamp, UserName,
+    DutFields, DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId,
+    SlotNo, TargetIx, TestIx, Timestamp, UserName,
 };
 
 use crate::action::{Noted, QueueState, StartReason};

@@ -24,10 +24,12 @@ use crate::http::guard::AllowedHosts;
 use crate::http::listener;
 use crate::options::{AuthMode, ServeOptions};
 use crate::policies::PolicyDesk;
+use crate::policies::devices::Devices;
 use crate::policies::plugins::{HostMaker, Plugins, start_host};
 use crate::racks::Board;
 use crate::routes;
 use crate::run_files::RunFiles;
+use crate::schedules::past;
 use crate::schedules::zones::{self, ServerZone};
 
 /// File in the data folder with the administrator's token.
@@ -84,15 +86,19 @@ async fn open_store(options: &ServeOptions) -> Result<Store, StoreError> {
 async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Result<ServerHandle, ServeError> {
     let blob_options = BlobOptions { durable: true, limit: options.limits.blob_bytes };
     let blobs = BlobStore::open(options.data.join("blobs"), blob_options)?;
-    let areas = Areas::open(store.clone(), blobs).await.map_err(|error| ServeError::Refused(error.to_string()))?;
+    let areas = Areas::open(store.clone(), blobs, options.quotas)
+        .await
+        .map_err(|error| ServeError::Refused(error.to_string()))?;
     let run_folder = options.run_folder();
     let run_files =
         RunFiles::open(run_folder.clone()).map_err(|source| ServeError::Folder { path: run_folder, source })?;
     let recovered = farm_loop::recover(&store, &options.farm).await?;
+    past::fill(&store, &recovered.farm).await?;
     let clock = Clock::starting_at_or_after(recovered.at.max(recovered.farm.now()));
-    let host = start_host(&options).map_err(ServeError::Plugins)?;
+    let granted = store.plugin_grants().await?;
+    let host = start_host(&options, &granted).map_err(ServeError::Plugins)?;
     let (answers, answered) = mpsc::channel(POLICY_ANSWERS);
-    let desk = PolicyDesk::start(Arc::new(HostMaker(host.clone())), clock, answers)
+    let desk = PolicyDesk::start(Arc::new(HostMaker { host: host.clone(), devices: Devices::new(store.clone()) }), clock, answers)
         .map_err(|source| ServeError::Plugins(source.to_string()))?;
     let tell = Arc::new(Tell { bus: Bus::after(store.last_feed().await?), board: Board::default(), policies: desk });
     let tokens = Tokens::load(store.clone()).await?;
@@ -101,6 +107,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     let address = listener.local_addr().map_err(|source| ServeError::Listen { listen: options.listen, source })?;
 
     let changed_zones = zones::changed(&recovered.farm);
+    let restored = if options.restored { Some(store.raise_generation().await?) } else { None };
     // The farm takes 0 for a store that does not count.
     let generation = store.meta().await?.generation + 1;
     let stop = Stops::default();
@@ -117,7 +124,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
         stop: stop.farm.clone(),
     };
     let plugins =
-        Arc::new(Plugins::new(host, options.plugin_folder(), store.clone(), farm.clone(), tell.clone(), clock));
+        Arc::new(Plugins::new(host, &options, granted, store.clone(), farm.clone(), tell.clone(), clock));
     // Compiling may take a while: the farm's time goes on only after it.
     let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
     let mut tasks = Tasks::default();
@@ -145,6 +152,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
         clock,
         zone,
         lab: tokio::sync::Mutex::default(),
+        scheduled_tests: tokio::sync::Mutex::default(),
         started: clock.now(),
         stop: stop.accept.clone(),
         counters: Counters::default(),
@@ -152,7 +160,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     let serving = listener::serve(listener, routes::router(app.clone()), limits, stop.accept.clone());
     tasks.listener.spawn(serving);
     tracing::info!(%address, "listening");
-    Ok(ServerHandle { address, admin_token, app, stop, tasks })
+    Ok(ServerHandle { address, admin_token, restored, app, stop, tasks })
 }
 
 fn private_folder(path: &Path) -> Result<(), ServeError> {

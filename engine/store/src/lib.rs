@@ -16,10 +16,12 @@ mod codec;
 mod error;
 mod fault;
 mod files;
+mod occurrences;
 mod open;
 mod options;
 mod rare;
 mod read;
+mod reports;
 mod rows;
 mod sheet;
 mod store;
@@ -29,9 +31,11 @@ mod writer;
 
 pub use error::StoreError;
 pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, FileHistoryRow, FileRow};
+pub use occurrences::OccurrenceRow;
+pub use reports::ReportRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use rows::{
-    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin,
     PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 pub use store::{Store, Ticket};

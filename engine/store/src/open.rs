@@ -21,7 +21,7 @@ const APPLICATION_ID: i32 = 0x4845_4144;
 const NEEDED_SQLITE: &str = "3.51.3";
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 /// What recovery needs; checked page by page at each opening. The history is checked in the background.
-const CHECKED: [&str; 12] = [
+const CHECKED: [&str; 13] = [
     "meta",
     "journal",
     "snapshots",
@@ -32,6 +32,7 @@ const CHECKED: [&str; 12] = [
     "tokens",
     "enrol_tokens",
     "plugins",
+    "plugin_grants",
     "areas",
     "revisions",
 ];

@@ -4,6 +4,7 @@ use headend_model::{CatalogueEntry, DutFields, DutId, Timestamp, UserName};
 
 use crate::codec::Values;
 use crate::error::StoreError;
+use crate::reports;
 use crate::rows::{AreaHead, AreaId, Projection};
 use crate::tx::Tx;
 
@@ -65,18 +66,33 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
             "INSERT INTO enrol_tokens (hash, expires) VALUES ($1, $2)"
         }
         Projection::Plugin(row) => {
-            values.text(&row.name).text(&row.hash).text(&row.path).int(i64::from(row.enabled));
-            "INSERT INTO plugins (name, hash, path, enabled) VALUES ($1, $2, $3, $4) ON CONFLICT (name) \
-             DO UPDATE SET hash = excluded.hash, path = excluded.path, enabled = excluded.enabled"
+            values.text(&row.name).text(&row.hash).text(&row.path).int(i64::from(row.enabled)).text(&row.details);
+            "INSERT INTO plugins (name, hash, path, enabled, details) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) \
+             DO UPDATE SET hash = excluded.hash, path = excluded.path, enabled = excluded.enabled, \
+             details = excluded.details"
+        }
+        Projection::PolicyReport(row) => {
+            reports::bind(&mut values, row);
+            reports::INSERT
         }
         Projection::PluginRemoved { name } => {
             values.text(name);
             "DELETE FROM plugins WHERE name = $1"
         }
+        Projection::Grant(row) => {
+            values.text(&row.plugin).text(&row.capability).text(row.by.as_str()).time(row.at);
+            "INSERT INTO plugin_grants (plugin, capability, granted_by, at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (plugin, capability) DO UPDATE SET granted_by = excluded.granted_by, at = excluded.at"
+        }
+        Projection::GrantRemoved { plugin, capability } => {
+            values.text(plugin).text(capability);
+            "DELETE FROM plugin_grants WHERE plugin = $1 AND capability = $2"
+        }
         Projection::JobAccepted(_)
         | Projection::JobChanged { .. }
         | Projection::RunPinned(_)
         | Projection::RunEnded(_)
+        | Projection::OccurrenceEnded(_)
         | Projection::Feed(_) => return Ok(()),
     };
     tx.run(sql, values).await.map(drop)

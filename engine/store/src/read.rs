@@ -8,12 +8,12 @@ use crate::error::StoreError;
 use crate::fault::said;
 use crate::open::Places;
 use crate::rows::{
-    AreaHead, AreaId, CatalogueRow, DutRow, FeedItem, FeedRow, JobQuery, JobRow, Journaled, Pin, PluginRow, RackRow,
-    Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+    AreaHead, AreaId, CatalogueRow, DutRow, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin, PluginRow,
+    RackRow, Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 
 /// Longest page of a list.
-const MOST: u32 = 1_000;
+pub(crate) const MOST: u32 = 1_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
@@ -47,22 +47,40 @@ impl Reader {
     }
 
     pub(crate) async fn recover(&self) -> Result<Recovered, StoreError> {
+        let snapshot = self.snapshots().await?.into_iter().next();
+        let events = self.events_after(snapshot.as_ref()).await?;
+        Ok(Recovered { snapshot, events })
+    }
+
+    pub(crate) async fn whole_journal(&self) -> Result<(Vec<Snapshot>, Vec<Journaled>), StoreError> {
+        let mut snapshots = self.snapshots().await?;
+        snapshots.reverse();
+        let events = self.events_after(snapshots.first()).await?;
+        Ok((snapshots, events))
+    }
+
+    /// Sound ones, newest first.
+    async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
         let found = self
             .rows("SELECT seq, at, hash, farm FROM snapshots ORDER BY seq DESC", Values::default(), snapshot)
             .await?;
         let any = !found.is_empty();
-        let snapshot = found.into_iter().flatten().next();
-        if any && snapshot.is_none() {
+        let sound: Vec<Snapshot> = found.into_iter().flatten().collect();
+        if any && sound.is_empty() {
             return Err(self.places.damaged("no snapshot of the farm is sound"));
         }
-        let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+        Ok(sound)
+    }
+
+    async fn events_after(&self, snapshot: Option<&Snapshot>) -> Result<Vec<Journaled>, StoreError> {
+        let after = snapshot.map_or(0, |snapshot| snapshot.seq);
         let mut values = Values::default();
         values.number(after);
         let sql = "SELECT seq, at, event, digest FROM journal WHERE seq > $1 ORDER BY seq";
         let events = self.rows(sql, values, journaled).await?;
         match events.iter().zip(after + 1..).find(|(event, expected)| event.seq != *expected) {
             Some((_, missing)) => Err(self.places.damaged(format!("event {missing} is missing from the journal"))),
-            None => Ok(Recovered { snapshot, events }),
+            None => Ok(events),
         }
     }
 
@@ -160,6 +178,13 @@ impl Reader {
         self.row(sql, values, token).await
     }
 
+    pub(crate) async fn enrol_token(&self, hash: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let mut values = text(hash);
+        values.time(now);
+        let sql = "SELECT 1 AS known FROM enrol_tokens WHERE hash = $1 AND expires > $2";
+        Ok(self.row(sql, values, |row| row.int("known")).await?.is_some())
+    }
+
     pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         self.rows("SELECT * FROM tokens ORDER BY owner, hash", Values::default(), token).await
     }
@@ -186,6 +211,10 @@ impl Reader {
                    UNION SELECT public_tree FROM pins \
                    UNION SELECT private_tree FROM pins WHERE private_tree IS NOT NULL";
         self.rows(sql, one(u64::from(revisions.max(1))), |row| row.text("tree")).await
+    }
+
+    pub(crate) async fn grants(&self) -> Result<Vec<GrantRow>, StoreError> {
+        self.rows("SELECT * FROM plugin_grants ORDER BY plugin, capability", Values::default(), grant).await
     }
 
     pub(crate) async fn plugins(&self) -> Result<Vec<PluginRow>, StoreError> {
@@ -351,5 +380,15 @@ fn plugin(row: &Columns<'_>) -> Result<PluginRow, StoreError> {
         hash: row.text("hash")?,
         path: row.text("path")?,
         enabled: row.int("enabled")? != 0,
+        details: row.text("details")?,
+    })
+}
+
+fn grant(row: &Columns<'_>) -> Result<GrantRow, StoreError> {
+    Ok(GrantRow {
+        plugin: row.text("plugin")?,
+        capability: row.text("capability")?,
+        by: row.parsed("granted_by")?,
+        at: row.time("at")?,
     })
 }

@@ -7,6 +7,9 @@ use headend_model::{
 use headend_scheduler::Event;
 use headend_scheduler::action::StartReason;
 
+use crate::occurrences::OccurrenceRow;
+use crate::reports::ReportRow;
+
 /// One step of the scheduler on its way to the disk: the event, and the rows that show what came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -80,6 +83,10 @@ pub enum Projection {
     RunPinned(Pin),
     /// A run has ended. Its pin goes; the counts of its job rise.
     RunEnded(Box<RunRow>),
+    /// What became of an occurrence of a schedule, or of several that were missed.
+    OccurrenceEnded(Box<OccurrenceRow>),
+    /// A policy has said what has come of its plan.
+    PolicyReport(Box<ReportRow>),
     /// Something for the feed. It gets the next number.
     Feed(FeedItem),
     /// Descriptive fields of a DUT, new or changed.
@@ -117,6 +124,15 @@ pub enum Projection {
     PluginRemoved {
         /// Its name.
         name: String,
+    },
+    /// A capability was granted; granted already: by this person now.
+    Grant(GrantRow),
+    /// A grant was taken back. Gone already: no error.
+    GrantRemoved {
+        /// Name of the plugin; `*`: all.
+        plugin: String,
+        /// Name of the capability.
+        capability: String,
     },
 }
 
@@ -329,6 +345,21 @@ pub struct PluginRow {
     pub path: String,
     /// To be loaded at the next start.
     pub enabled: bool,
+    /// How else it was left: JSON text of the server's own making; `{}` in rows of an older release.
+    pub details: String,
+}
+
+/// What a plugin may do beyond answering, as it was granted while the server ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Name of the plugin; `*`: all.
+    pub plugin: String,
+    /// Name of the capability.
+    pub capability: String,
+    /// Who granted it.
+    pub by: UserName,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A file area: the public one, or a user's private one by number (a user's name is never a path).

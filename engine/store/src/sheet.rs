@@ -6,6 +6,7 @@ use headend_model::{JobId, JobStatus, Outcome, RunId, TestResult, Timestamp, Use
 
 use crate::codec::{Values, digest};
 use crate::error::StoreError;
+use crate::occurrences::{self, OccurrenceRow};
 use crate::rows::{FeedItem, JobRow, Pin, Projection, RunRow};
 use crate::tx::Tx;
 
@@ -23,6 +24,7 @@ pub(crate) struct Sheet<'a> {
     /// `None`: the pin goes.
     pins: BTreeMap<RunId, Option<&'a Pin>>,
     feed: Vec<(u64, &'a FeedItem)>,
+    occurrences: Vec<&'a OccurrenceRow>,
 }
 
 struct Change<'a> {
@@ -63,6 +65,7 @@ impl<'a> Sheet<'a> {
             counts: BTreeMap::new(),
             pins: BTreeMap::new(),
             feed: Vec::new(),
+            occurrences: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Sheet<'a> {
                 self.counts.entry(run.job).or_default().add(&run.outcome);
                 self.runs.push(run);
             }
+            Projection::OccurrenceEnded(row) => self.occurrences.push(row),
             Projection::Feed(item) => {
                 self.feed.push((self.next_feed, item));
                 self.next_feed += 1;
@@ -104,6 +108,11 @@ impl<'a> Sheet<'a> {
         tx.insert_all(RUNS, 14, "", &self.runs, |v, row| run(v, row)).await?;
         tx.insert_all("INSERT INTO feed (number, at, kind, job, run, text, data) VALUES ", 7, "", &self.feed, feed)
             .await?;
+        let occurrences = &self.occurrences;
+        tx.insert_all(occurrences::INSERT, occurrences::COLUMNS, occurrences::AGAIN, occurrences, |v, row| {
+            occurrences::bind(v, row);
+        })
+        .await?;
         let put: Vec<&Pin> = self.pins.values().copied().flatten().collect();
         let gone: Vec<RunId> = self.pins.iter().filter(|(_, pin)| pin.is_none()).map(|(run, _)| *run).collect();
         tx.insert_all(PINS, 3, PINS_AGAIN, &put, |v, row| pin(v, row)).await?;

@@ -13,8 +13,8 @@ use crate::open::{self, Places};
 use crate::options::StoreOptions;
 use crate::read::Reader;
 use crate::rows::{
-    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedRow, JobQuery, JobRow, Pin, PluginRow, Projection,
-    RackRow, Recovered, RunRow, ServerMeta, SlotRow, TokenRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin, PluginRow, Projection,
+    RackRow, Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 use crate::writer::{Answer, Request, StopReason, Work, Writer};
 
@@ -143,14 +143,14 @@ impl Store {
         if sent { Ok(Ticket { answer, stopped: self.inner.stopped.clone() }) } else { Err(closed(&self.inner.stopped)) }
     }
 
-    /// Reads every page of the history (jobs, runs, feed) and reports damage. Opening checks only what recovery
+    /// Reads every page of the history (jobs, runs, occurrences, feed) and reports damage. Opening checks only what recovery
     /// needs, so that a long history does not slow it; run this in the background.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the first fault.
     pub async fn check_history(&self) -> Result<(), StoreError> {
         let mut connection = self.inner.reader.connection().await?;
-        open::quick_check(&self.inner.reader.places, &mut connection, &["jobs", "runs", "feed"]).await
+        open::quick_check(&self.inner.reader.places, &mut connection, &["jobs", "runs", "occurrences", "feed"]).await
     }
 
     // ---- journal ------------------------------------------------------------------------------------------------
@@ -187,6 +187,14 @@ impl Store {
     /// [`StoreError::Damaged`] when there are snapshots and none is sound, or an event is missing or cannot be read.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
         self.inner.reader.recover().await
+    }
+
+    /// All sound snapshots, oldest first, and all events after the first of them: what there is to decide again.
+    ///
+    /// # Errors
+    /// As [`Store::recover`].
+    pub async fn whole_journal(&self) -> Result<(Vec<Snapshot>, Vec<Journaled>), StoreError> {
+        self.inner.reader.whole_journal().await
     }
 
     /// Keeps the farm as it was after event `seq`. The two newest snapshots stay, and the journal behind the older one;
@@ -363,6 +371,11 @@ impl Store {
         self.inner.reader.token(hash, now).await
     }
 
+    /// Whether [`Store::redeem_enrol_token`] would take this token. It stays good.
+    pub async fn knows_enrol_token(&self, hash: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.reader.enrol_token(hash, now).await
+    }
+
     /// All tokens of people, by user.
     pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         self.inner.reader.tokens().await
@@ -386,6 +399,11 @@ impl Store {
     /// Hashes of all trees whose blobs must stay: every head, the newest `revisions` of each area, and all pins.
     pub async fn live_trees(&self, revisions: u32) -> Result<Vec<String>, StoreError> {
         self.inner.reader.live_trees(revisions).await
+    }
+
+    /// What was granted to plugins while the server ran.
+    pub async fn plugin_grants(&self) -> Result<Vec<GrantRow>, StoreError> {
+        self.inner.reader.grants().await
     }
 
     /// All plugins, by name.

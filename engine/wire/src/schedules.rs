@@ -11,10 +11,13 @@ use crate::api::{ModeRef, SlotRef};
 #[serde(deny_unknown_fields)]
 pub struct ScheduleTiming {
     /// `Loop`, `OneOff`, `Daily`, `Weekly`, `Weekdays` or `Weekends`.
+    #[schema(pattern = "^(Loop|OneOff|Daily|Weekly|Weekdays|Weekends)$")]
     pub r#type: String,
     /// Nothing starts before this date.
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     pub start_date: String,
     /// The last date on which a window opens; of a `OneOff` and a `Loop`: the date of their end. None: no end.
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_date: Option<String>,
     /// When the window opens; of a `OneOff` and a `Loop`: when they start. May carry a zone: `10:00:00+02:00`,
@@ -23,9 +26,11 @@ pub struct ScheduleTiming {
     /// When the window closes (on the next day, if that is not later); of a `OneOff` and a `Loop`: when they end.
     pub end_time: String,
     /// So many times; 0: no limit. Not together with `end_date`.
+    #[schema(minimum = 0)]
     #[serde(default)]
     pub repeat_count: i64,
     /// Every n days (`Daily`) or weeks (`Weekly`); 1 for the others.
+    #[schema(minimum = 0)]
     #[serde(default = "one")]
     pub repeat_rate: i64,
     /// `Mon`, `Tue`, `Wed`, `Thu`, `Fri`, `Sat`, `Sun`: for `Weekly`.
@@ -46,13 +51,16 @@ const fn one() -> i64 {
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRequest {
     /// What its owner calls it: no other schedule of the same owner has this name.
+    #[schema(min_length = 1, max_length = 128)]
     pub name: String,
     /// When.
     pub timing: ScheduleTiming,
     /// What becomes of tests that have not started when the window closes: `wait` (for the next one, the default) or `end`.
+    #[schema(pattern = "^(wait|end)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_window_end: Option<String>,
     /// What becomes of an occurrence whose time comes while the former is under way: `queue` (the default) or `skip`.
+    #[schema(pattern = "^(queue|skip)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub while_former_runs: Option<String>,
 }
@@ -62,12 +70,15 @@ pub struct ScheduleRequest {
 #[serde(deny_unknown_fields)]
 pub struct ScheduleChange {
     /// Its name from now on.
+    #[schema(min_length = 1, max_length = 128)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `wait` or `end`.
+    #[schema(pattern = "^(wait|end)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_window_end: Option<String>,
     /// `queue` or `skip`.
+    #[schema(pattern = "^(queue|skip)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub while_former_runs: Option<String>,
 }
@@ -173,23 +184,28 @@ pub struct ScheduleDetail {
 #[serde(deny_unknown_fields)]
 pub struct ScheduledTestRequest {
     /// Path in its area, with either slash.
+    #[schema(min_length = 1, max_length = 200)]
     pub script: String,
     /// In the public area; else in that of the schedule's owner.
     #[serde(default = "yes")]
     pub public: bool,
     /// On how many targets; as many as the schedule has by now unless given. Signed, so that nonsense gets a clear answer.
+    #[schema(minimum = 1, maximum = 100_000)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots_needed: Option<i64>,
     /// 1 (first, the default) to 9 (last).
+    #[schema(minimum = 1, maximum = 9)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
     /// 0, 1, 2 or the name of a coverage policy; 1 unless given.
     #[serde(default)]
     pub mode: ModeRef,
     /// Arguments as one line, split as a shell would, without a shell.
+    #[schema(max_length = 32_768)]
     #[serde(default)]
     pub args: String,
     /// Stop it after this many seconds.
+    #[schema(minimum = 1, maximum = 604_800)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit_s: Option<u64>,
 }
@@ -206,15 +222,18 @@ pub struct ScheduledTestChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<bool>,
     /// On how many targets.
+    #[schema(minimum = 1, maximum = 100_000)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots_needed: Option<i64>,
     /// 1 (first) to 9 (last).
+    #[schema(minimum = 1, maximum = 9)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
     /// 0, 1, 2 or the name of a coverage policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ModeRef>,
     /// Arguments as one line.
+    #[schema(max_length = 32_768)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<String>,
 }
@@ -286,8 +305,11 @@ pub struct PastList {
     pub schedule: u64,
     /// Its zone.
     pub time_zone: String,
-    /// What became of its occurrences, the last one first.
+    /// What became of its occurrences, the highest number first.
     pub past: Vec<OccurrenceItem>,
+    /// Give as `before` for older ones.
+    #[serde(default)]
+    pub next: Option<u64>,
 }
 
 /// What became of an occurrence, or of several in a row that were missed.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use headend_wire::api::{WhyAnswer, WhyStarted, WhyWaiting};
+use headend_wire::api::{JobReport, PolicyReport, WhyAnswer, WhyStarted, WhyWaiting};
+use headend_wire::whatif::ChangeAnswer;
+use serde::Serialize;
 
-use super::Context;
+use super::{Context, why_not};
 use crate::failure::Result;
 use crate::ui::{count, plain};
 
@@ -16,10 +18,30 @@ pub(crate) async fn run(context: &Context, job: u64) -> Result<()> {
         answer.started.extend(more.started);
         answer.next = more.next;
     }
-    context.ui.show(&answer, text)
+    while let Some(from) = answer.waiting_next {
+        let more: WhyAnswer = context.client.get(&format!("/jobs/{job}/why?limit=1&waiting_from={from}")).await?;
+        answer.waiting.extend(more.waiting);
+        answer.waiting_next = more.waiting_next;
+    }
+    let told: JobReport = context.client.get(&format!("/jobs/{job}/report")).await?;
+    // An older server cannot tell.
+    let change = if answer.waiting.is_empty() { None } else { why_not::change(context, job).await.ok() };
+    context.ui.show(&Shown { why: answer, reports: told.reports, change }, text)
 }
 
-fn text(answer: &WhyAnswer) -> String {
+/// The reasons, and what the job's coverage policies say has come of it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    why: WhyAnswer,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reports: Vec<PolicyReport>,
+    /// The smallest one that would start something of the job now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<ChangeAnswer>,
+}
+
+fn text(Shown { why: answer, reports, change }: &Shown) -> String {
     let mut out = format!("job {}: {}", answer.job, plain(&answer.status_text));
     if !answer.started.is_empty() {
         out.push_str("\n\nStarted");
@@ -32,7 +54,25 @@ fn text(answer: &WhyAnswer) -> String {
         }
         answer.waiting.iter().for_each(|test| waiting(&mut out, test));
     }
+    if let Some(change) = change {
+        write!(out, "\n\nSmallest change that would start it now\n  {}", why_not::change_text(change)).ok();
+    }
+    reports.iter().for_each(|told| report(&mut out, told));
     out
+}
+
+fn report(out: &mut String, told: &PolicyReport) {
+    write!(out, "\n\nReport of {}", plain(&told.policy)).ok();
+    match &told.fault {
+        Some(fault) => write!(out, "\n  there is none: {}", plain(fault)).ok(),
+        None => {
+            let text = serde_json::to_string_pretty(&told.report).unwrap_or_else(|_| told.report.to_string());
+            for line in text.lines() {
+                write!(out, "\n  {}", plain(line)).ok();
+            }
+            Some(())
+        }
+    };
 }
 
 // Writing to a string cannot fail, here and below.
@@ -48,5 +88,9 @@ fn waiting(out: &mut String, test: &WhyWaiting) {
     }
     for at in &test.at {
         write!(out, "\n      {}: {} [{}]", plain(&at.target), plain(&at.reason), plain(&at.code)).ok();
+    }
+    let more = u64::from(test.targets).saturating_sub(test.at.len() as u64);
+    if more > 0 {
+        write!(out, "\n      and {} more that could take it", count(more, "target")).ok();
     }
 }

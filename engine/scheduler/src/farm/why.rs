@@ -24,11 +24,18 @@ impl Farm {
         self.why_page(now, job, &WhyPage { from: TestIx(0), tests: usize::MAX, targets: usize::MAX })
     }
 
+    /// How many tests of an open job have runs that wait.
+    pub fn tests_waiting(&self, job: JobId) -> u32 {
+        let tests = self.jobs.get(&job).into_iter().flat_map(|job| &job.tests);
+        tests.filter(|book| book.left() > 0).count() as u32
+    }
+
     /// A part of [`Farm::why`]: a job of many tests on many targets has a reason for each pair of them.
     pub fn why_page(&self, now: Timestamp, job: JobId, page: &WhyPage) -> Vec<Waiting> {
         let id = job;
         let Some(job) = self.jobs.get(&id) else { return Vec::new() };
-        let tests = (0_u32..).map(TestIx).zip(&job.tests).skip(page.from.0 as usize).filter(|(_, book)| book.left() > 0);
+        let tests =
+            (0_u32..).map(TestIx).zip(&job.tests).skip(page.from.0 as usize).filter(|(_, book)| book.left() > 0);
         tests
             .take(page.tests)
             .filter_map(|(test, book)| {

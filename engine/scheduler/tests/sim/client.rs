@@ -1,6 +1,6 @@
 //! Clients: they hand in a job, try again until they have an answer, and some change their mind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{DutId, JobId, JobSpec, Mode, PolicyName, Priority, Target, TestSpec, TreePath, UserName};
 use headend_scheduler::event::{IdempotencyKey, Submission};
@@ -38,6 +38,7 @@ impl Client {
             priority: Priority(rng.range(4, 6) as u8),
             targets,
             tests,
+            policy_parameters: BTreeMap::new(),
         };
         let key = (broken != Some(Break::NoKey))
             .then(|| IdempotencyKey { key: format!("{:x}", rng.next()), digest: rng.next() });

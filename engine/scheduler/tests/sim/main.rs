@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
 
 mod client;
+mod plugins;
 mod rack;
 mod rng;
 mod schedules;
@@ -114,6 +115,9 @@ mutants! {
     caught_unkillable_process_that_is_ignored: Break::Core(Mutant::UnkillableIgnored), ["S10"];
     caught_restore_that_goes_unnoticed: Break::Core(Mutant::RestoreUnnoticed), ["S1", "S2", "S3", "S8", "S9", "S10"];
     caught_lease_right_after_a_restore: Break::Core(Mutant::NoQuietTime), ["S1", "S2", "S10"];
+    caught_restart_that_cuts_the_quiet_time_short: Break::Core(Mutant::QuietCutShort), ["S1", "S2", "S10"];
+    caught_try_that_is_given_out_twice: Break::Core(Mutant::AttemptsRepeat), ["S2"];
+    caught_ranks_that_are_ignored: Break::Core(Mutant::RanksIgnored), ["O1"];
     caught_epochs_of_before_a_restore: Break::Core(Mutant::NoNewEra), ["S9", "S2"];
     caught_refusal_that_is_forgotten: Break::Core(Mutant::RefusalForgotten), ["S1", "S2", "S3", "S10", "S12"];
     caught_epochs_not_checked: Break::Core(Mutant::EpochsNotChecked), ["S2"];

@@ -1,14 +1,19 @@
 //! Schedules in the lab: loops that share its slots with the clients' jobs, through crashes, cuts and clocks that drift.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use headend_model::schedule::{
-    AtWindowEnd, DaySet, NewSchedule, ScheduleSettings, ScheduledTest, TimeOfDay, TimingSpec,
+    AtWindowEnd, DaySet, NewSchedule, OccurrenceFate, ScheduleSettings, ScheduledTest, TimeOfDay, TimingSpec,
 };
 use headend_model::{
-    Mode, Priority, ScheduleKind, SlotId, Target, TestSpec, Timestamp, Timing, TreePath, UserName, ZoneName,
+    Mode, OccurrenceNo, Priority, ScheduleId, ScheduleKind, SlotId, Target, TestSpec, Timestamp, Timing, TreePath,
+    UserName, ZoneName,
 };
-use headend_scheduler::{Event, Farm, ScheduleCommand};
+use headend_scheduler::schedule::OccurrenceRecord;
+use headend_scheduler::{Event, Farm, ScheduleAction, ScheduleCommand};
 
 use crate::rng::Rng;
+use crate::witness::{Check, ensure};
 
 /// In a third of the labs: a schedule of two or three rounds on some slots, from the first moment on.
 pub(crate) fn furnish(farm: &mut Farm, now: Timestamp, rng: &mut Rng) {
@@ -27,6 +32,44 @@ pub(crate) fn furnish(farm: &mut Farm, now: Timestamp, rng: &mut Rng) {
     }
     for _ in 0..rng.range(1, 3) {
         step(farm, ScheduleCommand::AddTest { schedule, test: test(rng) });
+    }
+}
+
+/// What was told of occurrences: each begins at most once, at most one of a schedule is under way, and each ends in exactly
+/// one record, with a reason unless it ran at its time (D3, D5, D7).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Occurrences {
+    under_way: BTreeMap<ScheduleId, OccurrenceNo>,
+    recorded: BTreeSet<(ScheduleId, OccurrenceNo)>,
+    last_planned: BTreeMap<ScheduleId, Timestamp>,
+}
+
+impl Occurrences {
+    pub(crate) fn see(&mut self, news: &ScheduleAction) -> Check {
+        match news {
+            ScheduleAction::Began(start) => {
+                let (id, no) = (start.schedule, start.occurrence);
+                let former = self.under_way.insert(id, no);
+                ensure(former.is_none(), "D7", || format!("{no} of schedule {id} begins during {former:?}"))?;
+                let last = self.last_planned.insert(id, start.planned);
+                ensure(last < Some(start.planned), "D3", || format!("{no} of schedule {id} comes again"))
+            }
+            ScheduleAction::Ended(record) => self.ended(record),
+            _ => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, record: &OccurrenceRecord) -> Check {
+        let id = record.schedule;
+        for no in (record.first.0..=record.last.0).map(OccurrenceNo) {
+            ensure(self.recorded.insert((id, no)), "D5", || format!("{no} of schedule {id} is recorded twice"))?;
+        }
+        if matches!(record.fate, OccurrenceFate::Ran | OccurrenceFate::Late) {
+            let begun = self.under_way.remove(&id);
+            ensure(begun == Some(record.first), "D5", || format!("{} of {id} ran, {begun:?} began", record.first))?;
+        }
+        let silent = record.reason.is_none() && record.fate != OccurrenceFate::Ran;
+        ensure(!silent, "D5", || format!("{} of schedule {id} has no reason", record.first))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::{DutId, Epoch, PolicyName, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
+use headend_model::{DutId, Epoch, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
 use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady};
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 
+use crate::plugins::{Folder, odd};
 use crate::rng::Rng;
 use crate::witness::{Broken, Stuck, Witness};
 use crate::world::{Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id};
@@ -31,7 +32,9 @@ pub(crate) struct Server {
     /// Life and time of the last exchange of each rack: what a waiting request would be answered with.
     waiting: Vec<Option<(u64, Timestamp)>>,
     /// Questions to a policy plugin that were just asked.
-    asks: Vec<headend_scheduler::action::Ask>,
+    pub(crate) asks: Vec<headend_scheduler::action::Ask>,
+    pub(crate) rank_asks: Vec<headend_scheduler::action::AskRanks>,
+    pub(crate) folder: Folder,
     broken: Option<Break>,
     config: FarmConfig,
     /// A copy of the durable half, and what the world knew then.
@@ -56,6 +59,8 @@ impl Server {
             tick: None,
             waiting: Vec::new(),
             asks: Vec::new(),
+            rank_asks: Vec::new(),
+            folder: Folder::default(),
             broken,
             config,
             backup: None,
@@ -82,14 +87,16 @@ impl Server {
             self.farm.step(now, &Event::PlaceDut { dut, slot: place });
             duts.push(dut);
         }
-        self.farm.step(now, &Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() });
+        for found in self.folder.found() {
+            self.farm.step(now, &found);
+        }
         crate::schedules::furnish(&mut self.farm, now, rng);
         self.snapshot = self.farm.clone();
         duts
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.up && self.asks.is_empty()
+        self.up && self.asks.is_empty() && self.rank_asks.is_empty()
     }
 
     fn loses_answers(&self) -> bool {
@@ -99,7 +106,7 @@ impl Server {
 
 impl World {
     /// One event through the farm, into the journal, past the witness.
-    fn commit(&mut self, event: Event, durable: bool) -> Result<Vec<Action>, Broken> {
+    pub(crate) fn commit(&mut self, event: Event, durable: bool) -> Result<Vec<Action>, Broken> {
         let now = self.server.clock.read(self.now);
         let actions = self.server.farm.step(now, &event);
         let now = self.server.farm.now();
@@ -113,9 +120,9 @@ impl World {
         }
         self.witness.actions(now, &self.server.farm, &actions)?;
         self.farm_is_sound()?;
+        self.note_questions(&actions);
         for action in &actions {
             match action {
-                Action::Ask(ask) => self.server.asks.push(ask.clone()),
                 Action::RunEnded(record) => self.mix(record.run.0),
                 Action::Start { lease, .. } => self.mix(lease.run.0 << 20 | u64::from(lease.targets[0].slot.0)),
                 _ => {}
@@ -129,7 +136,7 @@ impl World {
 
     pub(crate) fn server_gets(&mut self, message: ToServer) -> Result<(), Broken> {
         if !self.server.up {
-            if let (true, ToServer::Place { .. }) = (true, &message) {
+            if let ToServer::Place { .. } | ToServer::Plugin(_) = &message {
                 // The person waits until somebody listens.
                 self.after(SECOND, Happening::AtServer(Box::new(message)));
             }
@@ -158,6 +165,8 @@ impl World {
             ToServer::Clear { slot } => drop(self.commit(Event::ClearQuarantine { slot }, durable)?),
             ToServer::Place { dut, slot } => drop(self.commit(Event::PlaceDut { dut, slot }, durable)?),
             ToServer::Answer { ask } => self.policy_answers(ask, durable)?,
+            ToServer::Ranks { ask, jobs } => self.ranks_come(ask, &jobs, durable)?,
+            ToServer::Plugin(event) => drop(self.commit(*event, durable)?),
         }
         if death.is_some() {
             self.server_crashes();
@@ -283,9 +292,7 @@ impl World {
         self.witness.submitted(now, client, submission, &actions)?;
         self.witness.actions(now, &self.server.farm, &actions)?;
         self.farm_is_sound()?;
-        self.server.asks.extend(
-            actions.iter().filter_map(|action| if let Action::Ask(ask) = action { Some(ask.clone()) } else { None }),
-        );
+        self.note_questions(&actions);
         if durable {
             self.server.journal.push((now, event));
         }
@@ -293,6 +300,7 @@ impl World {
     }
 
     fn ask_policies(&mut self) {
+        self.ask_ranks();
         for ask in std::mem::take(&mut self.server.asks) {
             // Some answers come too late, some never.
             let delay =
@@ -308,19 +316,23 @@ impl World {
         let mood = self.rng.range(0, 9);
         let event = match mood {
             0 => Event::PolicyFailed { ask, reason: "trap".to_owned() },
-            1 => Event::Proposed { ask, placements: Vec::new() },
+            1 => Event::Proposed { ask, placements: Vec::new(), skips: Vec::new() },
             _ => {
                 let wish = |rng: &mut Rng| Placement {
                     test: headend_model::TestIx(rng.range(0, 3) as u32),
                     target: TargetIx(rng.range(0, 3) as u32),
                 };
                 let count = self.rng.range(1, 4);
-                Event::Proposed { ask, placements: (0..count).map(|_| wish(&mut self.rng)).collect() }
+                Event::Proposed {
+                    ask,
+                    placements: (0..count).map(|_| wish(&mut self.rng)).collect(),
+                    skips: Vec::new(),
+                }
             }
         };
         self.commit(event, durable)?;
         if mood == 2 {
-            self.commit(Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() }, durable)?;
+            self.commit(Event::PolicyLoaded { policy: odd() }, durable)?;
         }
         Ok(())
     }
@@ -363,9 +375,11 @@ impl World {
         self.server.up = false;
         self.server.tick = None;
         self.server.asks.clear();
+        self.server.rank_asks.clear();
         self.server.waiting.iter_mut().for_each(|waiting| *waiting = None);
-        let down = if self.rng.percent(50) {
-            self.rng.range(10 * MS, 2 * SECOND)
+        let restored = self.server.past_is_lost || self.server.config.generation > 1;
+        let down = if self.rng.percent(if restored { 90 } else { 50 }) {
+            self.rng.range(10 * MS, if restored { 500 * MS } else { 2 * SECOND })
         } else {
             self.rng.range(SECOND, 15 * SECOND)
         };
@@ -384,10 +398,10 @@ impl World {
     /// Somebody puts the copy back, and says so. Clients whose jobs are gone hand them in again.
     pub(crate) fn restore(&mut self) {
         let Some(backup) = self.server.backup.take() else { return };
+        self.server.past_is_lost = true;
         self.server_crashes();
         let (snapshot, journal, then) = *backup;
         (self.server.snapshot, self.server.journal) = (snapshot, journal);
-        self.server.past_is_lost = true;
         self.witness.rewind(then);
         for client in 0..self.clients.len() {
             if self.clients[client].job.is_some_and(|job| !self.witness.knows_job(job)) {
@@ -413,7 +427,8 @@ impl World {
         }
         self.server.farm = farm;
         // Wall clocks may jump while nobody looks.
-        if self.rng.percent(20) {
+        let restored = self.server.config.generation > 1;
+        if self.rng.percent(if restored { 85 } else { 20 }) {
             self.server.clock.offset += self.rng.range(0, 30 * SECOND);
         }
         self.server.up = true;
@@ -423,6 +438,9 @@ impl World {
         let config = self.server.config.clone();
         self.commit(Event::ServerStarted { config }, true)?;
         self.witness.server_is_back(&self.server.farm)?;
+        for found in self.server.folder.found() {
+            self.commit(found, true)?;
+        }
         self.ask_policies();
         self.arm_server();
         Ok(())

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{
-    DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, RunId, SlotId, Span, TargetIx, TestIx, Timestamp,
+    DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, Priority, RunId, SlotId, Span, TargetIx, TestIx, Timestamp,
 };
 use headend_scheduler::event::Submission;
-use headend_scheduler::view::{SlotState, SlotView};
+use headend_scheduler::view::{QueueRank, SlotState, SlotView};
 use headend_scheduler::{Action, Farm};
 
+use crate::plugins::rank_of;
+use crate::schedules::Occurrences;
 use crate::world::Real;
 
 /// A rule was broken.
@@ -18,9 +20,9 @@ pub(crate) struct Broken {
     pub(crate) what: String,
 }
 
-type Check = Result<(), Broken>;
+pub(crate) type Check = Result<(), Broken>;
 
-fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Check {
+pub(crate) fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(Broken { id, what: what() }) }
 }
 
@@ -74,6 +76,7 @@ struct Test {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Witness {
     pub(crate) alive: BTreeMap<RunId, Process>,
+    /// Tries that were started; never forgotten.
     started: BTreeSet<(RunId, u32)>,
     /// Leases that the farm knows to have granted.
     granted: BTreeSet<(RunId, Epoch)>,
@@ -87,6 +90,7 @@ pub(crate) struct Witness {
     started_dut_epochs: BTreeMap<DutId, Epoch>,
     jobs: BTreeMap<JobId, Job>,
     by_client: BTreeMap<usize, JobId>,
+    occurrences: Occurrences,
     pub(crate) starts: u64,
     pub(crate) drives: u64,
 }
@@ -97,8 +101,8 @@ impl Witness {
         self.drives += 1;
         // An offer that was on its way when its past was lost: what it starts, the farm will start again.
         let orphan = !self.granted.contains(&(lease.run, lease.targets[0].slot_epoch));
-        ensure(orphan || self.started.insert((lease.run, lease.attempt)), "S2", || {
-            format!("run {} is started twice", lease.run)
+        ensure(self.started.insert((lease.run, lease.attempt)), "S2", || {
+            format!("try {} of run {} is started twice", lease.attempt, lease.run)
         })?;
         ensure(self.driven.insert((lease.run, lease.targets[0].slot_epoch)), "S2", || {
             format!("run {} is started twice under one lease", lease.run)
@@ -212,6 +216,7 @@ impl Witness {
     pub(crate) fn rewind(&mut self, then: Self) {
         let now = std::mem::replace(self, then);
         self.alive = now.alive;
+        self.started = now.started;
         self.driven = now.driven;
         self.finished = now.finished;
         self.slot_epochs = now.slot_epochs;
@@ -231,6 +236,7 @@ impl Witness {
                 Action::Start { lease, test, .. } => self.lease_granted(now, farm, lease, *test)?,
                 Action::RunEnded(record) => self.run_ended(record)?,
                 Action::JobChanged { job, status, .. } => self.job_changed(*job, *status)?,
+                Action::Schedule(news) => self.occurrences.see(news)?,
                 _ => {}
             }
         }
@@ -273,7 +279,7 @@ impl Witness {
     /// O1, O2: nobody better wanted the slot. Judged for jobs whose targets cannot have been given up yet.
     fn check_order_between_jobs(&self, now: Timestamp, farm: &Farm, lease: &Lease, _granted: &[TargetIx]) -> Check {
         let Some(mine) = self.jobs.get(&lease.job) else { return Ok(()) };
-        let rank = |id: JobId, job: &Job| (job.submission.spec.priority, id);
+        let rank = |id: JobId, job: &Job| (queue_place(farm, id, job.submission.spec.priority), id);
         let patience: Span = farm.config().absence_patience;
         for target in &lease.targets {
             let better = self.jobs.iter().find(|(id, job)| {
@@ -408,6 +414,14 @@ impl Job {
             .filter(|(_, test)| test.mode == *mode)
             .map(|(test, _)| test)
             .collect()
+    }
+}
+
+/// Where the queue policy has put a job, by its own rule; behind all that it has ranked, while it has not.
+fn queue_place(farm: &Farm, job: JobId, priority: Priority) -> (bool, i64) {
+    match farm.queue_rank(job) {
+        Some(QueueRank::Plugin { .. }) => (false, rank_of(job)),
+        Some(QueueRank::NotYet { .. } | QueueRank::BuiltIn(_)) | None => (true, priority.0.into()),
     }
 }
 

@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use headend_model::{DutId, Epoch, JobId, LeaseTerms, Mode, RackId, RunId, SlotId, Span, Timestamp};
-use headend_scheduler::FarmConfig;
 use headend_scheduler::event::{Claim, RackReady};
 use headend_scheduler::fence::EndReport;
 use headend_scheduler::view::{SlotState, WaitReason};
+use headend_scheduler::{Event, FarmConfig};
 
 use crate::client::Client;
 use crate::rack::Rack;
@@ -24,7 +24,7 @@ pub(crate) const SECOND: Real = 1_000_000;
 /// Bound on the error of a clock's rate, parts per million.
 pub(crate) const DRIFT_PPM: i64 = 20_000;
 /// Faults end, calm begins.
-const CALM: Real = 45 * SECOND;
+pub(crate) const CALM: Real = 45 * SECOND;
 /// By then everybody is back: the longest outage began just before the calm.
 const FAULTS_END: Real = CALM + 21 * SECOND;
 /// L3: after a fault dispatch goes on within L + K + margin + 2 H, and what the clocks may be off.
@@ -100,6 +100,7 @@ pub(crate) enum Happening {
     BackUp,
     Restore,
     LateKill,
+    Plugins,
 }
 
 /// What reaches the server.
@@ -112,6 +113,8 @@ pub(crate) enum ToServer {
     Clear { slot: SlotId },
     Stop { job: JobId },
     Answer { ask: u64 },
+    Ranks { ask: u64, jobs: Vec<JobId> },
+    Plugin(Box<Event>),
 }
 
 /// One message of a rack.
@@ -327,6 +330,7 @@ impl World {
             self.at(at, Happening::ServerCrash);
         }
         self.plan_rare_things();
+        self.plan_plugins();
         for _ in 0..self.rng.range(2, 12) {
             let at = self.rng.range(0, CALM - SECOND);
             self.at(at, Happening::MoveDut);
@@ -335,18 +339,24 @@ impl World {
 
     /// A restore from a backup, or processes that cannot be killed. Not both: a quarantine that is forgotten with the
     /// past is for people to remember.
-    ///
-    /// No restore in a lab with a schedule: that begins again by itself, and gives the number of a run of the lost past to
-    /// another run while the former may still drive elsewhere. The witness knows processes by their run.
     fn plan_rare_things(&mut self) {
-        let has_schedule = self.server.farm.schedules().next().is_some();
         match self.rng.range(0, 9) {
-            0 if has_schedule => {}
             0 => {
                 let copied = self.rng.range(2 * SECOND, CALM - 15 * SECOND);
-                let back = self.rng.range(copied, CALM - 10 * SECOND);
+                // A backup of a moment ago knows of runs that wait, and that drive by now.
+                let latest = if self.rng.percent(50) { copied + 4 * SECOND } else { CALM - 10 * SECOND };
+                let back = self.rng.range(copied, latest);
                 self.at(copied, Happening::BackUp);
                 self.at(back, Happening::Restore);
+                if self.rng.percent(80) {
+                    // Whoever restores often starts the server once more, and sets its clock on the way; and the racks are
+                    // the harder to reach the longer they have to be trusted to stop by themselves.
+                    let again = back + self.rng.range(300 * MS, 2_500 * MS);
+                    self.at(again, Happening::ServerCrash);
+                    let rack = self.rng.range(0, self.racks.len() as i64 - 1) as usize;
+                    let cut = back - self.rng.range(0, SECOND);
+                    self.at(cut, Happening::Cut { rack, until: (back + 9 * SECOND).min(CALM) });
+                }
             }
             1..=3 => {
                 self.has_stuck = true;
@@ -451,6 +461,7 @@ impl World {
             Happening::StuckGoes { run } => self.witness.process_ends(run, None),
             Happening::OperatorLooks => self.operator_looks(),
             Happening::BackUp => self.back_up(),
+            Happening::Plugins => self.plugins_change(),
             Happening::Restore => self.restore(),
             Happening::LateKill => {
                 if let Some(job) = self.witness.stoppable() {
@@ -492,6 +503,7 @@ impl World {
             Happening::BackUp => 9,
             Happening::Restore => 10,
             Happening::LateKill => 11,
+            Happening::Plugins => 12,
         };
         self.mix(self.now as u64);
         self.mix(code);

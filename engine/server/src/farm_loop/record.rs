@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headend_model::{JobId, Mode, OccurrenceNo, RackId, RunId, ScheduleId, TestSpec, Timestamp, UserName};
-use headend_scheduler::action::{RunRecord, StartReason};
+use headend_scheduler::action::{PolicyReport, RunRecord, StartReason};
 use headend_scheduler::schedule::OccurrenceRecord;
 use headend_scheduler::{Action, Farm, ScheduleAction};
-use headend_store::{FeedItem, JobRow, Pin, Projection, RunPlace, RunRow};
+use headend_store::{FeedItem, JobRow, OccurrenceRow, Pin, Projection, ReportRow, RunPlace, RunRow};
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -84,10 +84,22 @@ impl Recorder {
                 Some(note.with(json!({ "status": status.code(), "status_text": status.to_string() })))
             }
             Action::Schedule(news) => {
-                if let ScheduleAction::JobMade { job, .. } = &**news {
-                    rows.extend(accepted(farm, *job));
+                match &**news {
+                    ScheduleAction::JobMade { job, .. } => rows.extend(accepted(farm, *job)),
+                    ScheduleAction::Ended(record) => {
+                        rows.push(Projection::OccurrenceEnded(Box::new(OccurrenceRow::from(record))));
+                    }
+                    _ => {}
                 }
                 schedule_note(farm, news)
+            }
+            Action::PolicyReport(report) => {
+                rows.push(Projection::PolicyReport(Box::new(ReportRow::of(report, farm.now()))));
+                Some(report_note(report))
+            }
+            Action::DutRemoved { dut } => {
+                rows.push(Projection::DutRemoved(*dut));
+                None
             }
             other => plain_note(farm, other),
         }
@@ -170,11 +182,26 @@ fn end_note(row: &RunRow) -> Note {
     }))
 }
 
+fn report_note(report: &PolicyReport) -> Note {
+    let (policy, group) = (report.policy.as_str(), report.group);
+    let (text, data) = match &report.report {
+        Ok(_) => (format!("{policy} has reported"), json!({ "policy": policy, "group": group })),
+        Err(fault) => {
+            (format!("{policy} has no report: {fault}"), json!({ "policy": policy, "group": group, "fault": fault }))
+        }
+    };
+    Note::job("policy_report", report.job, text).with(data)
+}
+
 fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
     match action {
         Action::ProposalRefused { policy, job, placement, reason } => {
             let text = format!("{policy}: test {} on target {}: {reason}", placement.test.0, placement.target.0);
             Some(Note::job("proposal_refused", *job, text).with(json!({ "policy": policy.as_str() })))
+        }
+        Action::SkipRefused { policy, job, skip, reason } => {
+            let text = format!("{policy}: leaving out {} runs of test {}: {reason}", skip.runs, skip.test.0);
+            Some(Note::job("skip_refused", *job, text).with(json!({ "policy": policy.as_str() })))
         }
         Action::PolicyStruck { policy, strikes, reason, quarantined } => {
             let text = format!("{policy} failed ({strikes} in a row): {reason}");
@@ -204,6 +231,10 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
         | Action::Stop { .. }
         | Action::Ask(_)
         | Action::AskRanks(_)
+        | Action::AskReport(_)
+        | Action::PolicyReport(_)
+        | Action::DutRemoved { .. }
+        | Action::DutInUse { .. }
         | Action::RunEnded(_)
         | Action::JobChanged { .. } => None,
     }

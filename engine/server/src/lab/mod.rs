@@ -5,6 +5,7 @@
 //! ```
 
 mod plan;
+mod removal;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +65,11 @@ pub(crate) async fn apply(app: &App, doc: &InventoryDoc, dry_run: bool) -> ApiRe
     let ids =
         if dry_run { plan::Ids::preview(&book) } else { take_ids(&app.store, plan::newcomers(&book, doc)).await? };
     let plan = plan::plan(book, doc, ids, app.clock.now())?;
-    if !dry_run {
+    if dry_run {
+        removal::check(app, plan.removed).await?;
+    } else {
+        // First: it is what may be refused, and then nothing of the document happens.
+        removal::remove(app, plan.removed).await?;
         app.store.write(plan.rows).await?;
         move_all(app, plan.moves).await?;
     }

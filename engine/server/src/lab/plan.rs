@@ -59,6 +59,8 @@ fn kinds(doc: &InventoryDoc) -> [(Catalogue, &Vec<CatalogueItem>); 3] {
 pub(super) struct Plan {
     pub(super) rows: Vec<Projection>,
     pub(super) moves: Vec<(DutId, Option<SlotRef>)>,
+    /// DUTs that leave the lab.
+    pub(super) removed: Vec<DutId>,
     pub(super) changes: Vec<InventoryChange>,
 }
 
@@ -319,8 +321,8 @@ impl Planner {
         let name = self.book.duts.remove(&dut).map(|row| row.fields.name).unwrap_or_default();
         self.book.places.remove(&dut);
         self.plan.moves.retain(|(moved, _)| *moved != dut);
-        self.plan.moves.push((dut, None));
-        self.plan.rows.push(Projection::DutRemoved(dut));
+        self.plan.rows.retain(|row| !matches!(row, Projection::Dut(row) if row.dut == dut));
+        self.plan.removed.push(dut);
         self.tell("dut", dut.0, &name, "removed", String::new());
         Ok(())
     }
@@ -433,12 +435,15 @@ mod tests {
     }
 
     fn after(mut book: Book, plan: &Plan) -> Book {
+        for dut in &plan.removed {
+            book.duts.remove(dut);
+            book.places.remove(dut);
+        }
         for row in &plan.rows {
             match row {
                 Projection::Catalogue(row) => drop(book.entries.insert(row.id, (**row).clone())),
                 Projection::CatalogueRemoved { id } => drop(book.entries.remove(id)),
                 Projection::Dut(row) => drop(book.duts.insert(row.dut, (**row).clone())),
-                Projection::DutRemoved(dut) => drop(book.duts.remove(dut)),
                 other => panic!("{other:?} is no row of the inventory"),
             }
         }

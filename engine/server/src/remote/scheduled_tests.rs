@@ -15,6 +15,7 @@ use crate::app::Shared;
 use crate::edge::args::join;
 use crate::farm_loop::{View, runs_of};
 use crate::http::ApiResult;
+use crate::schedules::zones::utc;
 use crate::schedules::{self as deeds, show};
 use crate::show::jobs::mode;
 
@@ -34,11 +35,9 @@ struct Row {
 
 /// The rows of the tests on a schedule, in list order.
 pub(super) async fn rows(caller: &Caller<'_>, schedule: ScheduleId) -> ApiResult<Vec<Value>> {
-    let zone = caller.app.zone.clone();
-    let of_farm = move |view: &View<'_>, found: &ScheduleView<'_>| {
+    let of_farm = |view: &View<'_>, found: &ScheduleView<'_>| {
         let tests = view.farm.schedule_tests(found.schedule).unwrap_or_default();
-        let rows: Vec<Row> =
-            tests.iter().map(|entry| row(found, entry, Value::DateTime(zone.wall(entry.created)))).collect();
+        let rows: Vec<Row> = tests.iter().map(|entry| row(found, entry)).collect();
         (rows, view.pins.clone())
     };
     let (tests, pins) = deeds::look(caller.app, &caller.person, schedule, of_farm).await?;
@@ -57,12 +56,12 @@ pub(super) async fn rows(caller: &Caller<'_>, schedule: ScheduleId) -> ApiResult
 }
 
 /// All columns but two.
-fn row(schedule: &ScheduleView<'_>, entry: &ScheduledTestView<'_>, created: Value) -> Row {
+fn row(schedule: &ScheduleView<'_>, entry: &ScheduledTestView<'_>) -> Row {
     let spec = &entry.spec.test;
     let values = vec![
         int(entry.test.0),
         int(entry.loops_completed),
-        created,
+        Value::DateTime(utc(entry.created)),
         text(join(&spec.args)),
         text(show::script(schedule, entry)),
         text(entry.status.to_string()),

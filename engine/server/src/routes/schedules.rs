@@ -13,7 +13,7 @@ use http::StatusCode;
 use crate::app::Shared;
 use crate::auth::Person;
 use crate::http::{ApiResult, Json};
-use crate::schedules::{self as deeds, Named, Noted, show, tests_on};
+use crate::schedules::{self as deeds, Named, Noted, past as past_of, show, tests_on};
 
 /// Most windows or records that are listed.
 const MOST: u32 = 1_000;
@@ -233,16 +233,27 @@ pub(crate) async fn coming(
     Ok(axum::Json(coming.await?))
 }
 
-/// What became of the last occurrences, the last one first. Fifty records are kept per schedule.
+/// Which records to show.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PastQuery {
+    /// Only those with numbers below this one: the `next` of the page before.
+    before: Option<u64>,
+    /// At most so many, 1 to 1000; 20 unless given.
+    most: Option<u32>,
+}
+
+/// What became of the occurrences, the highest number first, a page at a time. All records are kept, those of a deleted
+/// schedule too.
 #[utoipa::path(get, path = "/schedules/{schedule}/past", operation_id = "past_occurrences", tag = "schedules",
-    params(("schedule" = u64, Path,), MostQuery), responses((status = 200, body = PastList), (status = "4XX", body = Problem)))]
+    params(("schedule" = u64, Path,), PastQuery), responses((status = 200, body = PastList), (status = "4XX", body = Problem)))]
 pub(crate) async fn past(
     State(app): State<Shared>,
     person: Person,
     Path(schedule): Path<u64>,
-    Query(query): Query<MostQuery>,
+    Query(query): Query<PastQuery>,
 ) -> ApiResult<axum::Json<PastList>> {
-    let past =
-        deeds::look(&app, &person, ScheduleId(schedule), move |view, found| show::past(view.farm, found, query.most()));
-    Ok(axum::Json(past.await?))
+    let page = (query.before, query.most.unwrap_or(USUAL).clamp(1, MOST));
+    Ok(axum::Json(past_of::list(&app, &person, ScheduleId(schedule), page).await?))
 }

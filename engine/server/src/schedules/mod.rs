@@ -8,6 +8,7 @@
 //! A schedule is its owner's. Administrators may see and change all of them; for everybody else what is another's is not
 //! there.
 
+pub(crate) mod past;
 pub(crate) mod refusal;
 pub(crate) mod show;
 pub(crate) mod tests_on;

@@ -3,10 +3,11 @@
 use headend_model::schedule::{AtWindowEnd, Date, WhileFormerRuns};
 use headend_model::{ScheduleId, Target, Timestamp};
 use headend_scheduler::Farm;
-use headend_scheduler::schedule::{OccurrenceRecord, ScheduleView, ScheduledTestView};
+use headend_scheduler::schedule::{ScheduleView, ScheduledTestView};
+use headend_store::OccurrenceRow;
 use headend_wire::api::SlotRef;
 use headend_wire::schedules::{
-    ActiveOccurrence, ComingList, ComingWindow, OccurrenceItem, PastList, ScheduleDetail, ScheduleItem, ScheduleTiming,
+    ActiveOccurrence, ComingList, ComingWindow, OccurrenceItem, ScheduleDetail, ScheduleItem, ScheduleTiming,
     ScheduledTestItem, WaitingOccurrence,
 };
 use jiff::tz::TimeZone;
@@ -152,15 +153,8 @@ pub(crate) fn coming(farm: &Farm, view: &ScheduleView<'_>, most: usize) -> Comin
     ComingList { schedule: view.schedule.0, time_zone: view.zone.to_string(), coming: windows.collect() }
 }
 
-/// What became of the last occurrences.
-pub(crate) fn past(farm: &Farm, view: &ScheduleView<'_>, most: usize) -> PastList {
-    let zone = zones::of_farm(farm, view.zone);
-    let records = farm.past(view.schedule).into_iter().flat_map(|records| records.rev().take(most));
-    let past = records.map(|record| occurrence(&zone, record)).collect();
-    PastList { schedule: view.schedule.0, time_zone: view.zone.to_string(), past }
-}
-
-fn occurrence(zone: &TimeZone, record: &OccurrenceRecord) -> OccurrenceItem {
+/// What became of an occurrence.
+pub(crate) fn occurrence(zone: &TimeZone, record: &OccurrenceRow) -> OccurrenceItem {
     OccurrenceItem {
         first: record.first.0,
         last: record.last.0,
@@ -168,8 +162,8 @@ fn occurrence(zone: &TimeZone, record: &OccurrenceRecord) -> OccurrenceItem {
         planned_local: local(zone, record.planned),
         planned_last: rfc3339(record.planned_last),
         window_end: time(record.window_end),
-        fate: record.fate.to_string(),
-        reason: record.reason.as_ref().map(ToString::to_string),
+        fate: record.fate.clone(),
+        reason: record.reason.clone(),
         began: time(record.began),
         ended: rfc3339(record.ended),
         jobs: record.jobs.iter().map(|job| job.0).collect(),

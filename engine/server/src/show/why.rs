@@ -23,6 +23,7 @@ fn one_waiting(farm: &Farm, spec: &JobSpec, waiting: &Waiting) -> WhyWaiting {
         script: spec.tests.get(waiting.test.0 as usize).map(jobs::script_of).unwrap_or_default(),
         runs: waiting.runs,
         at: at.collect(),
+        targets: waiting.targets,
     }
 }
 
@@ -75,7 +76,7 @@ fn until(at: Timestamp) -> String {
     rfc3339(at)
 }
 
-fn words(farm: &Farm, spec: &JobSpec, reason: &WaitReason) -> (&'static str, String) {
+pub(crate) fn words(farm: &Farm, spec: &JobSpec, reason: &WaitReason) -> (&'static str, String) {
     match reason {
         WaitReason::WindowClosed { schedule, next: Some(next) } => {
             ("window_closed", format!("the window of schedule {schedule} is closed until {}", until(*next)))

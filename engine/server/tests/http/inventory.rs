@@ -1,6 +1,6 @@
 //! The lab's devices: one document, searches, moves.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::Lab;
@@ -76,4 +76,51 @@ async fn a_bad_line_stores_nothing_and_only_administrators_may_write() {
     let user = lab.user("ann").await;
     assert_eq!(user.post("/api/v1/inventory", &doc()).await.problem(), "forbidden");
     user.get("/api/v1/inventory").await.ok(StatusCode::OK);
+}
+
+/// A DUT leaves the lab for good: not while something needs it, and then altogether.
+#[tokio::test]
+async fn a_dut_in_use_stays_and_the_refusal_names_what_uses_it() {
+    let mut lab = Lab::start().await;
+    let mut rack = lab.rack("rack1", 1).await;
+    lab.upload("a.py", "print(1)").await;
+    let doc = json!({ "dut": [{ "dut": 501, "name": "Grundig-1", "place": "rack1/1" }, { "dut": 502, "name": "Grundig-2" }] });
+    lab.client.post("/api/v1/inventory", &doc).await.ok(StatusCode::OK);
+    let timing = json!({ "type": "Daily", "start_date": "2900-01-01", "start_time": "10:00", "end_time": "20:00" });
+    let made = lab.client.post("/api/v1/schedules", &json!({ "name": "nightly", "timing": timing })).await;
+    let schedule = made.ok(StatusCode::CREATED)["schedule"].as_u64().unwrap();
+    let on_it = format!("/api/v1/schedules/{schedule}/duts/502");
+    lab.client.send(lab.client.request(Method::PUT, &on_it)).await.ok(StatusCode::OK);
+    let job = json!({ "name": "j", "duts": [501], "tests": [{ "script": "a.py" }] });
+    let job = lab.client.post("/api/v1/jobs", &job).await.ok(StatusCode::CREATED)["job"].as_u64().unwrap();
+    let run = rack.take().await.remove(0).lease.run;
+
+    let remove = async |lab: &Lab, duts: &[u64], query: &str| {
+        let keys: Vec<_> = duts.iter().map(|dut| json!({ "kind": "dut", "key": dut.to_string() })).collect();
+        lab.client.post(&format!("/api/v1/inventory{query}"), &json!({ "remove": keys })).await
+    };
+    for (dut, names) in [
+        (501, vec![format!("run {run} of job {job} drives it"), format!("job {job} names it")]),
+        (502, vec![format!("schedule {schedule} (\"nightly\" of admin) names it")]),
+    ] {
+        for query in ["", "?dry_run=true"] {
+            let answer = remove(&lab, &[dut], query).await;
+            assert_eq!(answer.problem(), "conflict");
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(names.iter().all(|name| detail.contains(name)), "{detail}");
+        }
+    }
+    rack.pass().await;
+    // One that is in use keeps the other one as well.
+    assert_eq!(remove(&lab, &[501, 502], "").await.problem(), "conflict");
+    let there = async |lab: &Lab| names(lab, "").await.iter().filter(|name| name.starts_with("Grundig")).count();
+    assert_eq!(there(&lab).await, 2);
+    lab.client.send(lab.client.request(Method::DELETE, &on_it)).await.ok(StatusCode::OK);
+    remove(&lab, &[501, 502], "").await.ok(StatusCode::OK);
+    let job = json!({ "name": "j", "duts": [501], "tests": [{ "script": "a.py" }] });
+    for _ in 0..2 {
+        assert_eq!(there(&lab).await, 0);
+        assert_eq!(lab.client.post("/api/v1/jobs", &job).await.problem(), "unknown_dut");
+        lab.restart().await;
+    }
 }

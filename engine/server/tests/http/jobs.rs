@@ -213,3 +213,32 @@ async fn private_scripts_come_from_the_owners_area_and_nobody_elses() {
     let listed = bob.get("/api/v1/jobs").await.ok(StatusCode::OK);
     assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
 }
+
+/// A reason for each pair of test and target: a page of them, and how many there are.
+#[tokio::test]
+async fn reasons_of_many_tests_come_by_page_with_their_count() {
+    let lab = Lab::start().await;
+    let _rack = lab.rack("rack1", 70).await;
+    lab.upload("a.py", "print(1)").await;
+    let targets: Vec<_> = (1..=70).map(|slot| json!({ "rack": "rack1", "slot": slot })).collect();
+    let tests: Vec<_> = (0..230).map(|_| json!({ "script": "a.py", "slots_needed": 70 })).collect();
+    let job = json!({ "name": "wide", "slots": targets, "tests": tests });
+    let job = lab.client.post("/api/v1/jobs", &job).await.ok(StatusCode::CREATED)["job"].as_u64().unwrap();
+    let (mut seen, mut query) = (0, String::new());
+    loop {
+        let page = lab.client.get(&format!("/api/v1/jobs/{job}/why{query}")).await.ok(StatusCode::OK);
+        let waiting = page["waiting"].as_array().unwrap();
+        assert!(waiting.len() <= 100 && page["waiting_tests"].as_u64().unwrap() >= 229, "{page}");
+        for test in waiting {
+            let (at, targets) = (test["at"].as_array().unwrap().len() as u64, test["targets"].as_u64().unwrap());
+            assert_eq!(at, targets.min(64), "{test}");
+        }
+        seen += waiting.len() as u64;
+        match page["waiting_next"].as_u64() {
+            Some(next) => query = format!("?waiting_from={next}"),
+            None => break assert_eq!(seen, page["waiting_tests"].as_u64().unwrap()),
+        }
+    }
+    let page = lab.client.get(&format!("/api/v1/jobs/{job}/why?after=1")).await.ok(StatusCode::OK);
+    assert_eq!((&page["waiting"], &page["waiting_next"]), (&json!([]), &json!(null)));
+}

@@ -21,6 +21,11 @@ async fn lab() -> Lab {
     .await
 }
 
+/// A lab elsewhere.
+async fn lab_in(zone: &'static str) -> Lab {
+    Lab::start_with(move |options| options.time_zone = Some(zone.to_owned())).await
+}
+
 /// The arguments of a schedule, without its name or id.
 fn timing(kind: &str, end: Option<&str>, more: &[Value]) -> Vec<Value> {
     let end = end.map_or(Value::Nil, text);
@@ -76,13 +81,14 @@ async fn schedules_are_made_and_shown_as_the_document_does() {
     // The hundredth day of a count is its end date, as in the document's own row.
     assert_eq!(texts(&shown[0], 3, 8), ["Daily", "2013-09-17", "2013-12-25", "10:00:00", "20:00:00"]);
     assert_eq!(shown[0][8..11], [int(100), int(1), list(vec![])]);
-    assert_eq!(shown[0][11..], [at(2013, 9, 17, 10), at(2013, 12, 25, 20)]);
+    // Instants are UTC, as in that row: 10:00 in Dublin's summer is 09:00, in its winter nothing is added.
+    assert_eq!(shown[0][11..], [at(2013, 9, 17, 9), at(2013, 12, 25, 20)]);
     // No end is 2038 for the document, and nothing else.
     assert_eq!(texts(&shown[1], 3, 8), ["Weekly", "2013-09-17", "2038-01-19", "10:00:00", "20:00:00"]);
     assert_eq!(shown[1][8..11], [int(0), int(3), list(vec![text("Wed"), text("Fri")])]);
-    assert_eq!(shown[1][11..], [at(2013, 9, 18, 10), Value::DateTime(date(2038, 1, 19).at(3, 14, 7, 0))]);
+    assert_eq!(shown[1][11..], [at(2013, 9, 18, 9), Value::DateTime(date(2038, 1, 19).at(3, 14, 7, 0))]);
     assert_eq!(texts(&shown[2], 3, 8), ["Loop", "2013-09-17", "2013-09-20", "10:00:00", "20:00:00"]);
-    assert_eq!((&shown[2][9], &shown[2][12]), (&text("NULL"), &at(2013, 9, 20, 20)));
+    assert_eq!((&shown[2][9], &shown[2][12]), (&text("NULL"), &at(2013, 9, 20, 19)));
 
     assert_eq!(ok(me, "renameSchedule", &[daily.clone(), text("new name")]).await, None);
     assert_eq!(ok(me, "getScheduleIdFromName", &[text("new name")]).await, Some(daily.clone()));
@@ -466,4 +472,110 @@ async fn an_occurrence_runs_is_recorded_and_its_revision_is_that_of_its_run() {
             kind => assert_eq!(kind, "rack_changed", "{event}"),
         }
     }
+}
+
+/// The document names no zone for the dates with time that it shows; its own rows do: they are UTC.
+#[tokio::test]
+async fn the_documents_own_rows_come_out_as_printed() {
+    let lab = lab().await;
+    let me = &lab.client;
+    let days = list(vec![text("Wed"), text("Fri")]);
+    let wall = |kind, from, to, start: &str, end: &str| vec![text(kind), text(from), to, text(start), text(end)];
+    let mut daily = wall("Daily", "2013-09-17", Value::Nil, "10:00:00", "20:00:00");
+    daily.extend([int(100), int(1)]);
+    create(me, "a daily schedule", daily).await;
+    // The document's weekly schedule was created at 14:24:08, for 15:24 on that day in Dublin's summer.
+    let mut weekly = wall("Weekly", "2013-09-13", Value::Nil, "15:24:00", "16:24:00");
+    weekly.extend([int(0), int(3), days]);
+    create(me, "a weekly schedule", weekly).await;
+    let shown = rows(ok(me, "showSchedules", &[]).await);
+    let at = |month, day, hour, minute| Value::DateTime(date(2013, month, day).at(hour, minute, 0, 0));
+    assert_eq!((&shown[0][6], &shown[0][11]), (&text("10:00:00"), &at(9, 17, 9, 0)));
+    assert_eq!((&shown[1][6], &shown[1][11]), (&text("15:24:00"), &at(9, 13, 14, 24)));
+}
+
+/// What was given comes out as it was given, wherever the server is: 09:00 is 09:00.
+#[tokio::test]
+async fn dates_and_times_come_back_as_given_and_instants_are_utc() {
+    // A quarter to six before UTC, all the year.
+    let lab = lab_in("Asia/Kathmandu").await;
+    let me = &lab.client;
+    let given = [text("Daily"), text("2900-07-01"), text("2900-07-09"), text("09:00:00"), text("17:30:00")];
+    let id = create(me, "nine to five", given.to_vec()).await;
+    let elsewhere =
+        [text("Daily"), text("2900-07-01"), text("2900-07-09"), text("09:00:00-05:00"), text("17:30:00-05:00")];
+    create(me, "in another zone", elsewhere.to_vec()).await;
+    let test = [id.clone(), text("a.py"), Value::Bool(true), int(1)];
+    ok(me, "addTestToSchedule", &test).await;
+    let shown = rows(ok(me, "showSchedules", &[]).await);
+    for row in &shown {
+        assert_eq!(row[3..8], given, "date and time are the schedule's own");
+    }
+    let at = |day, hour, minute| Value::DateTime(date(2900, 7, day).at(hour, minute, 0, 0));
+    assert_eq!(shown[0][11..], [at(1, 3, 15), at(9, 11, 45)]);
+    assert_eq!(shown[1][11..], [at(1, 14, 0), at(9, 22, 30)]);
+    // A row that is given back changes nothing.
+    let back: Vec<Value> = [id.clone()].into_iter().chain(shown[0][3..8].iter().cloned()).collect();
+    ok(me, "modifySchedule", &back).await;
+    assert_eq!(rows(ok(me, "showSchedules", &[]).await), shown);
+    let tests = rows(ok(me, "showJobsOnSchedule", &[id]).await);
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    for created in [&shown[0][2], &tests[0][3]] {
+        let Value::DateTime(created) = created else { panic!("{created:?}") };
+        let away = now.duration_since(*created).as_hours();
+        assert!(away.abs() < 3, "{created} is the time in UTC, which is {now}");
+    }
+}
+
+/// The farm remembers fifty records of a schedule; the database all of them, over restarts, and when it is deleted.
+#[tokio::test]
+async fn every_occurrence_is_recorded_for_ever() {
+    const ALL: u64 = 130;
+    let mut lab = lab().await;
+    let (ann, bob) = (lab.user("ann").await, lab.user("bob").await);
+    let start = |day: u64| {
+        json!({ "type": "OneOff", "start_date": format!("2013-{:02}-{:02}", 1 + day / 28, 1 + day % 28),
+        "start_time": "10:00", "end_date": "2900-01-01", "end_time": "20:00" })
+    };
+    let made = ann.post("/api/v1/schedules", &json!({ "name": "edited", "timing": start(0) })).await;
+    let path = format!("/api/v1/schedules/{}", made.ok(StatusCode::CREATED)["schedule"]);
+    // Without tests nothing begins: each window is open until another one takes its place, and is skipped then.
+    for day in 1..=ALL {
+        let change = ann.request(Method::PUT, &format!("{path}/timing")).json(&start(day));
+        ann.send(change).await.ok(StatusCode::OK);
+    }
+    let past = async |client: &Client, query: &str| client.get(&format!("{path}/past{query}")).await;
+    let all = async |client: &Client| {
+        let (mut records, mut query) = (Vec::new(), "?most=40".to_owned());
+        loop {
+            let page = past(client, &query).await.ok(StatusCode::OK);
+            let on_page = page["past"].as_array().unwrap().clone();
+            assert!(on_page.len() <= 40);
+            records.extend(on_page);
+            match page["next"].as_u64() {
+                Some(next) => query = format!("?most=40&before={next}"),
+                None => return records,
+            }
+        }
+    };
+    let found = all(&ann).await;
+    let numbers: Vec<u64> = found.iter().map(|record| record["first"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=ALL).rev().collect::<Vec<_>>());
+    assert!(found.iter().all(|record| record["fate"] == "skipped" && record["reason"].is_string()), "{found:?}");
+    assert_eq!(past(&bob, "").await.problem(), "not_found");
+    assert_eq!(past(&ann, "").await.ok(StatusCode::OK)["past"].as_array().unwrap().len(), 20);
+
+    lab.restart().await;
+    let (ann, bob) =
+        (Client { token: ann.token, ..lab.client.clone() }, Client { token: bob.token, ..lab.client.clone() });
+    assert_eq!(all(&ann).await, found);
+    ann.send(ann.request(Method::DELETE, &path)).await.ok(StatusCode::OK);
+    let after = all(&ann).await;
+    assert_eq!((after.len() as u64, &after[0]["reason"]), (ALL + 1, &json!("the schedule was deleted")));
+    assert_eq!(after[1]["planned"], found[0]["planned"]);
+    assert_eq!(past(&bob, "").await.problem(), "not_found");
+    assert_eq!(ann.get("/api/v1/schedules/999999/past").await.problem(), "not_found");
+    lab.restart().await;
+    let ann = Client { token: ann.token, ..lab.client.clone() };
+    assert_eq!(all(&ann).await, after);
 }

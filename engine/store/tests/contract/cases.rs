@@ -2,15 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use headend_model::{
-    CatalogueEntry, DeviceModel, DutFields, DutId, DutRefs, JobId, JobStatus, Outcome, RackId, RunId, SlotId, SlotNo,
-    Smartcard, TestResult, Timestamp,
+    CatalogueEntry, DeviceModel, DutFields, DutId, DutRefs, JobId, JobStatus, OccurrenceNo, Outcome, RackId, RunId,
+    ScheduleId, SlotId, SlotNo, Smartcard, TestResult, Timestamp,
 };
 use headend_store::{
-    AreaHead, AreaId, CatalogueRow, DutRow, Entry, JobQuery, PluginRow, Projection, RackRow, Recovered, SlotRow, Store,
-    StoreError, StoreOptions, TokenRow,
+    AreaHead, AreaId, CatalogueRow, DutRow, Entry, GrantRow, JobQuery, OccurrenceRow, PluginRow, Projection, RackRow,
+    Recovered, SlotRow, Store, StoreError, StoreOptions, TokenRow,
 };
 
-use super::samples::{at, ended, entry, feed, job, kill, pin, run, submit, tick, user};
+use super::samples::{at, ended, entry, feed, job, kill, occurrence, pin, run, submit, tick, user};
 
 /// Opens the same store again and again.
 pub(crate) trait Factory {
@@ -118,6 +118,33 @@ pub(crate) async fn a_run_that_ends_loses_its_pin(factory: &impl Factory) {
     let rows = vec![ended(10, 1, TestResult::Pass), pin(12, "dd"), ended(12, 1, TestResult::Pass)];
     store.append(vec![entry(2, kill(1), rows)]).await.unwrap();
     assert_eq!(store.pins().await.unwrap().iter().map(|p| p.run.0).collect::<Vec<_>>(), [11]);
+}
+
+pub(crate) async fn occurrences_are_kept_for_ever_and_listed_by_page(factory: &impl Factory) {
+    let store = open(factory).await;
+    assert!(store.has_no_occurrences().await.unwrap());
+    // As the farm tells them: one at a time, each with the event that it came of, some for several in a row.
+    for no in 1..=120 {
+        let rows = vec![occurrence(7, no), occurrence(8, no)];
+        store.append(vec![entry(no as i64, kill(1), rows)]).await.unwrap();
+    }
+    let store = reopened(factory, store).await;
+    assert!(!store.has_no_occurrences().await.unwrap());
+    let numbers = async |before: Option<u64>, limit| {
+        let page = store.occurrences(ScheduleId(7), before.map(OccurrenceNo), limit).await.unwrap();
+        page.iter().map(|row| row.first.0).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(None, 3).await, [120, 119, 118]);
+    assert_eq!(numbers(Some(3), 10).await, [2, 1]);
+    assert!(numbers(Some(1), 10).await.is_empty());
+    assert_eq!(numbers(None, 1_000).await.len(), 120);
+    // What was written stays as it was.
+    let Projection::OccurrenceEnded(other) = occurrence(7, 5) else { unreachable!() };
+    let again = OccurrenceRow { fate: "missed".to_owned(), ..*other };
+    store.write(vec![Projection::OccurrenceEnded(Box::new(again.clone()))]).await.unwrap();
+    let found = store.occurrences(ScheduleId(7), Some(OccurrenceNo(6)), 1).await.unwrap();
+    assert_eq!(found, [OccurrenceRow { fate: "late".to_owned(), ..again }]);
+    store.check_history().await.unwrap();
 }
 
 pub(crate) async fn jobs_are_listed_newest_first_by_page(factory: &impl Factory) {
@@ -258,13 +285,22 @@ pub(crate) async fn racks_slots_tokens_and_plugins(factory: &impl Factory) {
         created: at(1),
         act_as: true,
     };
-    let plugin = PluginRow { name: "fair".to_owned(), hash: "h".to_owned(), path: "/p".to_owned(), enabled: true };
+    let plugin = PluginRow {
+        name: "fair".to_owned(),
+        hash: "h".to_owned(),
+        path: "/p".to_owned(),
+        enabled: true,
+        details: "{\"seen\":\"h\"}".to_owned(),
+    };
+    let grant = |by: &str| GrantRow { plugin: "*".to_owned(), capability: "log".to_owned(), by: user(by), at: at(5) };
     let rows = vec![
         Projection::Rack(rack("rack1", "old")),
         Projection::Rack(rack("rack1", "new")),
         Projection::Slot(slot.clone()),
         Projection::Token(token.clone()),
         Projection::Plugin(plugin.clone()),
+        Projection::Grant(grant("ann")),
+        Projection::Grant(grant("bob")),
     ];
     store.write(rows).await.unwrap();
     assert_eq!(store.racks().await.unwrap(), [rack("rack1", "new")]);
@@ -275,13 +311,16 @@ pub(crate) async fn racks_slots_tokens_and_plugins(factory: &impl Factory) {
     assert_eq!(store.token("t", at(89)).await.unwrap(), Some(token.clone()));
     assert_eq!((store.token("t", at(90)).await.unwrap(), store.tokens().await.unwrap()), (None, vec![token]));
     assert_eq!(store.plugins().await.unwrap(), [plugin]);
+    assert_eq!(store.plugin_grants().await.unwrap(), [grant("bob")]);
     let gone = vec![
         Projection::TokenRemoved { hash: "t".to_owned() },
         Projection::PluginRemoved { name: "fair".to_owned() },
         Projection::PluginRemoved { name: "never".to_owned() },
+        Projection::GrantRemoved { plugin: "*".to_owned(), capability: "log".to_owned() },
     ];
     store.write(gone).await.unwrap();
     assert_eq!((store.tokens().await.unwrap(), store.plugins().await.unwrap()), (vec![], vec![]));
+    assert_eq!(store.plugin_grants().await.unwrap(), []);
 }
 
 fn head(area: u32, revision: u64, tree: &str) -> AreaHead {

@@ -2,13 +2,13 @@
 #![allow(dead_code, reason = "each test file uses some")]
 
 use headend_model::{
-    DutId, JobId, JobSpec, Mode, Outcome, Priority, RunId, SlotId, SlotNo, Target, TestIx, TestResult, TestSpec,
-    Timestamp, TreePath, UserName,
+    DutId, JobId, JobSpec, Mode, OccurrenceNo, Outcome, Priority, RunId, ScheduleId, SlotId, SlotNo, Target, TestIx,
+    TestResult, TestSpec, Timestamp, TreePath, UserName,
 };
 use headend_scheduler::Event;
 use headend_scheduler::action::{ChosenBy, StartReason};
 use headend_scheduler::event::Submission;
-use headend_store::{Entry, FeedItem, JobRow, Pin, Projection, RunPlace, RunRow};
+use headend_store::{Entry, FeedItem, JobRow, OccurrenceRow, Pin, Projection, RunPlace, RunRow};
 
 pub(crate) fn at(us: i64) -> Timestamp {
     Timestamp::from_micros(us)
@@ -32,6 +32,7 @@ pub(crate) fn spec(name: &str, owner: &str) -> JobSpec {
             args: vec!["-s".to_owned(), "an argument".to_owned()],
             time_limit: None,
         }],
+        policy_parameters: std::collections::BTreeMap::new(),
     }
 }
 
@@ -56,6 +57,24 @@ pub(crate) fn tick(us: i64) -> Entry {
     entry(us, Event::Tick, Vec::new())
 }
 
+pub(crate) fn occurrence(schedule: u64, no: u64) -> Projection {
+    let planned = at(no as i64 * 1_000);
+    Projection::OccurrenceEnded(Box::new(OccurrenceRow {
+        schedule: ScheduleId(schedule),
+        owner: user("ann"),
+        first: OccurrenceNo(no),
+        last: OccurrenceNo(no),
+        planned,
+        planned_last: planned,
+        window_end: None,
+        fate: "late".to_owned(),
+        reason: Some("occurrence 4 was still under way".to_owned()),
+        began: Some(at(no as i64 * 1_000 + 70)),
+        ended: at(no as i64 * 1_000 + 90),
+        jobs: vec![JobId(no), JobId(no + 1)],
+    }))
+}
+
 pub(crate) fn job(id: u64, owner: &str) -> Projection {
     let row = JobRow::accepted(JobId(id), spec("night", owner), RunId(id * 10), 2, at(id as i64));
     Projection::JobAccepted(Box::new(row))
@@ -76,6 +95,7 @@ pub(crate) fn run(id: u64, job: u64, outcome: Outcome) -> RunRow {
             chosen_by: ChosenBy::BuiltIn("test-coverage".to_owned()),
             queue: "first of 1".to_owned(),
             test: "least started".to_owned(),
+            inputs: u64::MAX,
         }),
         public_tree: Some("ab".repeat(32)),
         private_tree: None,

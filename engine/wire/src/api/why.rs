@@ -12,8 +12,15 @@ pub struct WhyAnswer {
     pub status_text: String,
     /// Starts so far: which run, where, and why. A page of them, in the order of the runs' numbers.
     pub started: Vec<WhyStarted>,
-    /// What waits, and what stands in the way at each target. On the first page only (without `after`).
+    /// What waits, and what stands in the way at each target: at most 100 tests. On the first page (without `after`), and
+    /// from the test on that `waiting_from` names.
     pub waiting: Vec<WhyWaiting>,
+    /// So many tests of the job have runs that wait.
+    #[serde(default)]
+    pub waiting_tests: u32,
+    /// Give as `waiting_from` for more of them.
+    #[serde(default)]
+    pub waiting_next: Option<u32>,
     /// Where the job stands among all that wait; none once it has ended.
     #[serde(default)]
     pub queue: Option<WhyQueue>,
@@ -55,8 +62,11 @@ pub struct WhyWaiting {
     pub script: String,
     /// How many of its runs wait.
     pub runs: u32,
-    /// Per target: `rack/slot` and the reason there.
+    /// Per target: `rack/slot` and the reason there. At most 64 of them.
     pub at: Vec<WhyAt>,
+    /// So many targets could still take one of these runs.
+    #[serde(default)]
+    pub targets: u32,
 }
 
 /// What stands in the way at one target.

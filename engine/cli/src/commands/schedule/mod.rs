@@ -83,13 +83,16 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         most: u32,
     },
-    /// What became of its last occurrences: ran, late, skipped or missed, and why.
+    /// What became of its occurrences, the newest first: ran, late, skipped or missed, and why. All of them are kept.
     Past {
         #[command(flatten)]
         which: Which,
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         most: u32,
+        /// Only those with lower numbers than this one.
+        #[arg(long, value_name = "OCCURRENCE")]
+        before: Option<u64>,
     },
 }
 
@@ -129,7 +132,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::SetTest(args) => change::set_test(context, args).await,
         Command::RemoveTest { test } => change::remove_test(context, *test).await,
         Command::Next { which, most } => next(context, which, *most).await,
-        Command::Past { which, most } => past(context, which, *most).await,
+        Command::Past { which, most, before } => past(context, which, *most, *before).await,
     }
 }
 
@@ -176,11 +179,15 @@ async fn next(context: &Context, which: &Which, most: u32) -> Result<()> {
     context.ui.show(&coming, |coming| tables::coming(context, coming))
 }
 
-async fn past(context: &Context, which: &Which, most: u32) -> Result<()> {
+async fn past(context: &Context, which: &Which, most: u32, before: Option<u64>) -> Result<()> {
     let id = id_of(context, which).await?;
-    let past: PastList = context.client.get(&format!("/schedules/{id}/past?most={most}")).await?;
+    let before_this = before.map(|before| format!("&before={before}")).unwrap_or_default();
+    let past: PastList = context.client.get(&format!("/schedules/{id}/past?most={most}{before_this}")).await?;
     if past.past.is_empty() && !context.ui.json {
-        context.ui.say("nothing was due yet; `headend schedule next` shows what comes");
+        context.ui.say(match before {
+            None => "nothing was due yet; `headend schedule next` shows what comes",
+            Some(_) => "there is nothing older",
+        });
         return Ok(());
     }
     context.ui.show(&past, |past| tables::past(context, past))

@@ -143,5 +143,6 @@ pub(super) fn past(context: &Context, list: &PastList) -> String {
             cell(record.reason.as_deref().unwrap_or("")),
         ]);
     }
-    ui::text(&table)
+    let older = list.next.map(|next| format!("\n\nthere are older ones: --before {next}")).unwrap_or_default();
+    format!("{}{older}", ui::text(&table))
 }

@@ -4,6 +4,7 @@
 mod absence;
 mod audit;
 mod coverage;
+mod duts;
 mod gangs;
 mod lab;
 mod leases;
@@ -17,5 +18,8 @@ mod schedule_commands;
 mod schedule_histories;
 mod schedules;
 mod stories;
+mod why;
+mod why_not;
+mod usage;
 
 use lab::{Lab, job, lab, test};

@@ -182,3 +182,41 @@ fn the_quiet_time_survives_a_restart() {
     again.pass(Span::seconds(30));
     assert_eq!(again.status(id), JobStatus::Running);
 }
+
+/// Its clock was set forward while the server was away for the second time; those of the racks were not.
+#[test]
+fn the_quiet_time_is_counted_anew_when_the_server_starts_again() {
+    let mut lab = lab(1);
+    start(&mut lab, 1);
+    start(&mut lab, 2);
+    ready(&mut lab, 0);
+    let id = one(&mut lab);
+    lab.now = lab.now + Span::seconds(3_600);
+    start(&mut lab, 2);
+    let terms = lab.farm.config().lease;
+    let until = terms.reusable_at(lab.now + terms.length);
+    lab.step(Event::Tick);
+    assert_eq!((lab.status(id), lab.slot(1)), (JobStatus::Idle, SlotState::Cooling { until }));
+    lab.pass(until - lab.now);
+    assert_eq!(lab.status(id), JobStatus::Running);
+}
+
+/// It waits in the backup, and may have been started since: its number stays, its try is another one.
+#[test]
+fn a_run_of_the_backup_starts_as_another_try() {
+    let mut lab = lab(1);
+    start(&mut lab, 1);
+    one(&mut lab);
+    let waits = one(&mut lab);
+    start(&mut lab, 2);
+    start(&mut lab, 3);
+    let fresh = one(&mut lab);
+    ready(&mut lab, 1);
+    lab.pass(Span::seconds(60));
+    let run = lab.run_on(1).expect("it runs after the quiet time");
+    let lease = lab.lease(run);
+    assert_eq!((lease.job, lease.run, lease.attempt), (waits, RunId(2), 3));
+    lab.pass_run(run);
+    let run = lab.run_on(1).expect("the next one runs");
+    assert_eq!((lab.lease(run).job, lab.lease(run).attempt), (fresh, 1));
+}
