@@ -13,7 +13,7 @@ use headend_plugin_host::{GuestProgram, PolicyHost, PolicyHostConfig, PolicyInst
 use headend_scheduler::action::PlanChange;
 use headend_scheduler::event::Placement;
 use headend_scheduler::policy::{CoveragePolicy, PlanBooks, native};
-use headend_scheduler::view::{PlanView, TargetView};
+use headend_scheduler::view::{PlanView, TargetView, TestView};
 use tempfile::TempDir;
 
 const TESTS: u32 = 100;
@@ -112,13 +112,13 @@ fn native_job(mut books: CoreBooks, policy: &dyn CoveragePolicy, free: &[TargetI
 fn plugin_job(mut instance: Box<dyn PolicyInstance>, free: &[TargetIx]) -> u32 {
     let mut runs = 0;
     loop {
-        let answer = instance.propose(Timestamp::EPOCH, free).unwrap();
+        let answer = instance.propose(Timestamp::EPOCH, free).unwrap().start;
         if answer.is_empty() {
             return runs;
         }
         for placement in answer {
             runs += 1;
-            instance.apply(&PlanChange::Started(placement));
+            instance.apply(&PlanChange::Started(placement).at(Timestamp::EPOCH));
         }
     }
 }
@@ -138,6 +138,8 @@ fn native_question(books: &mut CoreBooks, policy: &dyn CoveragePolicy, free: &[T
 }
 
 fn plan() -> PlanView {
+    let test =
+        |test| TestView { test: TestIx(test), runs: TARGETS, name: format!("tests/{test}.py"), history: None };
     let rack = RackName::new("rack1").unwrap();
     let target = |n: u32| TargetView {
         target: TargetIx(n),
@@ -145,9 +147,9 @@ fn plan() -> PlanView {
         dut: Some(DutId(u64::from(n))),
     };
     PlanView {
-        tests: (0..TESTS).map(|test| (TestIx(test), TARGETS)).collect(),
+        tests: (0..TESTS).map(test).collect(),
         targets: (0..TARGETS).map(target).collect(),
-        past: Vec::new(),
+        ..PlanView::default()
     }
 }
 
@@ -195,16 +197,16 @@ fn question(group: &mut BenchmarkGroup<'_, WallTime>, host: &PolicyHost, policy:
         for &target in &free {
             let test = TestIx((round + target.0) % TESTS);
             books.start(test, target);
-            plan.past.push(PlanChange::Started(Placement { test, target }));
+            plan.past.push(PlanChange::Started(Placement { test, target }).at(Timestamp::EPOCH));
         }
     }
     let mut instance = host.instance(&PolicyName::new(policy).unwrap(), &plan).unwrap();
-    let proposed = instance.propose(Timestamp::EPOCH, &free).unwrap();
+    let proposed = instance.propose(Timestamp::EPOCH, &free).unwrap().start;
     assert_eq!(native_question(&mut books, rule, &free), proposed, "the twins differ");
     group
         .bench_function(format!("{policy}/native"), |b| b.iter(|| black_box(native_question(&mut books, rule, &free))));
     group.bench_function(format!("{policy}/wasm"), |b| {
-        b.iter(|| black_box(instance.propose(Timestamp::EPOCH, &free).unwrap()));
+        b.iter(|| black_box(instance.propose(Timestamp::EPOCH, &free).unwrap().start));
     });
 }
 

@@ -28,7 +28,7 @@ const MAX_MANIFEST: u64 = 64 << 10;
 pub const MAX_SIGNATURE: u64 = 8 << 10;
 
 /// Ending of a signature, behind the name of what it signs.
-pub const SIGNATURE_ENDING: &str = ".minisig";
+pub(crate) const SIGNATURE_ENDING: &str = ".minisig";
 
 /// The contracts this build offers to policies, oldest first (`sdk/wit/*/policy`).
 pub(crate) const POLICY_WORLDS: &[WorldVersion] = &[WorldVersion(1, 0, 0), WorldVersion(2, 0, 0)];

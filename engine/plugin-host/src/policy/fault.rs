@@ -62,6 +62,14 @@ pub enum PolicyFault {
         /// The limit in bytes.
         most: usize,
     },
+    /// It cannot serve this plan, and says so; or the job asks for parameters that it does not take. No failure of the plugin.
+    #[error("policy plugin {plugin} cannot serve this job: {what}")]
+    Declined {
+        /// Name and version.
+        plugin: String,
+        /// Why, in its words.
+        what: String,
+    },
     /// It trapped, threw, or its process died.
     #[error("policy plugin {plugin} failed in `{call}`: {what}")]
     Failed {

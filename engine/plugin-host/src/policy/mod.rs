@@ -10,35 +10,56 @@
 //! ```
 
 mod fault;
-mod host;
+pub(crate) mod host;
 mod info;
-mod scripted;
-mod selfcheck;
-mod version;
-mod wasm;
+mod queue;
+pub(crate) mod scripted;
+pub(crate) mod selfcheck;
+pub(crate) mod version;
+pub(crate) mod wasm;
 
 pub use fault::PolicyFault;
 pub use host::{PolicyHost, PolicyHostConfig, UnknownPlugin};
-pub use info::{PluginInfo, PluginState, VersionInUse};
+pub use info::{KeptVersion, PluginInfo, PluginState, VersionInUse};
+pub use queue::QueueInstance;
 pub use scripted::guest_main;
 
 use headend_model::{TargetIx, Timestamp};
-use headend_scheduler::action::PlanChange;
-use headend_scheduler::event::Placement;
-use headend_scheduler::policy::QueuedJob;
+use headend_scheduler::action::Noted;
+use headend_scheduler::event::{Placement, Skip};
+
+/// Most bytes of a report.
+pub const MAX_REPORT: usize = 256 << 10;
+
+/// What a coverage policy wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// To be started.
+    pub start: Vec<Placement>,
+    /// Never to be started.
+    pub skip: Vec<Skip>,
+}
+
+/// An instance, whatever it is written in and against which version of the contract. As [`PolicyInstance`], which says more.
+pub(crate) trait Serves: Send {
+    fn apply(&mut self, news: &Noted);
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault>;
+    fn reason(&mut self, of: Placement) -> Result<String, PolicyFault>;
+    fn report(&mut self) -> Result<String, PolicyFault>;
+}
 
 /// A coverage policy at work on one plan. Used by one thread at a time; calls wait at most for the plugin's deadline.
 ///
 /// After a [`PolicyFault`] the instance answers nothing but that fault: drop it, and build another one from the plan and its past.
 pub trait PolicyInstance: Send {
     /// What has happened in the plan since the last call. Told to the plugin together, right before the next question.
-    fn apply(&mut self, change: &PlanChange);
+    fn apply(&mut self, news: &Noted);
 
     /// What the plugin would start on these free targets. Unchecked: the scheduler takes what holds and refuses the rest.
     ///
     /// # Errors
     /// [`PolicyFault`] when it trapped, overran, asked for too much, or its process died.
-    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault>;
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault>;
 
     /// Why it proposed that, in one sentence of at most 300 bytes. To be asked before the next `apply`.
     ///
@@ -46,18 +67,15 @@ pub trait PolicyInstance: Send {
     /// As [`PolicyInstance::propose`].
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault>;
 
-    /// Name, version and the start of the content hash of the plugin that answers, for the record: a plugin may have been replaced since.
-    fn plugin_version(&self) -> &str;
-}
-
-/// A queue policy at work. As [`PolicyInstance`], for all jobs.
-pub trait QueueInstance: Send {
-    /// The rank of a job: smaller ones get slots first.
+    /// What has come of the plan: JSON text of at most [`MAX_REPORT`] bytes, empty for nothing to say. To be asked once, at the end.
     ///
     /// # Errors
-    /// As [`PolicyInstance::propose`].
-    fn rank(&mut self, job: &QueuedJob<'_>) -> Result<i64, PolicyFault>;
+    /// As [`PolicyInstance::propose`], and when it is no JSON.
+    fn report(&mut self) -> Result<String, PolicyFault>;
 
-    /// As [`PolicyInstance::plugin_version`].
+    /// Name, version and the start of the content hash of the plugin that answers, for the record: a plugin may have been replaced since.
     fn plugin_version(&self) -> &str;
+
+    /// The whole content hash of the version that answers.
+    fn content(&self) -> &str;
 }

@@ -1,92 +1,75 @@
 //! One version of a plugin, and instances of it in either language.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use headend_model::{TargetIx, Timestamp};
-use headend_scheduler::action::PlanChange;
+use headend_scheduler::action::Noted;
 use headend_scheduler::event::Placement;
-use headend_scheduler::policy::QueuedJob;
 use headend_scheduler::view::PlanView;
+use serde_json::Value;
 
 use super::fault::PolicyFault;
-use super::scripted::{RhaiCoverage, RhaiPolicy};
-use super::wasm::{WasmCoverage, WasmPolicy, WasmQueue};
-use super::{PolicyInstance, QueueInstance};
-use crate::manifest::Manifest;
+use super::scripted::RhaiPolicy;
+use super::wasm::WasmPolicy;
+use super::{Answer, PolicyInstance, Serves};
+use crate::lifecycle::Origin;
+use crate::manifest::{Manifest, ParameterError};
+use crate::trust::SignatureInfo;
 
 /// One version of a plugin. Lives as long as it is current or has an instance at work.
-pub(super) struct Version {
-    pub(super) manifest: Manifest,
-    pub(super) code: Code,
-    pub(super) hash: String,
-    pub(super) folder: PathBuf,
+pub(crate) struct Version {
+    pub(crate) manifest: Manifest,
+    pub(crate) code: Code,
+    pub(crate) hash: String,
+    pub(crate) origin: Origin,
     /// Name, version and hash, for the record.
-    pub(super) label: String,
+    pub(crate) label: String,
+    pub(crate) signature: SignatureInfo,
+    /// Parameters as they were set.
+    pub(crate) set: Value,
+    /// What the plugin gets, unless a job asks for something else.
+    pub(crate) parameters: Value,
+}
+
+impl Version {
+    /// JSON text of what the plugin gets for a plan whose owner asks for this: his members over those that are set. `asked`: an object as
+    /// JSON text; empty for nothing.
+    ///
+    /// # Errors
+    /// [`ParameterError`] when that does not fit the manifest's schema.
+    pub(crate) fn parameters_for(&self, asked: &str) -> Result<String, ParameterError> {
+        if asked.is_empty() {
+            return Ok(self.parameters.to_string());
+        }
+        let asked = serde_json::from_str(asked)
+            .map_err(|error| ParameterError { pointer: String::new(), what: format!("is no JSON: {error}") })?;
+        self.manifest.parameters.effective(&self.set, &asked).map(|all| all.to_string())
+    }
+}
+
+impl Version {
+    /// An instance for one plan.
+    pub(crate) fn coverage(&self, plan: &PlanView) -> Result<Box<dyn Serves>, PolicyFault> {
+        let declined = |error: ParameterError| PolicyFault::Declined {
+            plugin: crate::lifecycle::label(&self.manifest),
+            what: error.to_string(),
+        };
+        let parameters = self.parameters_for(&plan.parameters).map_err(declined)?;
+        self.code.coverage(plan, parameters)
+    }
 }
 
 /// The two ways a policy can run.
-pub(super) enum Code {
+pub(crate) enum Code {
     Wasm(WasmPolicy),
     Rhai(RhaiPolicy),
 }
 
 impl Code {
-    pub(super) fn coverage(&self, plan: &PlanView) -> Result<AnyInstance, PolicyFault> {
-        Ok(match self {
-            Self::Wasm(policy) => AnyInstance::Wasm(policy.coverage(plan)?),
-            Self::Rhai(policy) => AnyInstance::Rhai(policy.coverage(plan)?),
-        })
-    }
-
-    pub(super) fn queue(&self) -> Result<AnyQueue, PolicyFault> {
-        Ok(match self {
-            Self::Wasm(policy) => AnyQueue::Wasm(policy.queue()?),
-            Self::Rhai(policy) => AnyQueue::Rhai(policy.clone()),
-        })
-    }
-}
-
-/// An instance in either language.
-pub(super) enum AnyInstance {
-    Wasm(WasmCoverage),
-    Rhai(RhaiCoverage),
-}
-
-impl AnyInstance {
-    pub(super) fn apply(&mut self, change: &PlanChange) {
+    fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
         match self {
-            Self::Wasm(instance) => instance.apply(change),
-            Self::Rhai(instance) => instance.apply(change),
-        }
-    }
-
-    pub(super) fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault> {
-        match self {
-            Self::Wasm(instance) => instance.propose(now, free),
-            Self::Rhai(instance) => instance.propose(now, free),
-        }
-    }
-
-    pub(super) fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
-        match self {
-            Self::Wasm(instance) => instance.reason(of),
-            Self::Rhai(instance) => instance.reason(of),
-        }
-    }
-}
-
-/// A queue policy in either language.
-pub(super) enum AnyQueue {
-    Wasm(WasmQueue),
-    Rhai(RhaiPolicy),
-}
-
-impl AnyQueue {
-    pub(super) fn rank(&mut self, job: &QueuedJob<'_>) -> Result<i64, PolicyFault> {
-        match self {
-            Self::Wasm(queue) => queue.rank(job),
-            Self::Rhai(policy) => policy.rank(job),
+            Self::Wasm(policy) => policy.coverage(plan, parameters),
+            Self::Rhai(policy) => policy.coverage(plan, parameters),
         }
     }
 }
@@ -97,12 +80,12 @@ pub(super) struct Counted<T> {
     pub(super) version: Arc<Version>,
 }
 
-impl PolicyInstance for Counted<AnyInstance> {
-    fn apply(&mut self, change: &PlanChange) {
-        self.inner.apply(change);
+impl PolicyInstance for Counted<Box<dyn Serves>> {
+    fn apply(&mut self, news: &Noted) {
+        self.inner.apply(news);
     }
 
-    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault> {
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault> {
         self.inner.propose(now, free)
     }
 
@@ -110,17 +93,22 @@ impl PolicyInstance for Counted<AnyInstance> {
         self.inner.reason(of)
     }
 
+    fn report(&mut self) -> Result<String, PolicyFault> {
+        let report = self.inner.report()?;
+        if !report.is_empty()
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&report)
+        {
+            let (plugin, what) = (self.version.label.clone(), format!("its report is no JSON: {error}"));
+            return Err(PolicyFault::Failed { plugin, call: "report", what });
+        }
+        Ok(report)
+    }
+
     fn plugin_version(&self) -> &str {
         &self.version.label
     }
-}
 
-impl QueueInstance for Counted<AnyQueue> {
-    fn rank(&mut self, job: &QueuedJob<'_>) -> Result<i64, PolicyFault> {
-        self.inner.rank(job)
-    }
-
-    fn plugin_version(&self) -> &str {
-        &self.version.label
+    fn content(&self) -> &str {
+        &self.version.hash
     }
 }

@@ -25,7 +25,7 @@ fn fault(source: &str, more: &str) -> PolicyFault {
     let (mut bad, mut bystander) = (instance(&lab), instance(&lab));
     let fault = bad.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap_err();
     assert_eq!(bad.propose(Timestamp::EPOCH, &free(&[0])).unwrap_err(), fault);
-    assert_eq!(bystander.propose(Timestamp::EPOCH, &free(&[0])).unwrap(), []);
+    assert_eq!(bystander.propose(Timestamp::EPOCH, &free(&[0])).unwrap().start, []);
     fault
 }
 
@@ -128,11 +128,11 @@ fn a_script_keeps_its_own_state_and_is_told_of_changes() {
     lab.rhai("hostile", source, LONG).unwrap();
     let mut one = instance(&lab);
     let mut other = instance(&lab);
-    one.apply(&PlanChange::Started(at(0, 0)));
-    one.apply(&PlanChange::Started(at(1, 1)));
-    one.apply(&PlanChange::Ended { placement: at(0, 0), code: 2 });
-    one.apply(&PlanChange::TargetLost(headend_model::TargetIx(1)));
-    assert_eq!(one.propose(Timestamp::EPOCH, &free(&[2])).unwrap(), [at(2, 2)]);
+    one.apply(&PlanChange::Started(at(0, 0)).at(Timestamp::EPOCH));
+    one.apply(&PlanChange::Started(at(1, 1)).at(Timestamp::EPOCH));
+    one.apply(&PlanChange::Ended { placement: at(0, 0), code: 2 }.at(Timestamp::EPOCH));
+    one.apply(&PlanChange::TargetLost(headend_model::TargetIx(1)).at(Timestamp::EPOCH));
+    assert_eq!(one.propose(Timestamp::EPOCH, &free(&[2])).unwrap().start, [at(2, 2)]);
     assert_eq!(one.reason(at(2, 2)).unwrap(), "code was 2");
-    assert_eq!(other.propose(Timestamp::EPOCH, &free(&[2])).unwrap(), [], "each plan has a state of its own");
+    assert_eq!(other.propose(Timestamp::EPOCH, &free(&[2])).unwrap().start, [], "each plan has a state of its own");
 }

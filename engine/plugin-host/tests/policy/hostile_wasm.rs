@@ -31,7 +31,7 @@ fn fault(fixture: &Fixture<'_>, more: &str) -> PolicyFault {
     let fault = bad.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap_err();
     // A failed instance stays failed; a fresh one is as good as new.
     assert_eq!(bad.propose(Timestamp::EPOCH, &free(&[0])).unwrap_err(), fault);
-    assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0])).unwrap(), []);
+    assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0])).unwrap().start, []);
     fault
 }
 
@@ -155,7 +155,7 @@ fn lies_told_later_come_through_for_the_scheduler_to_refuse() {
         (i32.store (i32.const 64) (i32.const 128)) (i32.store (i32.const 68) (i32.const 0)) (return (i32.const 64))))";
     let lab = Lab::new();
     load(&lab, &Fixture { propose, answer: &[(9, 9), (0, 0), (0, 0)], ..Fixture::default() }, LONG).unwrap();
-    let answer = instance(&lab).propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap();
+    let answer = instance(&lab).propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap().start;
     assert_eq!(answer, [at(9, 9), at(0, 0), at(0, 0)]);
 }
 
@@ -201,7 +201,7 @@ fn a_flood_of_log_lines_is_dropped_and_the_call_goes_on() {
     let lab = Lab::new();
     let fixture = Fixture { imports: LOG, propose, ..Fixture::default() };
     load(&lab, &fixture, &format!("capabilities = [\"log\"]\n{LONG}")).unwrap();
-    assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0])).unwrap(), []);
+    assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0])).unwrap().start, []);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn instances_share_no_memory() {
     let only_later = Fixture::later(propose);
     load(&lab, &Fixture { propose: &only_later, ..Fixture::default() }, LONG).unwrap();
     for _ in 0..3 {
-        assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap(), []);
+        assert_eq!(instance(&lab).propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap().start, []);
     }
 }
 

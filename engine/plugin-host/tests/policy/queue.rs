@@ -2,7 +2,8 @@
 
 use headend_model::{JobId, Priority, Span, Timestamp, UserName};
 use headend_plugin_host::{PolicyFault, PolicyHost};
-use headend_scheduler::policy::{PriorityFifo, QueuePolicy, QueuedJob};
+use headend_scheduler::action::{OwnerUsage, RankedJob};
+use headend_scheduler::policy::{PriorityFifo, QueuePolicy};
 
 use super::fixture;
 use super::support::{Lab, manifest, name, plan};
@@ -15,10 +16,14 @@ fn load(lab: &Lab, plugin: &str, file: &str, code: &[u8]) {
     lab.host.load(&folder).unwrap();
 }
 
+fn one(id: u64, owner: &str, priority: Priority, accepted: Timestamp) -> RankedJob {
+    let usage = OwnerUsage { running: 2, device_ms: 90, open_jobs: 4 };
+    RankedJob { job: JobId(id), owner: UserName::new(owner).unwrap(), priority, accepted, usage }
+}
+
 fn rank(host: &PolicyHost, plugin: &str) -> Result<i64, PolicyFault> {
-    let owner = UserName::new("ada").unwrap();
-    let accepted = Timestamp::from_micros(5);
-    host.queue(&name(plugin))?.rank(&QueuedJob { job: JobId(7), owner: &owner, priority: Priority(3), accepted })
+    let ranks = host.queue(&name(plugin))?.rank(&[one(7, "ada", Priority(3), Timestamp::from_micros(5))])?;
+    Ok(ranks[0])
 }
 
 #[test]
@@ -54,13 +59,13 @@ fn the_native_rule_written_as_a_script_gives_the_same_ranks() {
     let lab = Lab::new();
     load(&lab, "aged", "p.rhai", b"fn rank(job) { job.accepted + (job.priority - 1) * 3600000000 }");
     load(&lab, "strict", "p.rhai", b"fn rank(job) { job.priority - 1 }");
-    let owner = UserName::new("ada").unwrap();
     for (plugin, ageing_step) in [("aged", Some(Span::seconds(3_600))), ("strict", None)] {
         let native = PriorityFifo { ageing_step };
         let mut queue = lab.host.queue(&name(plugin)).unwrap();
         for (id, priority, accepted) in jobs() {
-            let job = QueuedJob { job: JobId(id), owner: &owner, priority, accepted };
-            assert_eq!(queue.rank(&job).unwrap(), native.rank(&job), "{plugin}: {job:?}");
+            let job = one(id, "ada", priority, accepted);
+            let native = native.rank(&job.as_queued());
+            assert_eq!(queue.rank(std::slice::from_ref(&job)).unwrap(), [native], "{plugin}: {job:?}");
         }
     }
 }
@@ -72,10 +77,9 @@ fn people_come_before_machines_and_each_in_strict_priority() {
     let mut queue = lab.host.queue(&name("people-first")).unwrap();
     let strict = PriorityFifo { ageing_step: None };
     let mut ranks = |owner: &str| -> Vec<(i64, i64)> {
-        let owner = UserName::new(owner).unwrap();
         let all = jobs().into_iter().map(|(id, priority, accepted)| {
-            let job = QueuedJob { job: JobId(id), owner: &owner, priority, accepted };
-            (queue.rank(&job).unwrap(), strict.rank(&job))
+            let job = one(id, owner, priority, accepted);
+            (queue.rank(std::slice::from_ref(&job)).unwrap()[0], strict.rank(&job.as_queued()))
         });
         all.collect()
     };

@@ -10,7 +10,7 @@ use headend_plugin_host::lifecycle::LoadError;
 use headend_plugin_host::policy::PluginInfo;
 use headend_plugin_host::{GuestProgram, Limits, PolicyHost, PolicyHostConfig};
 use headend_scheduler::event::Placement;
-use headend_scheduler::view::{PlanView, TargetView};
+use headend_scheduler::view::{PlanView, TargetView, TestView};
 use tempfile::TempDir;
 
 /// A host, and a folder for plugins and cache that goes with it.
@@ -21,13 +21,27 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With a configuration of its own.
+    pub(crate) fn with(change: impl FnOnce(&mut PolicyHostConfig)) -> Self {
         let home = tempfile::tempdir().unwrap();
         // In the debug build `headend-guest` stands for `headend guest`.
         let guest = GuestProgram { program: env!("CARGO_BIN_EXE_headend-guest").into(), args: vec![] };
         let mut config = PolicyHostConfig::new(guest, home.path().join("cache"));
         // The machine may be busy: deadlines of sound plugins are not what is tested here.
         config.most = Limits { memory_mib: 64, deadline_ms: 60_000, fuel: None, host_calls: 1_000 };
+        change(&mut config);
         Self { host: Arc::new(PolicyHost::new(config).unwrap()), home }
+    }
+
+    /// Another host on the same folders, as after a restart.
+    pub(crate) fn restart(&mut self) {
+        let guest = GuestProgram { program: env!("CARGO_BIN_EXE_headend-guest").into(), args: vec![] };
+        let mut config = PolicyHostConfig::new(guest, self.home.path().join("cache"));
+        config.most = Limits { memory_mib: 64, deadline_ms: 60_000, fuel: None, host_calls: 1_000 };
+        self.host = Arc::new(PolicyHost::new(config).unwrap());
     }
 
     pub(crate) fn plugins(&self) -> PathBuf {
@@ -105,6 +119,11 @@ pub(crate) fn name(text: &str) -> PolicyName {
     PolicyName::new(text).unwrap()
 }
 
+/// A test of a plan, never run before.
+pub(crate) fn planned(ix: u32, runs: u32) -> TestView {
+    TestView { test: TestIx(ix), runs, name: format!("tests/{ix}.py"), history: None }
+}
+
 /// A plan with tests of `runs` each on targets over two racks.
 pub(crate) fn plan(runs: &[u32], targets: u32) -> PlanView {
     let target = |n: u32| TargetView {
@@ -113,9 +132,9 @@ pub(crate) fn plan(runs: &[u32], targets: u32) -> PlanView {
         dut: Some(DutId(u64::from(n) + 100)),
     };
     PlanView {
-        tests: runs.iter().enumerate().map(|(ix, runs)| (TestIx(ix as u32), *runs)).collect(),
+        tests: runs.iter().enumerate().map(|(ix, runs)| planned(ix as u32, *runs)).collect(),
         targets: (0..targets).map(target).collect(),
-        past: Vec::new(),
+        ..PlanView::default()
     }
 }
 

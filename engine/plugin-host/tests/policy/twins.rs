@@ -23,10 +23,11 @@ struct PlainBooks {
 }
 
 impl PlainBooks {
-    fn new(tests: &[(TestIx, u32)]) -> Self {
+    fn new(runs: &[u32]) -> Self {
+        let tests = (0..).map(TestIx).zip(runs.iter().copied());
         Self {
-            order: tests.iter().map(|(test, _)| *test).collect(),
-            runs: tests.iter().copied().collect(),
+            order: tests.clone().map(|(test, _)| test).collect(),
+            runs: tests.collect(),
             been: BTreeSet::new(),
             starts: BTreeMap::new(),
         }
@@ -116,13 +117,13 @@ fn lab() -> &'static Lab {
 fn drive(policy: &str, runs: &[u32], targets: u32, rounds: &[Round]) -> Result<(), TestCaseError> {
     let native = native(policy).unwrap();
     let mut plan = plan(runs, targets);
-    let mut books = PlainBooks::new(&plan.tests);
+    let mut books = PlainBooks::new(runs);
     let build = |plan: &PlanView| -> Box<dyn PolicyInstance> { lab().host.instance(&name(policy), plan).unwrap() };
     let mut instance = build(&plan);
     for round in rounds {
         let free: Vec<TargetIx> = (0..targets).filter(|n| round.free[*n as usize]).map(TargetIx).collect();
         let expected = books.propose(native, &free);
-        prop_assert_eq!(&instance.propose(Timestamp::EPOCH, &free).unwrap(), &expected);
+        prop_assert_eq!(&instance.propose(Timestamp::EPOCH, &free).unwrap().start, &expected);
         let mut news: Vec<Placement> =
             expected.iter().zip(&round.taken).filter(|(_, taken)| **taken).map(|(placement, _)| *placement).collect();
         if round.fallback {
@@ -130,7 +131,8 @@ fn drive(policy: &str, runs: &[u32], targets: u32, rounds: &[Round]) -> Result<(
         }
         for placement in news {
             books.start(placement);
-            for change in [PlanChange::Started(placement), PlanChange::Ended { placement, code: 2 }] {
+            for change in [PlanChange::Started(placement), PlanChange::Ended { placement, code: 111 }] {
+                let change = change.at(Timestamp::EPOCH);
                 instance.apply(&change);
                 plan.past.push(change);
             }
@@ -178,7 +180,7 @@ proptest! {
 #[test]
 fn a_reason_names_the_test_and_the_target() {
     let mut instance = lab().host.instance(&name("test-coverage"), &plan(&[2, 1], 2)).unwrap();
-    let answer = instance.propose(Timestamp::EPOCH, &[TargetIx(1)]).unwrap();
+    let answer = instance.propose(Timestamp::EPOCH, &[TargetIx(1)]).unwrap().start;
     let reason = instance.reason(answer[0]).unwrap();
     assert_eq!(reason, "test 0 has the fewest starts (0) of those that target 1 has not run");
     assert!(instance.plugin_version().starts_with("test-coverage 1.0.0 ("), "{}", instance.plugin_version());

@@ -4,7 +4,7 @@ use std::fs;
 
 use headend_model::Timestamp;
 use headend_plugin_host::PolicyFault;
-use headend_plugin_host::lifecycle::LoadError;
+use headend_plugin_host::lifecycle::{LoadError, Origin};
 use headend_plugin_host::policy::PluginState;
 
 use super::fixture::Fixture;
@@ -31,8 +31,8 @@ fn a_reload_leaves_instances_at_work_with_their_version() {
     let mut new = ask();
 
     assert_ne!(first.hash, second.hash);
-    assert_eq!(old.propose(Timestamp::EPOCH, &all).unwrap(), [at(0, 0)]);
-    assert_eq!(new.propose(Timestamp::EPOCH, &all).unwrap(), [at(1, 1)]);
+    assert_eq!(old.propose(Timestamp::EPOCH, &all).unwrap().start, [at(0, 0)]);
+    assert_eq!(new.propose(Timestamp::EPOCH, &all).unwrap().start, [at(1, 1)]);
     assert_ne!(old.plugin_version(), new.plugin_version());
     let info = &lab.host.list()[0];
     assert_eq!((info.instances, info.older.len(), info.older[0].instances), (1, 1, 1));
@@ -58,7 +58,7 @@ fn a_name_belongs_to_its_folder() {
     lab.host.load(&folder).unwrap();
     let other = lab.write("q", "p.wasm", &proposes(0, 0), LONG);
     fs::write(other.join("headend-plugin.toml"), manifest("p", "p.wasm", LONG)).unwrap();
-    assert!(matches!(lab.host.load(&other), Err(LoadError::NameTaken { folder: taken, .. }) if taken == folder));
+    assert!(matches!(lab.host.load(&other), Err(LoadError::NameTaken { taken, .. }) if taken == Origin::Path(folder.clone())));
     fs::write(folder.join("headend-plugin.toml"), manifest("r", "p.wasm", LONG)).unwrap();
     assert!(matches!(lab.host.reload(&name("p")), Err(LoadError::Renamed { found, .. }) if found == "r"));
     assert!(matches!(lab.host.reload(&name("x")), Err(LoadError::NotLoaded(_))));
@@ -86,7 +86,7 @@ fn what_is_switched_off_builds_no_more_instances() {
     lab.host.remove(&p).unwrap();
     assert_eq!(fault(&lab.host), Some(PolicyFault::Unknown("p".into())));
     assert!(lab.host.remove(&p).is_err() && lab.host.disable(&p).is_err());
-    assert_eq!(at_work.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap(), [at(0, 0)]);
+    assert_eq!(at_work.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap().start, [at(0, 0)]);
 }
 
 #[test]
@@ -95,5 +95,5 @@ fn instances_move_between_threads() {
     lab.host.load(&lab.write("p", "p.wasm", &proposes(0, 0), LONG)).unwrap();
     let mut instance = lab.host.instance(&name("p"), &plan(&[1], 3)).unwrap();
     let answer = std::thread::spawn(move || instance.propose(Timestamp::EPOCH, &free(&[0, 1, 2]))).join().unwrap();
-    assert_eq!(answer.unwrap(), [at(0, 0)]);
+    assert_eq!(answer.unwrap().start, [at(0, 0)]);
 }

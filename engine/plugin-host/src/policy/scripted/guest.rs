@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use headend_scheduler::action::PlanChange;
-use headend_scheduler::event::Placement;
-use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope};
+use headend_model::TestIx;
+use headend_scheduler::action::{Noted, PlanChange};
+use headend_scheduler::event::{Placement, Skip};
+use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope, format_map_as_json};
 
 use super::books::Books;
 use super::engine::engine;
-use super::protocol::{Answer, Entry, Envelope, Request};
+use super::super::wasm::{MAX_REASON, cut};
+use super::protocol::{Answer, Entry, Envelope, Request, WirePlan};
 use crate::guest::{ProcessLimits, own_address_space};
 
 /// Room for the engine, the plan's books and a line of JSON, beyond what the manifest gives to the script.
@@ -36,9 +38,9 @@ fn serve() -> io::Result<()> {
     for line in stdin.lines() {
         let envelope: Envelope = serde_json::from_str(&line?)?;
         let answer = match envelope.request {
-            Request::Load { source, entry, memory_mib } => {
+            Request::Load { source, entry, world, memory_mib } => {
                 limit_process(memory_mib)?;
-                Desk::open(&source, entry).map_or_else(
+                Desk::open(&source, entry, world).map_or_else(
                     |answer| answer,
                     |opened| {
                         desk = Some(opened);
@@ -67,19 +69,22 @@ fn limit_process(memory_mib: u32) -> io::Result<()> {
 struct Desk {
     engine: Engine,
     script: AST,
+    /// Major number of the contract that the script was written against.
+    world: u32,
     plans: BTreeMap<u64, Books>,
 }
 
 impl Desk {
-    fn open(source: &str, entry: Entry) -> Result<Self, Answer> {
+    fn open(source: &str, entry: Entry, world: u32) -> Result<Self, Answer> {
         let engine = engine();
         let script = engine.compile(source).map_err(|error| Answer::Refused(error.to_string()))?;
-        let desk = Self { engine, script, plans: BTreeMap::new() };
+        let desk = Self { engine, script, world, plans: BTreeMap::new() };
         let (name, params, form) = match entry {
             Entry::Coverage => ("propose", 2, "fn propose(plan, free)"),
             Entry::Queue => ("rank", 1, "fn rank(job)"),
         };
-        if !desk.defines(name, params) {
+        let with_parameters = entry == Entry::Queue && desk.defines(name, 2);
+        if !desk.defines(name, params) && !with_parameters {
             return Err(Answer::Misfit(format!("the script does not define `{form}`")));
         }
         if !desk.script.statements().is_empty() {
@@ -102,33 +107,63 @@ impl Desk {
             Request::Note { plan, changes } => self.note(plan, &changes),
             Request::Propose { plan, now, free } => self.propose(plan, now, &free),
             Request::Reason { plan, of } => self.reason(plan, of),
-            Request::Rank { id, owner, priority, accepted } => self.rank(id, owner, priority, accepted),
+            Request::Report { plan, now } => self.report(plan, now),
+            Request::Rank { parameters, of } => self.rank(&parameters, &of),
         };
         result.unwrap_or_else(Answer::Threw)
     }
 
-    fn build(&mut self, plan: u64, mut view: super::protocol::WirePlan) -> Result<Answer, String> {
+    fn build(&mut self, plan: u64, mut view: WirePlan) -> Result<Answer, String> {
         // The past is told to the script like any news, so that it needs one way of counting only.
         let past = std::mem::take(&mut view.past);
-        self.plans.insert(plan, Books::new(view));
+        let parameters = self.parameters(&view.parameters)?;
+        let accepted = view.accepted;
+        self.plans.insert(plan, Books::new(view, self.world, parameters));
+        if self.world > 1 && self.defines("build", 1) {
+            let view = self.books(plan)?.view(accepted);
+            // A sentence is a refusal of the plan; anything else is an answer to nobody's question.
+            if let Ok(what) = self.call(plan, "build", (view,))?.into_string() {
+                self.plans.remove(&plan);
+                return Ok(Answer::Declined(what));
+            }
+        }
         self.note(plan, &past)
     }
 
-    fn note(&mut self, plan: u64, changes: &[PlanChange]) -> Result<Answer, String> {
-        for change in changes {
+    fn parameters(&self, text: &str) -> Result<Map, String> {
+        if self.world < 2 || text.is_empty() {
+            return Ok(Map::new());
+        }
+        self.engine.parse_json(text, true).map_err(|error| format!("its parameters cannot be read: {error}"))
+    }
+
+    fn note(&mut self, plan: u64, changes: &[Noted]) -> Result<Answer, String> {
+        for Noted { at, change } in changes {
             self.books(plan)?.note(change);
+            let at = at.micros();
             match change {
                 PlanChange::Started(Placement { test, target }) => {
-                    self.tell(plan, "started", (INT::from(test.0), INT::from(target.0)), 2)?;
+                    let (test, target) = (INT::from(test.0), INT::from(target.0));
+                    self.tell(plan, "started", (test, target), 2)?;
+                    self.tell_later(plan, "started", (test, target, at), 3)?;
                 }
                 PlanChange::Ended { placement: Placement { test, target }, code } => {
-                    let args = (INT::from(test.0), INT::from(target.0), INT::from(*code));
-                    self.tell(plan, "ended", args, 3)?;
+                    let (test, target, code) = (INT::from(test.0), INT::from(target.0), INT::from(*code));
+                    self.tell(plan, "ended", (test, target, code), 3)?;
+                    self.tell_later(plan, "ended", (test, target, code, at), 4)?;
                 }
                 PlanChange::TargetLost(target) => self.tell(plan, "lost", (INT::from(target.0),), 1)?,
+                PlanChange::Dropped { test, runs } => {
+                    self.tell_later(plan, "dropped", (INT::from(test.0), INT::from(*runs)), 2)?;
+                }
             }
         }
         Ok(Answer::Done)
+    }
+
+    /// As `tell`; scripts of the first contract may have functions of that name for themselves.
+    fn tell_later(&mut self, plan: u64, name: &str, args: impl FuncArgs, params: usize) -> Result<(), String> {
+        if self.world > 1 { self.tell(plan, name, args, params) } else { Ok(()) }
     }
 
     /// Calls one of the functions that a script may leave out.
@@ -142,7 +177,22 @@ impl Desk {
     fn propose(&mut self, plan: u64, now: i64, free: &[u32]) -> Result<Answer, String> {
         let view = self.books(plan)?.view(now);
         let free: Array = free.iter().map(|target| Dynamic::from_int(INT::from(*target))).collect();
-        placements(self.call(plan, "propose", (view, free))?)
+        wishes(self.call(plan, "propose", (view, free))?, self.world)
+    }
+
+    fn report(&mut self, plan: u64, now: i64) -> Result<Answer, String> {
+        if self.world < 2 || !self.defines("report", 1) {
+            return Ok(Answer::Text(String::new()));
+        }
+        let view = self.books(plan)?.view(now);
+        let told = self.call(plan, "report", (view,))?;
+        match told.try_cast_result::<Map>() {
+            Ok(map) => Ok(Answer::Text(format_map_as_json(&map))),
+            Err(told) => told
+                .into_string()
+                .map(Answer::Text)
+                .map_err(|is| format!("`report` answered with {is}, not with a map or JSON text")),
+        }
     }
 
     fn reason(&mut self, plan: u64, of: Placement) -> Result<Answer, String> {
@@ -153,16 +203,12 @@ impl Desk {
         text.into_string().map(Answer::Text).map_err(|is| format!("`reason` answered with {is}, not with a string"))
     }
 
-    fn rank(&mut self, id: u64, owner: String, priority: u8, accepted: i64) -> Result<Answer, String> {
-        let job = Map::from([
-            ("id".into(), Dynamic::from_int(id as INT)),
-            ("owner".into(), owner.into()),
-            ("priority".into(), Dynamic::from_int(INT::from(priority))),
-            ("accepted".into(), Dynamic::from_int(accepted)),
-        ]);
-        let mut this = Dynamic::UNIT;
-        let rank = run(&self.engine, &self.script, &mut this, "rank", (job,))?;
-        rank.as_int().map(Answer::Rank).map_err(|is| format!("`rank` answered with {is}, not with a whole number"))
+    fn rank(&self, parameters: &str, of: &super::queue::Of) -> Result<Answer, String> {
+        let call = |name: &str, args: Vec<Dynamic>| {
+            let mut this = Dynamic::UNIT;
+            run(&self.engine, &self.script, &mut this, name, args)
+        };
+        super::queue::answer(parameters, of, |name, params| self.defines(name, params), call)
     }
 
     fn books(&mut self, plan: u64) -> Result<&mut Books, String> {
@@ -182,19 +228,52 @@ fn run(engine: &Engine, script: &AST, this: &mut Dynamic, name: &str, args: impl
         .map_err(|error: Box<EvalAltResult>| error.to_string().chars().take(500).collect())
 }
 
-/// From `[[test, target], ...]` or `[#{test: .., target: ..}, ...]`.
-fn placements(answer: Dynamic) -> Result<Answer, String> {
+/// From an array of placements, or, from the second contract on, `#{start: [..], skip: [[test, runs, reason], ..]}`.
+fn wishes(answer: Dynamic, world: u32) -> Result<Answer, String> {
+    let (start, skip) = match answer.try_cast_result::<Map>() {
+        Ok(mut map) if world > 1 => (map.remove("start").unwrap_or_else(empty), map.remove("skip").unwrap_or_else(empty)),
+        Ok(map) => (Dynamic::from_map(map), empty()),
+        Err(answer) => (answer, empty()),
+    };
+    let start = list(start, "placements")?.into_iter().map(placement).collect::<Option<_>>().ok_or(
+        "`propose` answered with something else than [test, target] or #{test: .., target: ..} in its array",
+    )?;
+    let skip = list(skip, "skips")?.into_iter().map(skip_of).collect::<Option<_>>().ok_or(
+        "`propose` answered with something else than [test, runs, reason] or #{test: .., runs: .., reason: ..} in `skip`",
+    )?;
+    Ok(Answer::Wishes { start, skip })
+}
+
+fn empty() -> Dynamic {
+    Dynamic::from_array(Array::new())
+}
+
+fn list(answer: Dynamic, what: &str) -> Result<Array, String> {
     let list = answer.into_array().map_err(|is| format!("`propose` answered with {is}, not with an array"))?;
     if list.len() > MAX_PLACEMENTS {
-        return Err(format!("`propose` answered with {} placements; at most {MAX_PLACEMENTS} are taken", list.len()));
+        return Err(format!("`propose` answered with {} {what}; at most {MAX_PLACEMENTS} are taken", list.len()));
     }
-    list.into_iter().map(placement).collect::<Option<_>>().map(Answer::Placements).ok_or_else(|| {
-        "`propose` answered with something else than [test, target] or #{test: .., target: ..} in its array".into()
-    })
+    Ok(list)
+}
+
+fn number(item: &Dynamic) -> Option<u32> {
+    u32::try_from(item.as_int().ok()?).ok()
+}
+
+fn skip_of(item: Dynamic) -> Option<Skip> {
+    let (test, runs, reason) = if let Some(map) = item.read_lock::<Map>() {
+        (number(map.get("test")?)?, number(map.get("runs")?)?, map.get("reason").cloned().unwrap_or_default())
+    } else {
+        match item.into_array().ok()?.as_slice() {
+            [test, runs, reason] => (number(test)?, number(runs)?, reason.clone()),
+            _ => return None,
+        }
+    };
+    let reason = if reason.is_unit() { String::new() } else { reason.into_string().ok()? };
+    Some(Skip { test: TestIx(test), runs, reason: cut(&reason, MAX_REASON).to_owned() })
 }
 
 fn placement(item: Dynamic) -> Option<(u32, u32)> {
-    let number = |item: &Dynamic| u32::try_from(item.as_int().ok()?).ok();
     if let Some(map) = item.read_lock::<Map>() {
         return Some((number(map.get("test")?)?, number(map.get("target")?)?));
     }

@@ -9,27 +9,29 @@ mod child;
 mod engine;
 mod guest;
 mod protocol;
+mod queue;
 
 pub use guest::guest_main;
+pub(super) use queue::RhaiQueue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headend_model::{TargetIx, Timestamp};
-use headend_scheduler::action::PlanChange;
+use headend_scheduler::action::Noted;
 use headend_scheduler::event::Placement;
-use headend_scheduler::policy::QueuedJob;
 use headend_scheduler::view::PlanView;
 
 use super::fault::PolicyFault;
 use super::wasm::{MAX_REASON, cut};
+use super::{self as wish, MAX_REPORT, Serves};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
 use crate::manifest::{Kind, Limits};
 use crate::wasm::CompileError;
 use child::{Child, ChildFault};
-use protocol::{Answer, Entry, Envelope, Request, placement};
+use protocol::{Answer, Entry, Envelope, Request, WirePlan, placement};
 
 /// Starting a child and parsing 64 KiB of source.
 const LOAD_DEADLINE: Duration = Duration::from_secs(20);
@@ -38,12 +40,14 @@ const BUILD_FACTOR: u32 = 10;
 
 /// A parsed policy and its child.
 #[derive(Clone)]
-pub(super) struct RhaiPolicy(Arc<Inner>);
+pub(crate) struct RhaiPolicy(Arc<Inner>);
 
 struct Inner {
     guest: GuestProgram,
     source: String,
     entry: Entry,
+    /// Major number of the contract that it was written against.
+    world: u32,
     label: String,
     limits: Limits,
     /// One call at a time. `None`: not started yet, or killed.
@@ -63,11 +67,11 @@ enum Trouble {
 
 impl RhaiPolicy {
     /// Steps compile and link: starts the child and lets it parse.
-    pub(super) fn load(guest: &GuestProgram, package: &Package) -> Result<Self, LoadError> {
+    pub(crate) fn load(guest: &GuestProgram, package: &Package) -> Result<Self, LoadError> {
         let plugin = package.label();
         let refused =
             |what: String| LoadError::Compile { plugin: package.label(), source: CompileError::Refused(what) };
-        let source = String::from_utf8(package.code.clone()).map_err(|error| refused(error.to_string()))?;
+        let source = String::from_utf8(package.code.to_vec()).map_err(|error| refused(error.to_string()))?;
         let entry = match package.manifest.kind {
             Kind::QueuePolicy => Entry::Queue,
             Kind::CoveragePolicy | Kind::Analyser | Kind::Script => Entry::Coverage,
@@ -76,6 +80,7 @@ impl RhaiPolicy {
             guest: guest.clone(),
             source,
             entry,
+            world: package.manifest.world.0,
             label: plugin.clone(),
             limits: package.manifest.limits,
             child: Mutex::default(),
@@ -94,34 +99,18 @@ impl RhaiPolicy {
     }
 
     /// An instance for one plan.
-    pub(super) fn coverage(&self, plan: &PlanView) -> Result<RhaiCoverage, PolicyFault> {
+    /// `parameters`: JSON text of an object.
+    pub(super) fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
         if self.0.entry != Entry::Coverage {
             return Err(self.0.wrong_kind(Kind::QueuePolicy, Kind::CoveragePolicy));
         }
         let id = self.0.next_plan.fetch_add(1, Ordering::Relaxed);
         let policy = Arc::clone(&self.0);
+        let plan = plan.clone();
         let mut instance =
-            RhaiCoverage { policy, id, built_in: None, plan: plan.clone(), news: Vec::new(), fault: None };
+            RhaiCoverage { policy, id, built_in: None, plan, parameters, news: Vec::new(), fault: None };
         instance.build()?;
-        Ok(instance)
-    }
-
-    /// The rank of a job.
-    pub(super) fn rank(&self, job: &QueuedJob<'_>) -> Result<i64, PolicyFault> {
-        let inner = &self.0;
-        if inner.entry != Entry::Queue {
-            return Err(inner.wrong_kind(Kind::CoveragePolicy, Kind::QueuePolicy));
-        }
-        let request = Request::Rank {
-            id: job.job.0,
-            owner: job.owner.to_string(),
-            priority: job.priority.0,
-            accepted: job.accepted.micros(),
-        };
-        match inner.ask(&mut lock(&inner.child), request, "rank", 1)? {
-            Answer::Rank(rank) => Ok(rank),
-            other => Err(inner.failed("rank", said(other))),
-        }
+        Ok(Box::new(instance))
     }
 }
 
@@ -130,7 +119,8 @@ impl Inner {
     fn start(&self) -> Result<Child, Trouble> {
         let mut child = Child::start(&self.guest).map_err(Trouble::Lost)?;
         let source = self.source.clone();
-        let request = Request::Load { source, entry: self.entry, memory_mib: self.limits.memory_mib };
+        let (entry, world, memory_mib) = (self.entry, self.world, self.limits.memory_mib);
+        let request = Request::Load { source, entry, world, memory_mib };
         match child.ask(&Envelope { gone: Vec::new(), request }, LOAD_DEADLINE).map_err(Trouble::Lost)? {
             Answer::Done => Ok(child),
             other => Err(Trouble::Script(other)),
@@ -161,6 +151,9 @@ impl Inner {
         let envelope = Envelope { gone: std::mem::take(&mut *lock(&self.gone)), request };
         match self.child(slot)?.ask(&envelope, deadline) {
             Ok(Answer::Threw(what)) => Err(self.failed(call, what)),
+            Ok(Answer::Declined(what)) => {
+                Err(PolicyFault::Declined { plugin: self.label.clone(), what: cut(&what, MAX_REASON).into() })
+            }
             Ok(answer) => Ok(answer),
             Err(fault) => {
                 *slot = None;
@@ -196,8 +189,8 @@ impl Inner {
 
 fn said(answer: Answer) -> String {
     match answer {
-        Answer::Refused(what) | Answer::Misfit(what) | Answer::Threw(what) => what,
-        Answer::Done | Answer::Placements(_) | Answer::Text(_) | Answer::Rank(_) => {
+        Answer::Refused(what) | Answer::Misfit(what) | Answer::Threw(what) | Answer::Declined(what) => what,
+        Answer::Done | Answer::Wishes { .. } | Answer::Text(_) | Answer::Ranks(_) => {
             "it answered another question".into()
         }
     }
@@ -209,43 +202,60 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A coverage policy at work. Remembers its plan and past, to build itself again when another instance has lost the child.
-pub(super) struct RhaiCoverage {
+struct RhaiCoverage {
     policy: Arc<Inner>,
     id: u64,
     /// Which child knows the plan.
     built_in: Option<u32>,
     /// With all that the child has been told as its past.
     plan: PlanView,
+    parameters: String,
     /// Told right before the next question.
-    news: Vec<PlanChange>,
+    news: Vec<Noted>,
     fault: Option<PolicyFault>,
 }
 
-impl RhaiCoverage {
-    pub(super) fn apply(&mut self, change: &PlanChange) {
-        self.news.push(change.clone());
+impl Serves for RhaiCoverage {
+    fn apply(&mut self, news: &Noted) {
+        self.news.push(news.clone());
     }
 
-    pub(super) fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, PolicyFault> {
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<wish::Answer, PolicyFault> {
+
         let request =
             Request::Propose { plan: self.id, now: now.micros(), free: free.iter().map(|target| target.0).collect() };
-        match self.ask(request, "propose")? {
-            Answer::Placements(list) => Ok(list.into_iter().map(placement).collect()),
+        match self.ask(request, "propose", 1)? {
+            Answer::Wishes { start, skip } => {
+                Ok(wish::Answer { start: start.into_iter().map(placement).collect(), skip })
+            }
             other => Err(self.policy.failed("propose", said(other))),
         }
     }
 
-    pub(super) fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
-        match self.ask(Request::Reason { plan: self.id, of }, "reason")? {
+    fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
+        match self.ask(Request::Reason { plan: self.id, of }, "reason", 1)? {
             Answer::Text(text) => Ok(cut(&text, MAX_REASON).into()),
             other => Err(self.policy.failed("reason", said(other))),
         }
     }
 
-    fn ask(&mut self, request: Request, call: &'static str) -> Result<Answer, PolicyFault> {
+    fn report(&mut self) -> Result<String, PolicyFault> {
+        let now = self.news.last().or(self.plan.past.last()).map_or(self.plan.accepted, |noted| noted.at);
+        match self.ask(Request::Report { plan: self.id, now: now.micros() }, "report", BUILD_FACTOR)? {
+            Answer::Text(text) if text.len() > MAX_REPORT => {
+                Err(PolicyFault::AnswerTooLarge { plugin: self.policy.label.clone(), call: "report", most: MAX_REPORT })
+            }
+            Answer::Text(text) => Ok(text),
+            other => Err(self.policy.failed("report", said(other))),
+        }
+    }
+}
+
+impl RhaiCoverage {
+    fn ask(&mut self, request: Request, call: &'static str, factor: u32) -> Result<Answer, PolicyFault> {
         self.once_sound(|this, slot| {
             this.catch_up(slot)?;
-            this.policy.ask(slot, request, call, 1)
+            this.policy.ask(slot, request, call, factor)
         })
     }
 
@@ -279,7 +289,7 @@ impl RhaiCoverage {
         let (request, call) = if known {
             (Request::Note { plan: self.id, changes: news }, "note")
         } else {
-            (Request::Build { plan: self.id, view: (&self.plan).into() }, "build")
+            (Request::Build { plan: self.id, view: WirePlan::new(&self.plan, &self.parameters) }, "build")
         };
         self.built_in = Some(child);
         self.policy.ask(slot, request, call, BUILD_FACTOR).map(|_done| ())

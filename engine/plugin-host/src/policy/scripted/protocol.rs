@@ -2,9 +2,11 @@
 //! form may change at any time.
 
 use headend_model::{DutId, RackName, SlotNo, TargetIx, TestIx};
-use headend_scheduler::action::PlanChange;
-use headend_scheduler::event::Placement;
-use headend_scheduler::view::{PlanView, TargetView};
+use headend_model::search::fields_of;
+use headend_scheduler::action::Noted;
+use headend_scheduler::event::{Placement, Skip};
+use headend_scheduler::history::LastOutcome;
+use headend_scheduler::view::{PlanView, TargetView, TestView};
 use serde::{Deserialize, Serialize};
 
 /// A request, and the plans that nobody asks about any more.
@@ -20,6 +22,8 @@ pub(super) enum Request {
     Load {
         source: String,
         entry: Entry,
+        /// Major number of the contract that it was written against.
+        world: u32,
         memory_mib: u32,
     },
     Build {
@@ -28,7 +32,7 @@ pub(super) enum Request {
     },
     Note {
         plan: u64,
-        changes: Vec<PlanChange>,
+        changes: Vec<Noted>,
     },
     Propose {
         plan: u64,
@@ -39,11 +43,14 @@ pub(super) enum Request {
         plan: u64,
         of: Placement,
     },
+    Report {
+        plan: u64,
+        now: i64,
+    },
+    /// About all jobs or slots that are asked about at once.
     Rank {
-        id: u64,
-        owner: String,
-        priority: u8,
-        accepted: i64,
+        parameters: String,
+        of: super::queue::Of,
     },
 }
 
@@ -52,16 +59,21 @@ pub(super) enum Request {
 pub(super) enum Entry {
     /// `fn propose(plan, free)`.
     Coverage,
-    /// `fn rank(job)`.
+    /// `fn rank(job)` or `fn rank(job, parameters)`.
     Queue,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
-    Placements(Vec<(u32, u32)>),
+    Wishes {
+        start: Vec<(u32, u32)>,
+        skip: Vec<Skip>,
+    },
+    /// The script cannot serve the plan, for this reason.
+    Declined(String),
     Text(String),
-    Rank(i64),
+    Ranks(Vec<i64>),
     /// The source is no Rhai, or uses what is switched off.
     Refused(String),
     /// It lacks a function.
@@ -72,9 +84,31 @@ pub(super) enum Answer {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WirePlan {
-    pub(super) tests: Vec<(u32, u32)>,
+    pub(super) parameters: String,
+    pub(super) accepted: i64,
+    pub(super) tests: Vec<WireTest>,
     pub(super) targets: Vec<WireTarget>,
-    pub(super) past: Vec<PlanChange>,
+    /// Test, target, return status, and when.
+    pub(super) outcomes: Vec<(u32, u32, u16, i64)>,
+    pub(super) past: Vec<Noted>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireTest {
+    pub(super) ix: u32,
+    pub(super) runs: u32,
+    pub(super) name: String,
+    pub(super) history: Option<WireHistory>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireHistory {
+    pub(super) runs: u32,
+    pub(super) passed: u32,
+    pub(super) last_code: u16,
+    pub(super) failures_in_a_row: u32,
+    pub(super) p50_ms: i64,
+    pub(super) p90_ms: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,18 +116,43 @@ pub(super) struct WireTarget {
     pub(super) ix: u32,
     pub(super) place: Option<(RackName, SlotNo)>,
     pub(super) dut: Option<DutId>,
+    /// Names and values of its fields that are not blank.
+    pub(super) fields: Vec<(String, String)>,
 }
 
-impl From<&PlanView> for WirePlan {
-    fn from(plan: &PlanView) -> Self {
-        let target =
-            |target: &TargetView| WireTarget { ix: target.target.0, place: target.place.clone(), dut: target.dut };
+impl WirePlan {
+    /// `parameters`: JSON text of an object.
+    pub(super) fn new(plan: &PlanView, parameters: &str) -> Self {
+        let outcome =
+            |(of, last): &(Placement, LastOutcome)| (of.test.0, of.target.0, last.code, last.at.micros());
         Self {
-            tests: plan.tests.iter().map(|(test, runs)| (test.0, *runs)).collect(),
-            targets: plan.targets.iter().map(target).collect(),
+            parameters: parameters.to_owned(),
+            accepted: plan.accepted.micros(),
+            tests: plan.tests.iter().map(wire_test).collect(),
+            targets: plan.targets.iter().map(|target| wire_target(plan, target)).collect(),
+            outcomes: plan.outcomes.iter().map(outcome).collect(),
             past: plan.past.clone(),
         }
     }
+}
+
+fn wire_test(test: &TestView) -> WireTest {
+    let history = test.history.map(|history| WireHistory {
+        runs: history.runs,
+        passed: history.passed,
+        last_code: history.last_code,
+        failures_in_a_row: history.failures_in_a_row,
+        p50_ms: history.p50.as_millis(),
+        p90_ms: history.p90.as_millis(),
+    });
+    WireTest { ix: test.test.0, runs: test.runs, name: test.name.clone(), history }
+}
+
+fn wire_target(plan: &PlanView, target: &TargetView) -> WireTarget {
+    let known = target.dut.and_then(|dut| plan.duts.get(&dut));
+    let field = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let fields = known.map(|known| fields_of(known).map(field).collect()).unwrap_or_default();
+    WireTarget { ix: target.target.0, place: target.place.clone(), dut: target.dut, fields }
 }
 
 /// From an answer's pair.

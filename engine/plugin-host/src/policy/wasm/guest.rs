@@ -1,0 +1,149 @@
+//! One instance's store: its limits, its host calls, and what a failed call is called.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::{Engine, Store, Trap};
+
+use super::super::fault::PolicyFault;
+use crate::manifest::{Kind, Limits};
+use crate::wasm::{Meter, Ticker};
+
+/// Most bytes that one call may hand back. A placement has 8; the largest sound answer is one per target.
+const MAX_ANSWER: usize = 1 << 20;
+/// Most bytes of a log line.
+const MAX_LOG_LINE: usize = 1 << 10;
+
+/// What an instance's host calls see.
+pub(super) struct State {
+    meter: Meter,
+    label: Arc<str>,
+    log_left: u32,
+    log_dropped: u64,
+}
+
+impl State {
+    pub(super) fn log(&mut self, text: &str) {
+        if self.log_left == 0 {
+            self.log_dropped += 1;
+            return;
+        }
+        self.log_left -= 1;
+        tracing::info!(plugin = %self.label, "{}", cut(text, MAX_LOG_LINE));
+    }
+}
+
+/// The first `most` bytes, cut between characters.
+pub(in crate::policy) fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A store with its limits. After a fault it answers nothing but that fault.
+pub(super) struct Guest {
+    store: Store<State>,
+    ticker: Arc<Ticker>,
+    limits: Limits,
+    fault: Option<PolicyFault>,
+}
+
+impl Guest {
+    pub(super) fn new(engine: &Engine, ticker: &Arc<Ticker>, label: &Arc<str>, limits: Limits) -> Self {
+        let meter = Meter::new((limits.memory_mib as usize) << 20);
+        let state = State { meter, label: Arc::clone(label), log_left: 0, log_dropped: 0 };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(MAX_ANSWER);
+        Self { store, ticker: Arc::clone(ticker), limits, fault: None }
+    }
+
+    /// The plugin has said itself that it cannot serve this plan.
+    pub(super) fn declined(&self, what: &str) -> PolicyFault {
+        let plugin = self.store.data().label.to_string();
+        PolicyFault::Declined { plugin, what: cut(what, super::MAX_REASON).into() }
+    }
+
+    /// One call. `factor`: how many times the usual deadline it may take.
+    pub(super) fn call<T>(
+        &mut self,
+        name: &'static str,
+        factor: u64,
+        call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, PolicyFault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let result = self.fill(factor).and_then(|()| {
+            let _running = self.ticker.running();
+            let store = &mut self.store;
+            // A panic can only come from our own host functions or from the runtime; neither may take the server's thread along.
+            catch_unwind(AssertUnwindSafe(|| call(store)))
+                .unwrap_or_else(|_| Err(wasmtime::format_err!("the host panicked during the call")))
+        });
+        self.tell_dropped_lines();
+        result.map_err(|error| {
+            let fault = self.fault(name, factor, &error);
+            self.fault = Some(fault.clone());
+            fault
+        })
+    }
+
+    /// Gives the call its time, its fuel and its log lines.
+    fn fill(&mut self, factor: u64) -> wasmtime::Result<()> {
+        let deadline = Duration::from_millis(self.limits.deadline_ms * factor);
+        self.store.set_epoch_deadline(Ticker::ticks(deadline));
+        self.store.data_mut().log_left = self.limits.host_calls;
+        match self.limits.fuel {
+            Some(fuel) => self.store.set_fuel(fuel.saturating_mul(factor)),
+            None => Ok(()),
+        }
+    }
+
+    fn tell_dropped_lines(&mut self) {
+        let state = self.store.data_mut();
+        if std::mem::take(&mut state.log_dropped) > 0 {
+            tracing::warn!(plugin = %state.label, "wrote more log lines than its host calls allow; the rest was dropped");
+        }
+    }
+
+    fn fault(&self, call: &'static str, factor: u64, error: &wasmtime::Error) -> PolicyFault {
+        let plugin = self.store.data().label.to_string();
+        if self.store.data().meter.denied() {
+            return PolicyFault::Memory { plugin, call, memory_mib: self.limits.memory_mib };
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => {
+                PolicyFault::Deadline { plugin, call, deadline_ms: self.limits.deadline_ms * factor }
+            }
+            Some(Trap::OutOfFuel) => {
+                let fuel = self.limits.fuel.unwrap_or_default().saturating_mul(factor);
+                PolicyFault::Fuel { plugin, call, fuel }
+            }
+            Some(trap) => PolicyFault::Failed { plugin, call, what: trap.to_string() },
+            None if is_too_large(error) => PolicyFault::AnswerTooLarge { plugin, call, most: MAX_ANSWER },
+            None => PolicyFault::Failed { plugin, call, what: cut(&error.root_cause().to_string(), 1_000).into() },
+        }
+    }
+
+    pub(super) fn failed(&self, call: &'static str, what: &str) -> PolicyFault {
+        PolicyFault::Failed { plugin: self.store.data().label.to_string(), call, what: what.into() }
+    }
+
+    pub(super) fn too_much(&self, call: &'static str, most: usize) -> PolicyFault {
+        PolicyFault::AnswerTooLarge { plugin: self.store.data().label.to_string(), call, most }
+    }
+
+    pub(super) fn wrong_kind(&self, is: Kind, wanted: Kind) -> PolicyFault {
+        PolicyFault::WrongKind { name: self.store.data().label.to_string(), is: is.as_str(), wanted: wanted.as_str() }
+    }
+}
+
+/// The runtime has no type for this one. A change of its words makes the fault less exact, not wrong.
+fn is_too_large(error: &wasmtime::Error) -> bool {
+    format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
+}
+
