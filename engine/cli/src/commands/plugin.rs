@@ -1,10 +1,11 @@
-//! `headend plugin`: policies and other plugins of the server.
+//! `headend plugin`: policies and other plugins of the server. What is sent, tried and shown is in [`super::plugin_life`].
 
 use std::path::PathBuf;
 
 use comfy_table::Color;
 use headend_wire::api::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
 
+use super::plugin_life::{self, Sending};
 use super::Context;
 use crate::client::segment;
 use crate::failure::{Failure, Result};
@@ -14,9 +15,19 @@ use crate::ui::{self, cell, plain, verdict};
 pub(crate) enum Command {
     /// All plugins (also without any word).
     List,
-    /// Load a plugin while the server runs: its folder on the server's machine.
+    /// Everything about a plugin: versions, parameters, signature, grants, who uses it.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Send a plugin to the server and let it in: a folder, a bundle (.tar, .tar.gz, .zip), or a file with its manifest inside or beside it.
+    /// Another version of one that is there takes its place; jobs at work keep theirs.
+    Install(Sending),
+    /// Try a plugin on the server without letting it in, and show how each step went.
+    Verify(Sending),
+    /// Load a plugin from a path on the server's machine, and again from there at each reload.
     Load {
-        /// The folder with its `headend-plugin.toml`.
+        /// The folder with its `headend-plugin.toml`, a bundle, or a file.
         path: PathBuf,
     },
     /// Load a plugin again from where it came, also out of quarantine.
@@ -34,6 +45,42 @@ pub(crate) enum Command {
         /// Its name.
         name: String,
     },
+    /// Go back to the version before the one in force, or to another one that is kept. Jobs at work keep theirs.
+    #[command(visible_alias = "roll-back")]
+    Rollback {
+        /// Its name.
+        name: String,
+        /// The beginning of the version's hash; `show` lists them.
+        #[arg(long, value_name = "HASH")]
+        to: Option<String>,
+    },
+    /// Take a plugin away, with the versions that are kept of it. Refused while jobs or schedules use it.
+    Remove {
+        /// Its name.
+        name: String,
+        /// Take it away all the same: its users go on under the built-in rule.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show a plugin's parameters, or set them. Jobs at work keep those they began with.
+    Parameters {
+        /// Its name.
+        name: String,
+        /// A JSON object, or @FILE with one; `null` for the defaults.
+        #[arg(value_name = "JSON")]
+        set: Option<String>,
+    },
+    /// Let a plugin do something beyond answering; without any word: what plugins may do.
+    Grant {
+        /// Its name, also of one that is still to come; `*` for all.
+        #[arg(requires = "capability")]
+        name: Option<String>,
+        /// What it may do.
+        capability: Option<String>,
+        /// Take the grant back; plugins that ask for it are disabled.
+        #[arg(long, requires = "capability")]
+        revoke: bool,
+    },
     /// Let a queue policy order the jobs; `priority-fifo` is the built-in one. Without a name: which one does.
     Use {
         /// Its name.
@@ -44,6 +91,16 @@ pub(crate) enum Command {
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::List => list(context).await,
+        Command::Show { name } => plugin_life::show(context, name).await,
+        Command::Install(sending) => plugin_life::install(context, sending).await,
+        Command::Verify(sending) => plugin_life::verify(context, sending).await,
+        Command::Rollback { name, to } => plugin_life::roll_back(context, name, to.as_deref()).await,
+        Command::Remove { name, force } => plugin_life::remove(context, name, *force).await,
+        Command::Parameters { name, set } => plugin_life::parameters(context, name, set.as_deref()).await,
+        Command::Grant { name: Some(name), capability: Some(capability), revoke } => {
+            plugin_life::grant(context, name, capability, *revoke).await
+        }
+        Command::Grant { .. } => plugin_life::grants(context).await,
         Command::Load { path } => load(context, path).await,
         Command::Reload { name } => change(context, name, "reload").await,
         Command::Disable { name } => change(context, name, "disable").await,
@@ -59,7 +116,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
 async fn list(context: &Context) -> Result<()> {
     let list: PluginList = context.client.get("/plugins").await?;
     if list.plugins.is_empty() && !context.ui.json {
-        context.ui.say("no plugins; load one with `headend plugin load FOLDER`");
+        context.ui.say("no plugins; install one with `headend plugin install FOLDER`");
         return Ok(());
     }
     context.ui.show(&list, |list| format!("{}\n{}", table(context, &list.plugins), plain(&list.queue.text)))
@@ -103,7 +160,7 @@ async fn change(context: &Context, name: &str, what: &str) -> Result<()> {
     told(context, &context.client.post(&path, &serde_json::json!({})).await?)
 }
 
-fn told(context: &Context, plugin: &PluginItem) -> Result<()> {
+pub(super) fn told(context: &Context, plugin: &PluginItem) -> Result<()> {
     context.ui.show(plugin, |plugin| {
         let reason = plugin.reason.as_ref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
         format!("{} {} is {}{reason}", plain(&plugin.name), plain(&plugin.version), plain(&plugin.state))

@@ -144,7 +144,8 @@ fn shown(context: &Context, detail: &PluginDetail) -> String {
         line("parameters", plain(&detail.parameters.effective.to_string()));
     }
     line("used by", users(&detail.uses));
-    text + &versions(context, &detail.versions)
+    text.push_str(&versions(context, &detail.versions));
+    text
 }
 
 fn versions(context: &Context, versions: &[VersionItem]) -> String {

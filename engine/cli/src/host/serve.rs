@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
+use headend_model::Timestamp;
+use headend_plugin_host::lifecycle::{BadGrant, Grants};
+use headend_plugin_host::trust::{SignatureMode, Trust, TrustedKey};
 use headend_server::{AuthMode, LoopFailure, ServeError, ServeOptions, Server, ServerHandle};
 use headend_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use super::farm_args::FarmArgs;
 use super::life::{self, Signals};
+use super::quotas::QuotaArgs;
 use crate::args::{OutputArgs, credentials_in};
 use crate::credentials::{self, Credentials};
 use crate::exit::Exit;
@@ -28,6 +32,10 @@ pub(crate) struct Args {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8001", value_parser = address)]
     listen: SocketAddr,
+    /// The data folder was put back from a backup. Give this once, at the first start after it: handles and run numbers go
+    /// on above all that were lost, and nothing is leased until the racks have stopped what the backup does not know.
+    #[arg(long)]
+    restored: bool,
     #[command(flatten)]
     pub(crate) server: ServerFlags,
     #[command(flatten)]
@@ -39,6 +47,23 @@ fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     text.parse().map_err(|_| remedy.to_owned())
 }
 
+/// One grant, or nothing at all.
+fn grants(text: &str) -> std::result::Result<Grants, String> {
+    if text == "none" {
+        return Ok(Grants::none());
+    }
+    text.parse().map(|grant| Grants([grant].into())).map_err(|error: BadGrant| error.to_string())
+}
+
+fn signatures(text: &str) -> std::result::Result<SignatureMode, String> {
+    let all = [SignatureMode::Off, SignatureMode::Warn, SignatureMode::Require];
+    all.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| "write off, warn or require".to_owned())
+}
+
+fn trusted_key(text: &str) -> std::result::Result<TrustedKey, String> {
+    TrustedKey::parse(text).map_err(|error| error.to_string())
+}
+
 /// What `serve` and `up` have in common.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServerFlags {
@@ -48,6 +73,19 @@ pub(crate) struct ServerFlags {
     /// Folder of plugins [default: plugins, in the data folder].
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
+    /// What plugins may do beyond answering, as PLUGIN=CAPABILITY, or *=CAPABILITY for all; `none` for nothing. May be given several times
+    /// [default: *=log].
+    #[arg(long = "plugin-grant", value_name = "GRANT", value_parser = grants, env = "HEADEND_PLUGIN_GRANTS", value_delimiter = ',')]
+    plugin_grants: Vec<Grants>,
+    /// What is done about plugins that no trusted key vouches for: off (nobody looks), warn, require.
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = signatures, env = "HEADEND_PLUGIN_SIGNATURES")]
+    plugin_signatures: SignatureMode,
+    /// A public key of minisign, or its file, that may sign plugins. May be given several times.
+    #[arg(long = "trusted-key", value_name = "KEY", value_parser = trusted_key)]
+    trusted_keys: Vec<TrustedKey>,
+    /// Folder of such keys, *.pub [default: trusted-keys, in the data folder].
+    #[arg(long = "trusted-keys", value_name = "DIR")]
+    trusted_folder: Option<PathBuf>,
     /// Ask nobody for a token: the document's free `setUser`. On loopback only.
     #[arg(long)]
     open: bool,
@@ -60,6 +98,8 @@ pub(crate) struct ServerFlags {
     /// Time zone of schedules that name none: Europe/Dublin, UTC, +02:00 [default: this machine's].
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
+    #[command(flatten)]
+    quotas: QuotaArgs,
     /// A snapshot of the scheduler's state every so many events.
     #[arg(long, value_name = "EVENTS", env = "HEADEND_SNAPSHOT_EVERY", hide = true)]
     snapshot_every: Option<u64>,
@@ -72,10 +112,19 @@ impl ServerFlags {
         options.listen = listen;
         options.allow_hosts.clone_from(&self.allow_hosts);
         options.plugins.clone_from(&self.plugins);
+        if !self.plugin_grants.is_empty() {
+            options.plugin_grants = Grants(self.plugin_grants.iter().flat_map(|grants| grants.0.clone()).collect());
+        }
+        options.plugin_trust = Trust {
+            mode: self.plugin_signatures,
+            keys: self.trusted_keys.clone(),
+            folder: self.trusted_folder.clone(),
+        };
         options.guest = std::env::current_exe().ok();
         options.default_time_limit = Duration::from_secs(self.default_time_limit);
         options.snapshot_every = self.snapshot_every.unwrap_or(options.snapshot_every).max(1);
         options.time_zone.clone_from(&self.time_zone);
+        options.quotas = self.quotas.quotas();
         options.auth = match (self.open, self.force_open) {
             (false, _) => AuthMode::Token,
             (true, false) => AuthMode::Open,
@@ -95,12 +144,23 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
     let credentials = credentials_in(&data);
     let mut options = args.server.options(data, args.listen);
     options.farm = args.farm.config(CPU_GATE);
+    options.restored = args.restored;
+    let lease = options.farm.lease;
     life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let server = start(options).await?;
         if let Err(failure) = tell(&server).write(&credentials) {
             server.shutdown().await.map_err(failed)?;
             return Err(failure);
+        }
+        if let Some(generation) = server.restored() {
+            // As the farm counts it (design 0013).
+            let quiet = lease.reusable_at(Timestamp::default() + lease.length) - Timestamp::default();
+            ui.say(&format!(
+                "a backup was put back (generation {generation}): handles and run numbers begin anew above the lost ones, \
+                 every rack has to say ready again, and nothing is leased for {quiet}; what was acknowledged after the \
+                 backup is gone. Leave --restored out from now on"
+            ));
         }
         ui.say(&format!("ready at {}; credentials in {}", base(&server), credentials.display()));
         let told = CancellationToken::new();
