@@ -1,8 +1,8 @@
 //! All that the farm wants done. Whoever carries these out has made the event durable first.
 
 use headend_model::{
-    DutId, JobId, JobStatus, Lease, Outcome, PolicyName, Priority, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo, TargetIx,
-    TestIx, Timestamp, UserName,
+    DutId, JobId, JobStatus, Lease, Outcome, PolicyName, Priority, RackId, RackName, RunId, ScheduleId, SlotId, SlotNo,
+    TargetIx, TestIx, Timestamp, UserName,
 };
 
 use crate::event::{Placement, Skip};

@@ -76,13 +76,7 @@ impl Farm {
         }
     }
 
-    fn next_cursor(
-        &self,
-        (rank, slot): (i64, SlotId),
-        by: Target,
-        after: Option<&Candidate>,
-        frontier: &mut Frontier,
-    ) {
+    fn next_cursor(&self, (rank, slot): (i64, SlotId), by: Target, after: Option<&Candidate>, frontier: &mut Frontier) {
         let after = after.map(|candidate| (candidate.key, candidate.queue, candidate.target));
         if let Some((key, queue, target)) = self.queues.cursor(by, after) {
             frontier.insert(Candidate { key, rank, slot, target, queue, at_cursor: true, by });

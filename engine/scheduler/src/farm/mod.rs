@@ -16,17 +16,17 @@ mod invariants;
 mod jobs;
 mod lease;
 mod order;
-mod plans;
 mod order_again;
+mod plans;
 mod plugins;
 mod queues;
 mod racks;
 mod restore;
 mod rounds;
 mod schedules;
-mod skips;
 #[cfg(feature = "serde")]
 mod serial;
+mod skips;
 mod state;
 mod submit;
 mod timers;
@@ -51,16 +51,17 @@ use crate::action::{Action, StartReason};
 use crate::config::FarmConfig;
 use crate::event::Event;
 use crate::history::History;
-pub use why_change::{Change, SmallestChange};
-pub use why_not::{WhyNot, WhyNotAnswer};
 use order::Order;
 use queues::Queues;
 use schedules::Schedules;
 use state::{
-    AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, ReportBook, Round, Slot, Timer,
+    AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, ReportBook, Round, Slot,
+    Timer,
 };
 use usage::Usage;
 use wear::Wear;
+pub use why_change::{Change, SmallestChange};
+pub use why_not::{WhyNot, WhyNotAnswer};
 
 /// The state machine.
 #[derive(Clone, Debug, Default)]

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headend_model::{JobId, SlotId, Span, Timestamp, UserName};
 
+use super::Farm;
 use super::invariants::{Check, ensure};
 use super::state::Timer;
-use super::Farm;
 use crate::action::{RankedJob, RankedSlot};
 use crate::event::PolicyKind;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headend_model::run::Incomplete;
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx, TestIx,
-    Timestamp, UserName,
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx,
+    TestIx, Timestamp, UserName,
 };
 
 use super::books::{Group, TestBook};

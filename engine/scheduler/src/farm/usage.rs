@@ -125,13 +125,14 @@ impl Farm {
         if std::mem::replace(&mut self.usage.counted, true) {
             return;
         }
-        let (now, half_life) = (self.now, self.config.usage_half_life);
+        // The books are not brought up to date: what was held then has been held since.
+        let new = || OwnerBook { at: self.now, ..OwnerBook::default() };
         for (id, job) in &self.jobs {
-            self.usage.open(&job.spec.owner, now, half_life).jobs.insert(*id);
+            self.usage.owners.entry(job.spec.owner.clone()).or_insert_with(new).jobs.insert(*id);
         }
         for held in self.leases.values() {
             let Some(job) = self.jobs.get(&held.lease.job) else { continue };
-            let book = self.usage.open(&job.spec.owner, now, half_life);
+            let book = self.usage.owners.entry(job.spec.owner.clone()).or_insert_with(new);
             book.runs += 1;
             book.devices += held.lease.targets.len() as u32;
         }
@@ -139,7 +140,11 @@ impl Farm {
 
     pub(super) fn usage_of_job(&mut self, id: JobId, owner: &UserName, is_open: bool) {
         let book = self.usage.open(owner, self.now, self.config.usage_half_life);
-        if is_open { book.jobs.insert(id) } else { book.jobs.remove(&id) };
+        if is_open {
+            book.jobs.insert(id)
+        } else {
+            book.jobs.remove(&id)
+        };
         self.standing_changed(owner);
     }
 
@@ -271,7 +276,11 @@ mod tests {
     fn one_device_that_never_rests_comes_to_one_half_life_over_ln_2() {
         let half_life = Span::seconds(86_400);
         let mut book = OwnerBook { devices: 1, ..OwnerBook::default() };
-        assert_eq!(book.used_at(Timestamp::EPOCH + Span::seconds(10), half_life) / 1_000, 9_999, "hardly anything is lost yet");
+        assert_eq!(
+            book.used_at(Timestamp::EPOCH + Span::seconds(10), half_life) / 1_000,
+            9_999,
+            "hardly anything is lost yet"
+        );
         book.settle(Timestamp::EPOCH + Span::seconds(86_400 * 40), half_life);
         let most = 86_400e6 / std::f64::consts::LN_2;
         assert!((book.used as f64 - most).abs() < 1e3, "{} {most}", book.used);

@@ -12,7 +12,10 @@ use proptest::prelude::*;
 use super::lab::claim;
 use super::order::Order;
 use super::{Lab, job, test};
+use crate::action::AskRanks;
+use crate::event::PolicyKind;
 use crate::event::{Heartbeat, Placement, RackReady, Submission};
+use crate::policy::{PriorityFifo, QueuePolicy};
 use crate::{Action, Event, Farm, FarmConfig};
 
 /// A step of a history; numbers are taken modulo what there is.
@@ -132,6 +135,8 @@ struct Play {
     judge: Judge,
     order: Order,
     life: u64,
+    /// A queue policy answers at once: jobs as the core ranks them, slots by a whim of its own.
+    ranked: bool,
 }
 
 impl Play {
@@ -140,7 +145,25 @@ impl Play {
         let mut lab = Lab::with(config, &[2, 2]);
         lab.load("odd");
         let twin = lab.farm.clone();
-        Self { lab, twin, judge: Judge::default(), order: Order::default(), life: 1_000 }
+        Self { lab, twin, judge: Judge::default(), order: Order::default(), life: 1_000, ranked: false }
+    }
+
+    /// The same under a queue policy of the second contract.
+    fn ranked(ageing_step: Option<Span>) -> Result<Self, TestCaseError> {
+        let mut play = Self { ranked: true, ..Self::new(ageing_step) };
+        let policy = PolicyName::new("mine").unwrap();
+        let (kind, hash) = (PolicyKind::Queue, String::new());
+        play.step(&Event::PolicyFound { policy: policy.clone(), kind, hash, contract: 2 })?;
+        play.step(&Event::UseQueuePolicy { policy: Some(policy), by: UserName::new("anna").unwrap() })?;
+        Ok(play)
+    }
+
+    fn answer(&mut self, question: &AskRanks) -> Result<(), TestCaseError> {
+        let rule = PriorityFifo { ageing_step: self.lab.farm.config().ageing_step };
+        let ranks = question.jobs.iter().map(|job| (job.job, rule.rank(&job.as_queued()))).collect();
+        let whim = |slot: SlotId| i64::from(slot.0).wrapping_mul(0x9E37_79B9 + question.ask as i64) % 5;
+        let slots = question.slots.iter().map(|slot| (slot.slot, whim(slot.slot))).collect();
+        self.step(&Event::Ranked { ask: question.ask, ranks, slots }).map(drop)
     }
 
     /// O6: the same state and event give the same actions. Then the rest.
@@ -152,6 +175,13 @@ impl Play {
         self.judge.see(&self.lab.farm, &actions)?;
         self.order.see(&self.lab.farm, event, &actions)?;
         self.lab.log.extend(actions.iter().cloned());
+        for action in &actions {
+            if let Action::AskRanks(question) = action
+                && self.ranked
+            {
+                self.answer(question)?;
+            }
+        }
         Ok(actions)
     }
 
@@ -203,7 +233,18 @@ impl Play {
                     test: TestIx(u32::from(test)),
                     target: TargetIx(u32::from(target)),
                 };
-                Event::Proposed { ask: self.ask(ask), placements: placements.into_iter().map(wish).collect(), skips: Vec::new() }
+                // Now and then the first of them is left out instead, as a sound policy would or would not.
+                let skip = |(test, runs): (u8, u8)| crate::event::Skip {
+                    test: TestIx(u32::from(test)),
+                    runs: u32::from(runs),
+                    reason: "not worth it".to_owned(),
+                };
+                let out = usize::from(ask % 4 == 0).min(placements.len());
+                Event::Proposed {
+                    ask: self.ask(ask),
+                    skips: placements.iter().take(out).copied().map(skip).collect(),
+                    placements: placements.into_iter().skip(out).map(wish).collect(),
+                }
             }
             Move::Fail(ask) => Event::PolicyFailed { ask: self.ask(ask), reason: "trap".to_owned() },
             Move::Load(true) => Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() },
@@ -329,6 +370,20 @@ proptest! {
     ) {
         let mut play = Play::new(Some(Span::seconds(step)));
         for one in history {
+            play.play(one)?;
+        }
+        play.calm()?;
+    }
+
+    #[test]
+    fn the_rules_hold_whichever_device_is_taken_first(
+        history in prop::collection::vec(any_move(), 1..80),
+        step in prop::option::of(1..30i64),
+    ) {
+        let mut play = Play::ranked(step.map(Span::seconds))?;
+        for one in history {
+            let text = serde_json::to_string(&play.twin).unwrap();
+            play.twin = serde_json::from_str(&text).unwrap();
             play.play(one)?;
         }
         play.calm()?;

@@ -11,28 +11,32 @@ use crate::policy::{PriorityFifo, QueuePolicy};
 use crate::view::QueueRank;
 use crate::{Action, Event, Farm, FarmConfig};
 
-fn mine() -> PolicyName {
+pub(super) fn mine() -> PolicyName {
     PolicyName::new("mine").unwrap()
 }
 
-fn anna() -> UserName {
+pub(super) fn anna() -> UserName {
     UserName::new("anna").unwrap()
 }
 
 fn found(lab: &mut Lab, hash: &str) {
-    lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Queue, hash: hash.to_owned(), contract: 1 });
+    found_of(lab, hash, 1);
 }
 
-fn wanted(lab: &mut Lab, policy: Option<PolicyName>) -> Vec<Action> {
+pub(super) fn found_of(lab: &mut Lab, hash: &str, contract: u32) {
+    lab.step(Event::PolicyFound { policy: mine(), kind: PolicyKind::Queue, hash: hash.to_owned(), contract });
+}
+
+pub(super) fn wanted(lab: &mut Lab, policy: Option<PolicyName>) -> Vec<Action> {
     lab.step(Event::UseQueuePolicy { policy, by: anna() })
 }
 
-fn questions(lab: &Lab) -> Vec<AskRanks> {
+pub(super) fn questions(lab: &Lab) -> Vec<AskRanks> {
     let asks = lab.log.iter();
     asks.filter_map(|action| if let Action::AskRanks(ask) = action { Some(ask.clone()) } else { None }).collect()
 }
 
-fn question(lab: &Lab) -> AskRanks {
+pub(super) fn question(lab: &Lab) -> AskRanks {
     questions(lab).pop().expect("the policy was asked")
 }
 
@@ -48,7 +52,7 @@ fn fail(lab: &mut Lab) -> Vec<Action> {
 }
 
 /// One test on slot 1.
-fn small(owner: &str) -> JobSpec {
+pub(super) fn small(owner: &str) -> JobSpec {
     let owner = UserName::new(owner).unwrap();
     JobSpec { owner, ..job(slots([1]), [test(Mode::DutCoverage, 1)]) }
 }
@@ -311,9 +315,9 @@ fn any_move() -> impl Strategy<Value = Move> {
     ]
 }
 
-fn three_slots() -> Lab {
+fn three_slots(contract: u32) -> Lab {
     let mut lab = Lab::with(FarmConfig::default(), &[3]);
-    found(&mut lab, "v1");
+    found_of(&mut lab, "v1", contract);
     lab
 }
 
@@ -344,7 +348,7 @@ fn play(lab: &mut Lab, step: &Move) {
 }
 
 /// The question that waits for its answer, if any.
-fn open_question(lab: &Lab) -> Option<AskRanks> {
+pub(super) fn open_question(lab: &Lab) -> Option<AskRanks> {
     questions(lab).pop().filter(|question| lab.farm.order.is_asking(question.ask))
 }
 
@@ -353,7 +357,8 @@ fn answer_as_the_core(lab: &mut Lab) {
     let rule = PriorityFifo { ageing_step: lab.farm.config().ageing_step };
     while let Some(question) = open_question(lab) {
         let ranks = question.jobs.iter().map(|job| (job.job, rule.rank(&job.as_queued()))).collect();
-        lab.step(Event::Ranked { ask: question.ask, ranks, slots: Vec::new() });
+        let slots = question.slots.iter().map(|slot| (slot.slot, 0)).collect();
+        lab.step(Event::Ranked { ask: question.ask, ranks, slots });
     }
 }
 
@@ -371,8 +376,11 @@ proptest! {
 
     /// A plugin that ranks as `priority-fifo` does starts what `priority-fifo` starts, whenever it is switched to or from.
     #[test]
-    fn a_plugin_with_the_native_ranks_is_the_native_policy(moves in prop::collection::vec(job_moves(), 1..80)) {
-        let (mut native, mut twin) = (three_slots(), three_slots());
+    fn a_plugin_with_the_native_ranks_is_the_native_policy(
+        moves in prop::collection::vec(job_moves(), 1..80),
+        contract in 1..3u32,
+    ) {
+        let (mut native, mut twin) = (three_slots(contract), three_slots(contract));
         for step in &moves {
             play(&mut native, step);
             play(&mut twin, step);
@@ -388,8 +396,11 @@ proptest! {
 
     /// Whatever the plugin does, the invariants hold after every step (the lab looks) and every job ends.
     #[test]
-    fn no_plugin_keeps_a_job_from_its_end(moves in prop::collection::vec(any_move(), 1..80)) {
-        let mut lab = three_slots();
+    fn no_plugin_keeps_a_job_from_its_end(
+        moves in prop::collection::vec(any_move(), 1..80),
+        contract in 1..3u32,
+    ) {
+        let mut lab = three_slots(contract);
         let mut content = 0;
         for step in &moves {
             play(&mut lab, step);
@@ -398,7 +409,9 @@ proptest! {
                 Move::Answer(factor) => {
                     if let Some(question) = open_question(&lab) {
                         let ranks = question.jobs.iter().map(|job| (job.job, job.job.0 as i64 * i64::from(*factor)));
-                        lab.step(Event::Ranked { ask: question.ask, ranks: ranks.collect(), slots: Vec::new() });
+                        let slots = question.slots.iter().map(|slot| (slot.slot, i64::from(*factor) * 7 % 3));
+                        let (ranks, slots) = (ranks.collect(), slots.collect());
+                        lab.step(Event::Ranked { ask: question.ask, ranks, slots });
                     }
                 }
                 Move::Fail => {
@@ -408,7 +421,7 @@ proptest! {
                 }
                 Move::Content(new) => {
                     content += u32::from(*new);
-                    found(&mut lab, &format!("v{content}"));
+                    found_of(&mut lab, &format!("v{content}"), contract);
                 }
                 Move::Pardon => lab.load("mine"),
                 Move::Restart => {
