@@ -28,7 +28,7 @@ const EDGE: &[&str] = &[
     "async-std",
     "socket2",
 ];
-const PURE: &[&str] = &["headend-model", "headend-scheduler"];
+const PURE: &[&str] = &["headend-model", "headend-scheduler", "headend-whatif"];
 /// What a pure crate may use of a library that can also touch the world: these features and no default ones. (Others
 /// may switch on more; `engine/scheduler/clippy.toml` then still forbids the functions that would touch it.)
 const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"])];
@@ -37,6 +37,7 @@ const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"
 const ARROW: &[(&str, &[&str])] = &[
     ("headend-model", &[]),
     ("headend-scheduler", &["headend-model"]),
+    ("headend-whatif", &["headend-model", "headend-scheduler"]),
     ("headend-wire", &["headend-model", "headend-scheduler"]),
     ("headend-plugin-host", &["headend-model", "headend-scheduler", "headend-wire"]),
     ("headend-files", &["headend-model", "headend-wire"]),
@@ -50,6 +51,7 @@ const ARROW: &[(&str, &[&str])] = &[
             "headend-plugin-host",
             "headend-store",
             "headend-files",
+            "headend-whatif",
         ],
     ),
     ("headend-rack", &["headend-model", "headend-scheduler", "headend-wire", "headend-plugin-host", "headend-files"]),
@@ -109,8 +111,8 @@ impl Graph {
         let mut ways = Vec::new();
         while let Some(way) = open.pop() {
             let last = way.last().map_or("", String::as_str);
-            let lean = way.len() == 2
-                && LEAN.iter().any(|(pure, needs, _)| (self.name(&way[0]), self.name(last)) == (*pure, *needs));
+            let by = way.len().checked_sub(2).map_or("", |at| self.name(&way[at]));
+            let lean = LEAN.iter().any(|(pure, needs, _)| (by, self.name(last)) == (*pure, *needs));
             if lean {
                 continue;
             }

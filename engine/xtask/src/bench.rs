@@ -16,7 +16,7 @@ pub(crate) struct Args {
 /// The version that stands in our figures: another one would be another baseline.
 const HYPERQUEUE: &str = "0.27.0";
 /// Crates with benches of their own.
-const CRATES: [&str; 2] = ["headend-scheduler", "headend-plugin-host"];
+const CRATES: [&str; 3] = ["headend-scheduler", "headend-whatif", "headend-plugin-host"];
 
 /// Builds everything with optimisation and measures.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
