@@ -36,8 +36,7 @@ impl Farm {
                     any |= self.drop_left_out(name, book.job, skip, left);
                 }
                 known => {
-                    let reason =
-                        known.map_or(PlacementFault::UnknownTest, |_left| PlacementFault::NothingLeft);
+                    let reason = known.map_or(PlacementFault::UnknownTest, |_left| PlacementFault::NothingLeft);
                     lie = lie.or_else(|| Some(reason.clone()));
                     let (policy, skip) = (name.clone(), Skip { reason: cut(&skip.reason), ..skip.clone() });
                     self.emit(Action::SkipRefused { policy, job: book.job, skip, reason });

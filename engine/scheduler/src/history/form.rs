@@ -24,9 +24,7 @@ struct Kept {
 impl Serialize for History {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let books = self.ages.iter().filter_map(|(_, number)| self.books.get(number));
-        to.collect_seq(
-            books.map(|Book { owner, path, script, .. }| Shown { owner: owner.as_ref(), path, script }),
-        )
+        to.collect_seq(books.map(|Book { owner, path, script, .. }| Shown { owner: owner.as_ref(), path, script }))
     }
 }
 

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use headend_model::run::Incomplete;
 use headend_model::{DutId, Outcome, Span, Timestamp, TreePath, UserName};
 
-pub use script::{LastOutcome, ScriptHistory};
 use script::Script;
+pub use script::{LastOutcome, ScriptHistory};
 
 /// So many scripts are remembered.
 pub const MOST_SCRIPTS: usize = 4_096;

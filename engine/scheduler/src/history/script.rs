@@ -25,7 +25,11 @@ pub struct ScriptHistory {
 
 /// How a script ended when it last ran on a DUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "(u16, Timestamp)", into = "(u16, Timestamp)"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "(u16, Timestamp)", into = "(u16, Timestamp)")
+)]
 pub struct LastOutcome {
     /// The document's return status.
     pub code: u16,
@@ -58,13 +62,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn note(
-        &mut self,
-        duts: impl Iterator<Item = DutId>,
-        outcome: LastOutcome,
-        passed: bool,
-        took: Span,
-    ) {
+    pub(super) fn note(&mut self, duts: impl Iterator<Item = DutId>, outcome: LastOutcome, passed: bool, took: Span) {
         self.runs = self.runs.saturating_add(1);
         self.passed = self.passed.saturating_add(u32::from(passed));
         self.failures_in_a_row = if passed { 0 } else { self.failures_in_a_row.saturating_add(1) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use headend_model::{DutId, Epoch, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
-use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady};
+use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady, Skip};
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 
 use crate::plugins::{Folder, odd};
@@ -317,16 +317,22 @@ impl World {
         let event = match mood {
             0 => Event::PolicyFailed { ask, reason: "trap".to_owned() },
             1 => Event::Proposed { ask, placements: Vec::new(), skips: Vec::new() },
+            3 if self.rng.percent(10) => Event::PolicyDeclined { ask, reason: "not this one".to_owned() },
             _ => {
                 let wish = |rng: &mut Rng| Placement {
                     test: headend_model::TestIx(rng.range(0, 3) as u32),
                     target: TargetIx(rng.range(0, 3) as u32),
                 };
-                let count = self.rng.range(1, 4);
+                let skip = |rng: &mut Rng| Skip {
+                    test: headend_model::TestIx(rng.range(0, 3) as u32),
+                    runs: rng.range(0, 2) as u32,
+                    reason: "not worth it".to_owned(),
+                };
+                let (count, out) = (self.rng.range(1, 4), if mood == 4 { self.rng.range(0, 2) } else { 0 });
                 Event::Proposed {
                     ask,
                     placements: (0..count).map(|_| wish(&mut self.rng)).collect(),
-                    skips: Vec::new(),
+                    skips: (0..out).map(|_| skip(&mut self.rng)).collect(),
                 }
             }
         };

@@ -7,7 +7,7 @@ use super::lab::slots;
 use super::{Lab, job, lab, test};
 use crate::action::{AskReport, ChosenBy, PlacementFault, PlanChange, PolicyReport};
 use crate::event::{Placement, Skip};
-use crate::{Action, Event};
+use crate::{Action, Event, FarmConfig};
 
 fn mine() -> PolicyName {
     PolicyName::new("mine").unwrap()
@@ -81,11 +81,8 @@ fn a_job_may_be_left_out_as_a_whole() {
 fn only_waiting_runs_of_its_own_tests_may_be_left_out() {
     let (mut lab, _) = asked(2, 2);
     let actions = answer(&mut lab, &[(0, 0)], &[(0, 2), (7, 1), (1, 0), (1, 3)]);
-    let lies = [
-        (0, 2, PlacementFault::NothingLeft),
-        (7, 1, PlacementFault::UnknownTest),
-        (1, 0, PlacementFault::NothingLeft),
-    ];
+    let lies =
+        [(0, 2, PlacementFault::NothingLeft), (7, 1, PlacementFault::UnknownTest), (1, 0, PlacementFault::NothingLeft)];
     assert_eq!(refused(&actions), lies, "no more is read than there are tests");
     assert!(actions.iter().any(|action| matches!(action, Action::PolicyStruck { strikes: 1, .. })));
     assert_eq!((lab.starts(), lab.ends().len()), (vec![(0, 1)], 0), "what holds is taken");
@@ -93,20 +90,16 @@ fn only_waiting_runs_of_its_own_tests_may_be_left_out() {
 
 #[test]
 fn a_skip_that_the_farm_was_ahead_of_is_no_lie() {
-    let (mut lab, _) = asked(3, 1);
-    // The device goes away for good while the policy thinks: one run less is left than it knows of.
+    let config = FarmConfig { policy_deadline: Span::seconds(3_600), ..FarmConfig::default() };
+    let mut lab = Lab::with(config, &[3]);
+    lab.load("mine");
     lab.place(103, None);
-    lab.now = lab.now + Span::seconds(60);
-    lab.step(Event::Tick);
-    lab.now = lab.now + Span::seconds(60);
-    lab.step(Event::Tick);
-    let Some(ask) = lab.last_ask() else { return };
-    let actions = lab.step(Event::Proposed {
-        ask: ask.ask,
-        placements: vec![],
-        skips: vec![Skip { test: TestIx(0), runs: 3, reason: String::new() }],
-    });
-    assert_eq!(refused(&actions), []);
+    lab.submit(job(slots(1..=3), [test(Mode::Policy(mine()), 3)]));
+    // The device is given up while the policy thinks: one run less is left than it knows of.
+    lab.pass(Span::seconds(90));
+    assert_eq!((lab.ends().len(), lab.last_ask().unwrap().ask), (1, 1));
+    let actions = answer(&mut lab, &[], &[(0, 3)]);
+    assert_eq!((refused(&actions), lab.ends().len()), (vec![], 3));
     assert!(!actions.iter().any(|action| matches!(action, Action::PolicyStruck { .. })));
 }
 
