@@ -96,7 +96,8 @@ fn a_report_must_be_json_and_lies_about_skips_are_seen_before_it_is_let_in() {
     let fault = lab.host.instance(&name("p"), &plan(&[1, 1], 2)).unwrap().report().unwrap_err();
     assert!(fault.to_string().contains("its report is no JSON"), "{fault}");
     let folder = lab.write("q", "p.wasm", &component("", 9, ""), "[limits]\ndeadline_ms = 30000");
-    let text = std::fs::read_to_string(folder.join("headend-plugin.toml")).unwrap().replace("1.0.0\"\nfile", "2.0.0\"\nfile");
+    let text =
+        std::fs::read_to_string(folder.join("headend-plugin.toml")).unwrap().replace("1.0.0\"\nfile", "2.0.0\"\nfile");
     std::fs::write(folder.join("headend-plugin.toml"), text).unwrap();
     let error = format!("{:?}", lab.host.load(&folder).unwrap_err());
     assert!(error.contains("left out 9 runs of test 0"), "{error}");

@@ -166,8 +166,7 @@ fn history_facts(history: &WireHistory) -> Map {
 
 fn target_facts(target: &WireTarget) -> Map {
     let value = |name: &str| target.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let fields: Map =
-        target.fields.iter().map(|(name, value)| (name.into(), Dynamic::from(value.clone()))).collect();
+    let fields: Map = target.fields.iter().map(|(name, value)| (name.into(), Dynamic::from(value.clone()))).collect();
     let model = Dynamic::from(value("ModelName").unwrap_or_default());
     Map::from([("fields".into(), Dynamic::from_map(fields)), ("model".into(), model)])
 }

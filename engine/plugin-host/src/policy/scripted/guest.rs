@@ -9,9 +9,9 @@ use headend_scheduler::action::{Noted, PlanChange};
 use headend_scheduler::event::{Placement, Skip};
 use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope, format_map_as_json};
 
+use super::super::wasm::{MAX_REASON, cut};
 use super::books::Books;
 use super::engine::engine;
-use super::super::wasm::{MAX_REASON, cut};
 use super::protocol::{Answer, Entry, Envelope, Request, WirePlan};
 use crate::guest::{ProcessLimits, own_address_space};
 
@@ -231,13 +231,16 @@ fn run(engine: &Engine, script: &AST, this: &mut Dynamic, name: &str, args: impl
 /// From an array of placements, or, from the second contract on, `#{start: [..], skip: [[test, runs, reason], ..]}`.
 fn wishes(answer: Dynamic, world: u32) -> Result<Answer, String> {
     let (start, skip) = match answer.try_cast_result::<Map>() {
-        Ok(mut map) if world > 1 => (map.remove("start").unwrap_or_else(empty), map.remove("skip").unwrap_or_else(empty)),
+        Ok(mut map) if world > 1 => {
+            (map.remove("start").unwrap_or_else(empty), map.remove("skip").unwrap_or_else(empty))
+        }
         Ok(map) => (Dynamic::from_map(map), empty()),
         Err(answer) => (answer, empty()),
     };
-    let start = list(start, "placements")?.into_iter().map(placement).collect::<Option<_>>().ok_or(
-        "`propose` answered with something else than [test, target] or #{test: .., target: ..} in its array",
-    )?;
+    let start =
+        list(start, "placements")?.into_iter().map(placement).collect::<Option<_>>().ok_or(
+            "`propose` answered with something else than [test, target] or #{test: .., target: ..} in its array",
+        )?;
     let skip = list(skip, "skips")?.into_iter().map(skip_of).collect::<Option<_>>().ok_or(
         "`propose` answered with something else than [test, runs, reason] or #{test: .., runs: .., reason: ..} in `skip`",
     )?;

@@ -1,8 +1,8 @@
 //! What server and child say to each other: one line of JSON each way, one answer per request. Both ends are the same build, so the
 //! form may change at any time.
 
-use headend_model::{DutId, RackName, SlotNo, TargetIx, TestIx};
 use headend_model::search::fields_of;
+use headend_model::{DutId, RackName, SlotNo, TargetIx, TestIx};
 use headend_scheduler::action::Noted;
 use headend_scheduler::event::{Placement, Skip};
 use headend_scheduler::history::LastOutcome;
@@ -123,8 +123,7 @@ pub(super) struct WireTarget {
 impl WirePlan {
     /// `parameters`: JSON text of an object.
     pub(super) fn new(plan: &PlanView, parameters: &str) -> Self {
-        let outcome =
-            |(of, last): &(Placement, LastOutcome)| (of.test.0, of.target.0, last.code, last.at.micros());
+        let outcome = |(of, last): &(Placement, LastOutcome)| (of.test.0, of.target.0, last.code, last.at.micros());
         Self {
             parameters: parameters.to_owned(),
             accepted: plan.accepted.micros(),

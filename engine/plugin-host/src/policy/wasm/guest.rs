@@ -146,4 +146,3 @@ impl Guest {
 fn is_too_large(error: &wasmtime::Error) -> bool {
     format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
 }
-
