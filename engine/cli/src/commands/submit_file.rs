@@ -29,6 +29,9 @@ JOB FILES
     private = false                  # true: the script is in your own area
     time_limit_s = 600
 
+    [parameters.pairwise]            # what a policy of the tests is asked for; see its page
+    fields = [\"HardwareVersion\"]
+
   Modes: 0 single process (all slots at once), 1 DUT coverage (on each box the tests in
   list order), 2 test coverage (every test starts as soon as possible).";
 
@@ -43,6 +46,9 @@ struct JobFile {
     duts: Vec<u64>,
     #[serde(default)]
     accept_warnings: bool,
+    /// By policy.
+    #[serde(default)]
+    parameters: serde_json::Map<String, serde_json::Value>,
     #[serde(default, rename = "test")]
     tests: Vec<TestEntry>,
 }
@@ -103,6 +109,7 @@ fn parse(text: &str, file_name: Option<String>) -> Result<SubmitRequest> {
         slots,
         duts: file.duts,
         tests: file.tests.into_iter().map(TestRequest::from).collect(),
+        parameters: file.parameters,
         fail_on_warning: !file.accept_warnings,
     })
 }

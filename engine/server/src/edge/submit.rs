@@ -1,9 +1,12 @@
 //! A submission: from what the client wrote to a [`JobSpec`], or an error that names the field.
 
+use std::collections::BTreeMap;
+
 use headend_model::{JobSpec, Mode, PolicyName, Priority, Span, Target, TestSpec, TreePath, UserName};
 use headend_scheduler::Farm;
 use headend_wire::api::{ModeRef, SubmitRequest, TestRequest};
 use headend_wire::codes;
+use serde_json::{Map, Value};
 
 use super::{args, names};
 use crate::http::ApiError;
@@ -16,6 +19,8 @@ const MAX_TESTS: usize = 10_000;
 const MAX_TARGETS: usize = 10_000;
 /// Most slots that one test may need.
 const MAX_SLOTS_NEEDED: i64 = 100_000;
+/// Most bytes of JSON text that the parameters of one policy may have.
+const MAX_PARAMETERS: usize = 16 << 10;
 /// Longest time limit: a week.
 const MAX_TIME_LIMIT_S: u64 = 7 * 86_400;
 
@@ -36,7 +41,30 @@ pub(crate) fn spec(request: &SubmitRequest, owner: UserName, known: &Known<'_>) 
     let priority = priority(request.priority)?;
     let targets = targets(request, known.farm)?;
     let tests = tests(&request.tests, targets.len(), known)?;
-    Ok(JobSpec { name, owner, priority, targets, tests })
+    let policy_parameters = parameters(&request.parameters, &tests)?;
+    Ok(JobSpec { name, owner, priority, targets, tests, policy_parameters })
+}
+
+/// The form only: whether the policy takes them is for the version that will serve the job, and its answer is in the job's reasons.
+fn parameters(given: &Map<String, Value>, tests: &[TestSpec]) -> Result<BTreeMap<PolicyName, String>, ApiError> {
+    let check = |(name, value): (&String, &Value)| {
+        let bad = |what: &str| {
+            let at = format!("/parameters/{}", name.replace('~', "~0").replace('/', "~1"));
+            ApiError::new(&codes::INVALID, format!("the parameters of {name:?} {what}")).at(&at)
+        };
+        let of = |test: &TestSpec| matches!(&test.mode, Mode::Policy(policy) if policy.as_str() == name);
+        let policy = PolicyName::new(name).ok().filter(|_| tests.iter().any(of));
+        let policy = policy.ok_or_else(|| bad("are for nobody: no test of the job names that policy as its mode"))?;
+        let text = value.to_string();
+        if !value.is_object() {
+            return Err(bad("are not an object; write {\"name\": value}"));
+        }
+        if text.len() > MAX_PARAMETERS {
+            return Err(bad(&format!("are longer than {MAX_PARAMETERS} bytes of JSON")));
+        }
+        Ok((policy, text))
+    };
+    given.iter().map(check).collect()
 }
 
 fn job_name(name: &str) -> Result<String, ApiError> {

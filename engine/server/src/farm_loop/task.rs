@@ -179,10 +179,11 @@ impl Loop {
     fn finish(&mut self, batch: Batch, committed: &Committed) {
         let view = View { farm: &self.state.farm, pins: &self.state.pins };
         self.tell.feed(committed, self.recorder.take_feed());
+        // Before a job's instances are forgotten: they are asked for their report.
+        batch.questions.into_iter().for_each(|question| self.tell.policies.ask(question));
         for actions in batch.waiting.iter().flat_map(|(_, stepped)| stepped).chain(&batch.tick) {
             self.tell.actions(actions);
         }
-        batch.questions.into_iter().for_each(|question| self.tell.policies.ask(question));
         for (command, stepped) in batch.waiting {
             (command.finish)(Ok(stepped), &view);
         }

@@ -2,22 +2,29 @@
 //!
 //! ```text
 //!  Action::Ask ─► PolicyDesk ─► thread of (job, group) ─► instance.apply*, propose ─► Event::Proposed ─► farm
-//!                                                           └─ fault ───────────────► Event::PolicyFailed
+//!                                                           └─ fault ───────────────► Event::PolicyFailed, PolicyDeclined
+//!  Action::AskReport ─► the same thread ─► instance.apply*, report ─► Event::Reported
 //!  Action::AskRanks ─► PolicyDesk ─► a thread of its own ─► instance.rank* ─► Event::Ranked, or PolicyFailed
 //! ```
 
+mod change;
+pub(crate) mod devices;
+pub(crate) mod install;
+mod memory;
 pub(crate) mod plugins;
 mod ranks;
 mod startup;
+mod uses;
 mod worker;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headend_model::{JobId, PolicyName, TargetIx, Timestamp};
-use headend_scheduler::action::{Ask, AskRanks, PlanChange, RankedJob};
-use headend_scheduler::event::{Event, Placement};
+use headend_plugin_host::policy::Answer;
+use headend_scheduler::action::{Ask, AskRanks, AskReport, Noted, RankedJob, RankedSlot};
+use headend_scheduler::event::Event;
 use headend_scheduler::view::PlanView;
 use headend_scheduler::{Action, Farm};
 use tokio::sync::mpsc;
@@ -33,11 +40,12 @@ const RANK_QUEUE: usize = 16;
 
 /// Where instances come from; the plugin host, and what tests put in its place.
 pub(crate) trait MakesPolicies: Send + Sync {
-    /// An instance for one plan, told of the plan's past.
+    /// An instance for one plan, told of the plan's past. `content`: of the version that the job began with, in an earlier life of the server;
+    /// `None`: of what is in force.
     ///
     /// # Errors
     /// Why there is none, for people.
-    fn make(&self, policy: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String>;
+    fn make(&self, policy: &PolicyName, plan: PlanView, content: Option<&str>) -> Result<Box<dyn Policy>, Trouble>;
     /// An instance of a queue policy, for one question.
     ///
     /// # Errors
@@ -47,24 +55,51 @@ pub(crate) trait MakesPolicies: Send + Sync {
     fn quarantine(&self, policy: &PolicyName);
 }
 
+/// Why there is no answer, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The policy has failed.
+    Failed(String),
+    /// It cannot serve this plan, and says so.
+    Declined(String),
+}
+
+impl From<String> for Trouble {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
 /// An instance of a coverage policy.
 pub(crate) trait Policy: Send {
+    /// Hash of the content of the version that answers.
+    fn content(&self) -> &str;
     /// What has happened since the last question.
-    fn apply(&mut self, change: &PlanChange);
+    fn apply(&mut self, news: &Noted);
     /// What to start on these free targets.
     ///
     /// # Errors
     /// What it did wrong, for people.
-    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, String>;
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, String>;
+    /// What has come of the plan: JSON text, or nothing.
+    ///
+    /// # Errors
+    /// What it did wrong, for people.
+    fn report(&mut self) -> Result<String, String>;
 }
 
 /// An instance of a queue policy.
 pub(crate) trait Ranks {
-    /// The rank of a job: smaller ones get slots first.
+    /// The rank of each job, in their order: smaller ones get slots first.
     ///
     /// # Errors
     /// What it did wrong, for people.
-    fn rank(&mut self, job: &RankedJob) -> Result<i64, String>;
+    fn rank(&mut self, jobs: &[RankedJob]) -> Result<Vec<i64>, String>;
+    /// The rank of each slot, in their order: of several free ones a job gets those with smaller ranks first.
+    ///
+    /// # Errors
+    /// As [`Ranks::rank`].
+    fn rank_slots(&mut self, slots: &[RankedSlot]) -> Result<Vec<i64>, String>;
 }
 
 /// An instance belongs to one group of tests of one job.
@@ -72,8 +107,59 @@ pub(crate) type Key = (JobId, u32);
 
 /// A question with what its instance is built from, if there is none yet.
 pub(crate) struct Question {
-    ask: Ask,
+    asked: Asked,
     plan: Option<PlanView>,
+}
+
+/// What a coverage policy is asked.
+enum Asked {
+    Propose(Ask),
+    Report(AskReport),
+}
+
+impl Asked {
+    fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::Ask(ask) => Some(Self::Propose(ask.clone())),
+            Action::AskReport(ask) => Some(Self::Report(ask.clone())),
+            _ => None,
+        }
+    }
+
+    const fn number(&self) -> u64 {
+        match self {
+            Self::Propose(ask) => ask.ask,
+            Self::Report(ask) => ask.ask,
+        }
+    }
+
+    const fn key(&self) -> Key {
+        match self {
+            Self::Propose(ask) => (ask.job, ask.group),
+            Self::Report(ask) => (ask.job, ask.group),
+        }
+    }
+
+    const fn policy(&self) -> &PolicyName {
+        match self {
+            Self::Propose(ask) => &ask.policy,
+            Self::Report(ask) => &ask.policy,
+        }
+    }
+
+    fn changes(&self) -> &[Noted] {
+        match self {
+            Self::Propose(ask) => &ask.changes,
+            Self::Report(ask) => &ask.changes,
+        }
+    }
+
+    const fn deadline(&self) -> Timestamp {
+        match self {
+            Self::Propose(ask) => ask.deadline,
+            Self::Report(ask) => ask.deadline,
+        }
+    }
 }
 
 enum Work {
@@ -82,8 +168,12 @@ enum Work {
     ForgetPolicy(PolicyName),
 }
 
-/// Instances that exist, so that the loop knows when to draw up a plan.
-type Built = Arc<Mutex<HashSet<Key>>>;
+/// Instances that exist, so that the loop knows when to draw up a plan; with policy and content.
+type Built = Arc<Mutex<HashMap<Key, (PolicyName, String)>>>;
+
+/// Content that a job began with in an earlier life of the server. A failure ends this: what is built then is of what is in force, which may
+/// be the mended version.
+type Pins = Arc<Mutex<HashMap<(JobId, PolicyName), String>>>;
 
 /// Where questions are handed in.
 pub(crate) struct PolicyDesk {
@@ -91,6 +181,7 @@ pub(crate) struct PolicyDesk {
     /// Ranks have a thread of their own: a slow queue policy holds up no question about tests.
     ranks: std::sync::mpsc::SyncSender<AskRanks>,
     built: Built,
+    pins: Pins,
     maker: Arc<dyn MakesPolicies>,
     /// Failures in a row, and the last one.
     strikes: Mutex<BTreeMap<PolicyName, (u32, String)>>,
@@ -107,36 +198,32 @@ impl PolicyDesk {
         clock: Clock,
         answers: mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
-        let built = Built::default();
+        let (built, pins) = (Built::default(), Pins::default());
         let threads = (0..THREADS).map(|number| {
             let (sender, work) = std::sync::mpsc::sync_channel(QUEUE);
-            let worker = worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone());
+            let worker = worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone(), pins.clone());
             std::thread::Builder::new().name(format!("policy-{number}")).spawn(move || worker.run(&work))?;
             Ok(sender)
         });
         let threads = threads.collect::<std::io::Result<Vec<_>>>()?;
         let ranks = ranks::start(maker.clone(), clock, answers.clone(), RANK_QUEUE)?;
-        Ok(Self { threads, ranks, built, maker, strikes: Mutex::default(), answers })
+        Ok(Self { threads, ranks, built, pins, maker, strikes: Mutex::default(), answers })
     }
 
     /// The questions among these actions, with plans where an instance has to be built.
     pub(crate) fn questions(&self, farm: &Farm, actions: &[Action]) -> Vec<Question> {
-        let asks = actions.iter().filter_map(|action| match action {
-            Action::Ask(ask) => Some(ask.clone()),
-            _ => None,
-        });
-        asks.map(|ask| {
-            let known = lock(&self.built).contains(&(ask.job, ask.group));
-            let plan = if known { None } else { farm.plan(ask.job, ask.group) };
-            Question { ask, plan }
-        })
-        .collect()
+        let draw_up = |asked: Asked| {
+            let (job, group) = asked.key();
+            let known = lock(&self.built).contains_key(&(job, group));
+            let plan = if known { None } else { farm.plan(job, group) };
+            Question { asked, plan }
+        };
+        actions.iter().filter_map(Asked::of).map(draw_up).collect()
     }
 
     /// Puts a question to its thread. It is answered by an event, whatever happens.
     pub(crate) fn ask(&self, question: Question) {
-        let key = (question.ask.job, question.ask.group);
-        let number = question.ask.ask;
+        let (key, number) = (question.asked.key(), question.asked.number());
         if self.thread_of(key).try_send(Work::Ask(Box::new(question))).is_err() {
             let reason = "too many questions wait for the policy threads".to_owned();
             // Full here too: the farm's own deadline answers in our place.
@@ -155,7 +242,8 @@ impl PolicyDesk {
 
     /// Drops the instances of a job that has ended.
     pub(crate) fn forget(&self, job: JobId) {
-        let groups: Vec<Key> = lock(&self.built).iter().copied().filter(|(of, _)| *of == job).collect();
+        lock(&self.pins).retain(|(of, _), _| *of != job);
+        let groups: Vec<Key> = lock(&self.built).keys().copied().filter(|(of, _)| *of == job).collect();
         for key in groups {
             // A full queue keeps the instance a little longer, no more: its key stays in `built`.
             let _ = self.thread_of(key).try_send(Work::ForgetJob(job));
@@ -167,6 +255,32 @@ impl PolicyDesk {
         for thread in &self.threads {
             let _ = thread.try_send(Work::ForgetPolicy(policy.clone()));
         }
+    }
+
+    /// Open jobs by the content of the policy that they are at work with.
+    pub(crate) fn contents(&self, policy: &PolicyName) -> BTreeMap<String, BTreeSet<JobId>> {
+        let mut all = BTreeMap::<String, BTreeSet<JobId>>::new();
+        for ((job, of), content) in lock(&self.pins).iter() {
+            if of == policy {
+                all.entry(content.clone()).or_default().insert(*job);
+            }
+        }
+        for ((job, _), (of, content)) in lock(&self.built).iter() {
+            if of == policy {
+                all.entry(content.clone()).or_default().insert(*job);
+            }
+        }
+        all
+    }
+
+    /// The job began with this content, before the server started.
+    pub(crate) fn pin(&self, job: JobId, policy: PolicyName, content: String) {
+        lock(&self.pins).insert((job, policy), content);
+    }
+
+    /// Jobs that have ended since need nothing any more.
+    pub(crate) fn unpin_all_but(&self, open: &[JobId]) {
+        lock(&self.pins).retain(|(job, _), _| open.contains(job));
     }
 
     /// Notes that a policy has failed; when that was once too often, its instances go.

@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use headend_model::{PolicyName, TargetIx, Timestamp, UserName};
-use headend_plugin_host::lifecycle::{FolderChange, FolderWatch};
-use headend_plugin_host::policy::{PluginInfo, PluginState, QueueInstance};
+use headend_plugin_host::lifecycle::{FolderChange, FolderWatch, Grants};
+use headend_plugin_host::policy::{Answer, PluginInfo, PluginState, PolicyFault, QueueInstance};
+use headend_plugin_host::trust::SignatureInfo;
 use headend_plugin_host::{GuestProgram, Kind, LoadError, PolicyHost, PolicyHostConfig, PolicyInstance};
 use headend_scheduler::Farm;
-use headend_scheduler::action::{PlanChange, RankedJob};
-use headend_scheduler::event::{Event, Placement, PolicyKind};
+use headend_scheduler::action::{Noted, RankedJob, RankedSlot};
+use headend_scheduler::event::{Event, PolicyKind};
 use headend_scheduler::view::PlanView;
-use headend_store::{FeedItem, FeedRow, PluginRow, Projection, Store};
+use headend_store::{FeedItem, FeedRow, GrantRow, Projection, Store};
 use headend_wire::api::{PluginItem, QueueInfo};
 use headend_wire::codes;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
-use super::{MakesPolicies, Policy, Ranks, lock};
+use super::change::all_grants;
+use super::install::refused;
+use super::{MakesPolicies, Policy, Ranks, Trouble, lock};
 use crate::clock::{Clock, rfc3339};
 use crate::events::Bus;
 use crate::farm_loop::{FarmHandle, Tell};
@@ -34,52 +37,81 @@ const CHANGES: usize = 64;
 ///
 /// # Errors
 /// When the runtime cannot start, in words.
-pub(crate) fn start_host(options: &ServeOptions) -> Result<Arc<PolicyHost>, String> {
+pub(crate) fn start_host(options: &ServeOptions, granted: &[GrantRow]) -> Result<Arc<PolicyHost>, String> {
     let program = match &options.guest {
         Some(program) => program.clone(),
         None => std::env::current_exe().map_err(|error| format!("cannot find out which program this is: {error}"))?,
     };
-    let config = PolicyHostConfig::new(GuestProgram::headend(program), options.data.join("cache").join("plugins"));
+    let cache = options.data.join("cache").join("plugins");
+    let mut config = PolicyHostConfig::new(GuestProgram::headend(program), cache);
+    config.versions = options.data.join("plugin-versions");
+    config.grants = all_grants(&options.plugin_grants, granted);
+    config.trust = options.plugin_trust.clone();
+    config.trust.folder.get_or_insert_with(|| options.data.join("trusted-keys"));
     PolicyHost::new(config).map(Arc::new).map_err(|error| Chain(&error).to_string())
 }
 
 /// The host as the policy threads see it.
-pub(crate) struct HostMaker(pub(crate) Arc<PolicyHost>);
+pub(crate) struct HostMaker {
+    pub(crate) host: Arc<PolicyHost>,
+    /// What people know of the devices.
+    pub(crate) devices: super::devices::Devices,
+}
 
 impl MakesPolicies for HostMaker {
-    fn make(&self, policy: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String> {
-        let instance = self.0.instance(policy, plan).map_err(|fault| fault.to_string())?;
-        Ok(Box::new(Hosted(instance)))
+    fn make(&self, policy: &PolicyName, plan: PlanView, content: Option<&str>) -> Result<Box<dyn Policy>, Trouble> {
+        let plan = self.devices.described(plan)?;
+        let instance = match content {
+            Some(content) => self.host.instance_of(policy, &plan, content),
+            None => self.host.instance(policy, &plan),
+        };
+        match instance {
+            Ok(instance) => Ok(Box::new(Hosted(instance))),
+            Err(PolicyFault::Declined { what, .. }) => Err(Trouble::Declined(what)),
+            Err(fault) => Err(Trouble::Failed(fault.to_string())),
+        }
     }
 
     fn make_queue(&self, policy: &PolicyName) -> Result<Box<dyn Ranks>, String> {
-        let instance = self.0.queue(policy).map_err(|fault| fault.to_string())?;
+        let instance = self.host.queue(policy).map_err(|fault| fault.to_string())?;
         Ok(Box::new(HostedQueue(instance)))
     }
 
     fn quarantine(&self, policy: &PolicyName) {
         // Removed meanwhile: nothing to quarantine.
-        let _ = self.0.quarantine(policy);
+        let _ = self.host.quarantine(policy);
     }
 }
 
 struct Hosted(Box<dyn PolicyInstance>);
 
 impl Policy for Hosted {
-    fn apply(&mut self, change: &PlanChange) {
-        self.0.apply(change);
+    fn content(&self) -> &str {
+        self.0.content()
     }
 
-    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, String> {
+    fn apply(&mut self, news: &Noted) {
+        self.0.apply(news);
+    }
+
+    fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, String> {
         self.0.propose(now, free).map_err(|fault| fault.to_string())
+    }
+
+    fn report(&mut self) -> Result<String, String> {
+        self.0.report().map_err(|fault| fault.to_string())
     }
 }
 
 struct HostedQueue(Box<dyn QueueInstance>);
 
 impl Ranks for HostedQueue {
-    fn rank(&mut self, job: &RankedJob) -> Result<i64, String> {
-        self.0.rank(&job.as_queued()).map_err(|fault| fault.to_string())
+    fn rank(&mut self, jobs: &[RankedJob]) -> Result<Vec<i64>, String> {
+        self.0.rank(jobs).map_err(|fault| fault.to_string())
+    }
+
+    fn rank_slots(&mut self, slots: &[RankedSlot]) -> Result<Vec<i64>, String> {
+        self.0.rank_slots(slots).map_err(|fault| fault.to_string())
     }
 }
 
@@ -89,25 +121,52 @@ pub(crate) struct Plugins {
     pub(super) folder: PathBuf,
     pub(super) store: Store,
     pub(super) farm: FarmHandle,
-    tell: Arc<Tell>,
-    clock: Clock,
-    loaded: Mutex<BTreeMap<PolicyName, Timestamp>>,
+    pub(super) tell: Arc<Tell>,
+    pub(super) clock: Clock,
+    pub(super) loaded: Mutex<BTreeMap<PolicyName, Timestamp>>,
+    /// When a content was installed first.
+    pub(super) times: Mutex<BTreeMap<String, Timestamp>>,
     /// Folders whose plugin could not be loaded, with the reason and the time.
     broken: Mutex<BTreeMap<PathBuf, (String, Timestamp)>>,
+    /// Grants that the server was started with.
+    pub(super) started_with: Grants,
+    /// Grants that were added.
+    pub(super) granted: Mutex<Vec<GrantRow>>,
+    /// Where uploads lie while they come in.
+    pub(super) uploads: PathBuf,
+    /// Turns of those that compile.
+    pub(super) busy: Semaphore,
 }
+
+/// Plugins that are tried at once, each in a process of its own.
+const AT_ONCE: usize = 2;
 
 impl Plugins {
     /// Plugins of a host.
     pub(crate) fn new(
         host: Arc<PolicyHost>,
-        folder: PathBuf,
+        options: &ServeOptions,
+        granted: Vec<GrantRow>,
         store: Store,
         farm: FarmHandle,
         tell: Arc<Tell>,
         clock: Clock,
     ) -> Self {
-        let (loaded, broken) = Default::default();
-        Self { host, folder, store, farm, tell, clock, loaded, broken }
+        Self {
+            host,
+            folder: options.plugin_folder(),
+            store,
+            farm,
+            tell,
+            clock,
+            loaded: Mutex::default(),
+            times: Mutex::default(),
+            broken: Mutex::default(),
+            started_with: options.plugin_grants.clone(),
+            granted: Mutex::new(granted),
+            uploads: options.data.join("plugin-uploads"),
+            busy: Semaphore::new(AT_ONCE),
+        }
     }
 
     /// Follows the folder until the watch is dropped; its changes come out of the receiver.
@@ -127,22 +186,12 @@ impl Plugins {
     /// Takes note of what has become of the folder.
     pub(crate) async fn on_change(&self, change: FolderChange) {
         let noted = match change {
-            FolderChange::Loaded(info) => {
-                let folder = info.folder.clone();
-                self.note(folder, Ok(info), Word::Nobody).await
-            }
-            FolderChange::Failed { folder, error } => self.note(folder, Err(error), Word::Nobody).await,
+            FolderChange::Loaded(info) => self.note_loaded(&info, Word::Nobody).await.map(drop),
+            FolderChange::Failed { folder, error } => self.note_broken(folder, &error).await,
             FolderChange::Removed(name) => self.note_removed(&name).await,
         };
         if let Err(error) = noted {
             tracing::warn!(?error, "a change of the plugin folder was not noted");
-        }
-    }
-
-    async fn note(&self, folder: PathBuf, result: Result<Box<PluginInfo>, LoadError>, word: Word) -> ApiResult<()> {
-        match result {
-            Ok(info) => self.note_loaded(&info, word).await.map(drop),
-            Err(error) => self.note_broken(folder, &error).await,
         }
     }
 
@@ -151,24 +200,56 @@ impl Plugins {
         tracing::warn!(reason, folder = %folder.display(), "a plugin was not loaded");
         let text = format!("{} was not loaded: {reason}", folder_name(&folder));
         lock(&self.broken).insert(folder, (reason, self.clock.now()));
-        self.publish(text, json!({ "state": "broken" }), Vec::new()).await
+        let data = json!({ "state": "broken", "change": "broken", "step": error.step().as_str() });
+        self.publish(text, data, Vec::new()).await
     }
 
     /// Tells the farm and the feed of a plugin; how it stands now.
     async fn note_loaded(&self, info: &PluginInfo, word: Word) -> ApiResult<PluginInfo> {
-        let name = info.name.clone();
-        let standing = self.farm.apply(events_of(info, word), move |_, view| Standing::of(view.farm, &name)).await?;
-        let info = self.mirror(info, standing.as_ref());
+        let info = self.tell_farm(info, word).await?;
         self.note_there(&info).await?;
         Ok(info)
     }
 
+    /// The same for what a person did to it.
+    pub(super) async fn note_changed(
+        &self,
+        info: &PluginInfo,
+        word: Word,
+        change: &str,
+        by: &UserName,
+    ) -> ApiResult<PluginInfo> {
+        let info = self.tell_farm(info, word).await?;
+        self.is_there(&info);
+        let text = format!("{} {} is in force: {} by {by}", info.name, info.version, change.replace('_', " "));
+        self.publish(text, changed(&info, change, by), vec![self.row_of(&info)]).await?;
+        Ok(info)
+    }
+
+    async fn tell_farm(&self, info: &PluginInfo, word: Word) -> ApiResult<PluginInfo> {
+        let name = info.name.clone();
+        let standing = self.farm.apply(events_of(info, word), move |_, view| Standing::of(view.farm, &name)).await?;
+        Ok(self.mirror(info, standing.as_ref()))
+    }
+
+    fn is_there(&self, info: &PluginInfo) {
+        if let Some(path) = info.origin.path() {
+            lock(&self.broken).remove(path);
+        }
+        lock(&self.loaded).insert(info.name.clone(), self.clock.now());
+    }
+
     /// The feed and the list of a plugin that is loaded.
     pub(super) async fn note_there(&self, info: &PluginInfo) -> ApiResult<()> {
-        lock(&self.broken).remove(&info.folder);
-        lock(&self.loaded).insert(info.name.clone(), self.clock.now());
+        self.is_there(info);
         let text = format!("{} {} was loaded", info.name, info.version);
-        self.publish(text, about(info), vec![row_of(info)]).await
+        let mut data = about(info);
+        data["change"] = "loaded".into();
+        if let SignatureInfo::Doubtful(fault) = &info.signature {
+            tracing::warn!(plugin = %info.name, %fault, "a plugin is not vouched for");
+            data["doubt"] = fault.to_string().into();
+        }
+        self.publish(text, data, vec![self.row_of(info)]).await
     }
 
     /// The farm counts the failures, durably; the host and the list follow it.
@@ -180,14 +261,13 @@ impl Plugins {
     }
 
     async fn note_removed(&self, name: &PolicyName) -> ApiResult<()> {
-        lock(&self.loaded).remove(name);
-        self.tell.policies.forget_policy(name);
-        self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;
+        self.forget(name).await?;
         let gone = Projection::PluginRemoved { name: name.to_string() };
-        self.publish(format!("{name} was removed"), json!({ "policy": name.as_str() }), vec![gone]).await
+        let data = json!({ "policy": name.as_str(), "change": "removed", "state": "removed" });
+        self.publish(format!("{name} was removed"), data, vec![gone]).await
     }
 
-    async fn publish(&self, text: String, data: serde_json::Value, mut rows: Vec<Projection>) -> ApiResult<()> {
+    pub(super) async fn publish(&self, text: String, data: serde_json::Value, mut rows: Vec<Projection>) -> ApiResult<()> {
         let kind = "plugin_changed".to_owned();
         let item = FeedItem { at: self.clock.now(), kind, job: None, run: None, text, data };
         rows.push(Projection::Feed(item.clone()));
@@ -202,6 +282,7 @@ impl Plugins {
     /// `forbidden` for a path elsewhere unless `anywhere`; `bad_plugin` with the step that failed.
     pub(crate) async fn load(&self, path: &str, anywhere: bool) -> ApiResult<PluginItem> {
         let path = self.resolve(path, anywhere)?;
+        let _turn = self.turn().await?;
         let host = self.host.clone();
         let result = blocking(move || host.load(&path)).await?;
         // Others may bring a plugin, but not bring one back that was put aside.
@@ -213,31 +294,38 @@ impl Plugins {
             return Err(ApiError::new(&codes::BAD_PLUGIN, "the path is empty or has a NUL").at("/path"));
         }
         let wanted = self.folder.join(path);
+        let shown = crate::edge::names::cut(path);
         let bad = |error: std::io::Error| {
-            ApiError::new(&codes::BAD_PLUGIN, format!("{:?} cannot be read: {error}", crate::edge::names::cut(path)))
+            ApiError::new(&codes::BAD_PLUGIN, format!("{shown:?} cannot be read: {error}")).at("/path")
         };
-        let real = wanted.canonicalize().map_err(bad)?;
-        let folder = self.folder.canonicalize().map_err(bad)?;
-        if !anywhere && !real.starts_with(&folder) {
-            let detail = "only an administrator may load a plugin from outside the plugin folder";
-            return Err(ApiError::new(&codes::FORBIDDEN, detail).at("/path"));
+        if anywhere {
+            return wanted.canonicalize().map_err(bad);
         }
-        Ok(real)
+        // One answer for what is elsewhere and what is nowhere: the server's disk is not to be searched by guesses.
+        let inside = |real: &PathBuf| self.folder.canonicalize().is_ok_and(|folder| real.starts_with(folder));
+        wanted.canonicalize().ok().filter(inside).ok_or_else(|| {
+            let detail =
+                format!("there is no {shown:?} in the plugin folder; only an administrator may load from elsewhere");
+            ApiError::new(&codes::FORBIDDEN, detail).at("/path")
+        })
     }
 
     /// Loads a plugin again from where it came from.
     ///
     /// # Errors
     /// `unknown_plugin`; `bad_plugin`, and the loaded version stays in use.
-    pub(crate) async fn reload(&self, name: &str) -> ApiResult<PluginItem> {
+    pub(crate) async fn reload(&self, name: &str, by: &UserName) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
+        let _turn = self.turn().await?;
         let host = self.host.clone();
         let result = blocking(move || host.reload(&name)).await?;
-        self.after(result, Word::Person).await
+        let info = result.map_err(|error| refused(&error))?;
+        let info = self.note_changed(&info, Word::Person, "reloaded", by).await?;
+        Ok(self.item(&info))
     }
 
     async fn after(&self, result: Result<PluginInfo, LoadError>, word: Word) -> ApiResult<PluginItem> {
-        let info = result.map_err(|error| ApiError::new(&codes::BAD_PLUGIN, Chain(&error).to_string()))?;
+        let info = result.map_err(|error| refused(&error))?;
         let info = self.note_loaded(&info, word).await?;
         Ok(self.item(&info))
     }
@@ -246,12 +334,13 @@ impl Plugins {
     ///
     /// # Errors
     /// `unknown_plugin`.
-    pub(crate) async fn disable(&self, name: &str) -> ApiResult<PluginItem> {
+    pub(crate) async fn disable(&self, name: &str, by: &UserName) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
         let info = self.host.disable(&name).map_err(|error| unknown(&error))?;
         self.tell.policies.forget_policy(&name);
         self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;
-        self.publish(format!("{name} was disabled"), about(&info), vec![row_of(&info)]).await?;
+        let data = changed(&info, "disabled", by);
+        self.publish(format!("{name} was disabled by {by}"), data, vec![self.row_of(&info)]).await?;
         Ok(self.item(&info))
     }
 
@@ -259,16 +348,18 @@ impl Plugins {
     ///
     /// # Errors
     /// `unknown_plugin`.
-    pub(crate) async fn enable(&self, name: &str) -> ApiResult<PluginItem> {
+    pub(crate) async fn enable(&self, name: &str, by: &UserName) -> ApiResult<PluginItem> {
         let name = self.known(name)?;
+        self.require_grants(&name)?;
         let info = self.host.enable(&name).map_err(|error| unknown(&error))?;
         self.farm.apply(events_of(&info, Word::Person), |_, _| ()).await?;
         self.tell.policies.remember(&name, 0, "");
-        self.publish(format!("{name} was enabled"), about(&info), vec![row_of(&info)]).await?;
+        let data = changed(&info, "enabled", by);
+        self.publish(format!("{name} was enabled by {by}"), data, vec![self.row_of(&info)]).await?;
         Ok(self.item(&info))
     }
 
-    fn known(&self, name: &str) -> ApiResult<PolicyName> {
+    pub(super) fn known(&self, name: &str) -> ApiResult<PolicyName> {
         let all = self.host.list();
         if let Some(info) = all.iter().find(|info| info.name.as_str() == name) {
             return Ok(info.name.clone());
@@ -322,7 +413,7 @@ impl Plugins {
         let loaded = self.host.list();
         let mut items: Vec<PluginItem> = loaded.iter().map(|info| self.item(info)).collect();
         for (folder, (reason, at)) in lock(&self.broken).iter() {
-            match loaded.iter().position(|info| info.folder == *folder) {
+            match loaded.iter().position(|info| info.origin.path() == Some(folder.as_path())) {
                 // The old version works on; that the new one does not is worth knowing.
                 Some(at) => items[at].reason = Some(format!("a newer version was not loaded: {reason}")),
                 None => items.push(broken_item(folder, reason, *at)),
@@ -331,7 +422,7 @@ impl Plugins {
         items
     }
 
-    fn item(&self, info: &PluginInfo) -> PluginItem {
+    pub(super) fn item(&self, info: &PluginInfo) -> PluginItem {
         let strikes = self.tell.policies.strikes(&info.name);
         let (state, reason) = match info.state {
             PluginState::Enabled => ("live", None),
@@ -379,9 +470,15 @@ pub(super) fn events_of(info: &PluginInfo, word: Word) -> Vec<Event> {
     if info.state == PluginState::Disabled {
         return Vec::new();
     }
-    let found = Event::PolicyFound { policy: info.name.clone(), kind, hash: info.hash.clone() };
+    let contract = contract_of(info);
+    let found = Event::PolicyFound { policy: info.name.clone(), kind, hash: info.hash.clone(), contract };
     let loaded = (word == Word::Person).then(|| Event::PolicyLoaded { policy: info.name.clone() });
     std::iter::once(found).chain(loaded).collect()
+}
+
+/// Major version of the contract that a plugin was written against.
+fn contract_of(info: &PluginInfo) -> u32 {
+    info.world.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(1)
 }
 
 /// How a plugin stands with the farm.
@@ -398,13 +495,12 @@ impl Standing {
     }
 }
 
-fn row_of(info: &PluginInfo) -> Projection {
-    Projection::Plugin(PluginRow {
-        name: info.name.to_string(),
-        hash: info.hash.clone(),
-        path: info.folder.display().to_string(),
-        enabled: info.state != PluginState::Disabled,
-    })
+/// The same, with what a person did.
+fn changed(info: &PluginInfo, change: &str, by: &UserName) -> serde_json::Value {
+    let mut data = about(info);
+    data["change"] = change.into();
+    data["by"] = by.as_str().into();
+    data
 }
 
 fn about(info: &PluginInfo) -> serde_json::Value {

@@ -76,7 +76,7 @@ mod tests {
     use headend_scheduler::action::{OwnerUsage, RankedJob, RankedSlot};
     use headend_scheduler::view::PlanView;
 
-    use super::super::{Policy, PolicyDesk, Ranks};
+    use super::super::{Policy, PolicyDesk, Ranks, Trouble};
     use super::*;
 
     /// Ranks by priority and by starts; `odd` fails at job 3, `rude` panics.
@@ -98,8 +98,8 @@ mod tests {
     struct Maker;
 
     impl MakesPolicies for Maker {
-        fn make(&self, _: &PolicyName, _: &PlanView, _: Option<&str>) -> Result<Box<dyn Policy>, String> {
-            Err("a queue policy".to_owned())
+        fn make(&self, _: &PolicyName, _: PlanView, _: Option<&str>) -> Result<Box<dyn Policy>, Trouble> {
+            Err("a queue policy".to_owned().into())
         }
         fn make_queue(&self, policy: &PolicyName) -> Result<Box<dyn Ranks>, String> {
             Ok(Box::new(Fake(policy.clone())))

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use headend_model::PolicyName;
-use headend_scheduler::event::{Event, Placement};
+use headend_scheduler::event::Event;
+use headend_scheduler::view::PlanView;
 use tokio::sync::mpsc;
 
-use super::{Built, Key, MakesPolicies, Policy, Question, Work, lock};
+use super::{Asked, Built, Key, MakesPolicies, Pins, Policy, Question, Trouble, Work, lock};
 use crate::clock::Clock;
 
 pub(super) struct Worker {
@@ -17,12 +18,19 @@ pub(super) struct Worker {
     clock: Clock,
     answers: mpsc::Sender<Event>,
     built: Built,
+    pins: Pins,
     instances: HashMap<Key, (PolicyName, Box<dyn Policy>)>,
 }
 
 impl Worker {
-    pub(super) fn new(maker: Arc<dyn MakesPolicies>, clock: Clock, answers: mpsc::Sender<Event>, built: Built) -> Self {
-        Self { maker, clock, answers, built, instances: HashMap::new() }
+    pub(super) fn new(
+        maker: Arc<dyn MakesPolicies>,
+        clock: Clock,
+        answers: mpsc::Sender<Event>,
+        built: Built,
+        pins: Pins,
+    ) -> Self {
+        Self { maker, clock, answers, built, pins, instances: HashMap::new() }
     }
 
     /// Works until the desk is gone.
@@ -30,7 +38,7 @@ impl Worker {
         while let Ok(work) = work.recv() {
             match work {
                 Work::Ask(question) => {
-                    let event = self.answer(&question);
+                    let event = self.answer(*question);
                     if self.answers.blocking_send(event).is_err() {
                         return;
                     }
@@ -41,38 +49,53 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, question: &Question) -> Event {
-        let (ask, key) = (question.ask.ask, (question.ask.job, question.ask.group));
+    fn answer(&mut self, question: Question) -> Event {
+        let Question { asked, plan } = question;
+        let (ask, key) = (asked.number(), asked.key());
         // A panic of the host is our bug, but it must not take the thread's other instances along.
-        let answered = catch_unwind(AssertUnwindSafe(|| self.propose(question)))
-            .unwrap_or_else(|_| Err("the plugin host panicked".to_owned()));
+        let answered = catch_unwind(AssertUnwindSafe(|| self.put(&asked, plan)))
+            .unwrap_or_else(|_| Err("the plugin host panicked".to_owned().into()));
+        let is_over = matches!(asked, Asked::Report(_));
+        if is_over || answered.is_err() {
+            self.instances.remove(&key);
+            lock(&self.built).remove(&key);
+        }
         match answered {
-            Ok(placements) => Event::Proposed { ask, placements },
-            Err(reason) => {
-                self.instances.remove(&key);
-                lock(&self.built).remove(&key);
+            Ok(event) => event,
+            Err(Trouble::Declined(reason)) => Event::PolicyDeclined { ask, reason },
+            Err(Trouble::Failed(reason)) => {
+                lock(&self.pins).remove(&(key.0, asked.policy().clone()));
                 Event::PolicyFailed { ask, reason }
             }
         }
     }
 
-    fn propose(&mut self, question: &Question) -> Result<Vec<Placement>, String> {
-        let Question { ask, plan } = question;
-        let key = (ask.job, ask.group);
-        let now = self.clock.now();
-        if now >= ask.deadline {
-            return Err("the policy threads were too busy to ask it in time".to_owned());
+    fn put(&mut self, asked: &Asked, plan: Option<PlanView>) -> Result<Event, Trouble> {
+        let (key, policy, now) = (asked.key(), asked.policy(), self.clock.now());
+        if now >= asked.deadline() {
+            return Err("the policy threads were too busy to ask it in time".to_owned().into());
         }
+        let is_new = plan.is_some();
         if let Some(plan) = plan {
-            let instance = self.maker.make(&ask.policy, plan)?;
-            self.instances.insert(key, (ask.policy.clone(), instance));
-            lock(&self.built).insert(key);
+            let pinned = lock(&self.pins).get(&(key.0, policy.clone())).cloned();
+            let instance = self.maker.make(policy, plan, pinned.as_deref())?;
+            let about = (policy.clone(), instance.content().to_owned());
+            self.instances.insert(key, (policy.clone(), instance));
+            lock(&self.built).insert(key, about);
         }
-        let (_, instance) = self.instances.get_mut(&key).ok_or("the job has no plan any more")?;
-        if plan.is_none() {
-            ask.changes.iter().for_each(|change| instance.apply(change));
+        let gone = || Trouble::from("the job has no plan any more".to_owned());
+        let (_, instance) = self.instances.get_mut(&key).ok_or_else(gone)?;
+        if !is_new {
+            asked.changes().iter().for_each(|news| instance.apply(news));
         }
-        instance.propose(now, &ask.free)
+        let ask = asked.number();
+        match asked {
+            Asked::Propose(question) => {
+                let answer = instance.propose(now, &question.free)?;
+                Ok(Event::Proposed { ask, placements: answer.start, skips: answer.skip })
+            }
+            Asked::Report(_) => Ok(Event::Reported { ask, report: instance.report()? }),
+        }
     }
 
     fn forget(&mut self, gone: impl Fn(&Key, &PolicyName) -> bool) {
@@ -88,8 +111,9 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use headend_model::{JobId, TargetIx, TestIx, Timestamp};
-    use headend_scheduler::action::{Ask, PlanChange};
-    use headend_scheduler::view::PlanView;
+    use headend_plugin_host::policy::Answer;
+    use headend_scheduler::action::{Ask, AskReport, Noted, PlanChange};
+    use headend_scheduler::event::Placement;
 
     use super::super::PolicyDesk;
     use super::*;
@@ -101,23 +125,33 @@ mod tests {
     }
 
     impl Policy for Fake {
-        fn apply(&mut self, _: &PlanChange) {
+        fn content(&self) -> &'static str {
+            "c0ffee"
+        }
+        fn apply(&mut self, _: &Noted) {
             self.told += 1;
         }
-        fn propose(&mut self, _: Timestamp, free: &[TargetIx]) -> Result<Vec<Placement>, String> {
+        fn propose(&mut self, _: Timestamp, free: &[TargetIx]) -> Result<Answer, String> {
             self.asked += 1;
             if self.asked == 3 {
                 return Err("third time unlucky".to_owned());
             }
             let test = TestIx(self.told as u32);
-            Ok(free.iter().map(|target| Placement { test, target: *target }).collect())
+            let start = free.iter().map(|target| Placement { test, target: *target }).collect();
+            Ok(Answer { start, skip: Vec::new() })
+        }
+        fn report(&mut self) -> Result<String, String> {
+            Ok(self.told.to_string())
         }
     }
 
     struct Maker;
 
     impl MakesPolicies for Maker {
-        fn make(&self, _: &PolicyName, plan: &PlanView) -> Result<Box<dyn Policy>, String> {
+        fn make(&self, _: &PolicyName, plan: PlanView, _: Option<&str>) -> Result<Box<dyn Policy>, Trouble> {
+            if plan.parameters == "odd" {
+                return Err(Trouble::Declined("too odd".to_owned()));
+            }
             Ok(Box::new(Fake { asked: 0, told: plan.past.len() }))
         }
         fn make_queue(&self, _: &PolicyName) -> Result<Box<dyn super::super::Ranks>, String> {
@@ -127,7 +161,7 @@ mod tests {
     }
 
     fn question(number: u64, plan: bool, changes: usize) -> Question {
-        let started = PlanChange::Started(Placement { test: TestIx(0), target: TargetIx(0) });
+        let started = started();
         let ask = Ask {
             ask: number,
             policy: PolicyName::new("fake").unwrap(),
@@ -137,8 +171,51 @@ mod tests {
             changes: vec![started; changes],
             deadline: Timestamp::from_micros(i64::MAX),
         };
-        let plan = plan.then(|| PlanView { tests: vec![], targets: vec![], past: vec![] });
-        Question { ask, plan }
+        Question { asked: Asked::Propose(ask), plan: plan.then(PlanView::default) }
+    }
+
+    fn started() -> Noted {
+        PlanChange::Started(Placement { test: TestIx(0), target: TargetIx(0) }).at(Timestamp::EPOCH)
+    }
+
+    fn report(number: u64, past: Option<usize>) -> Question {
+        let ask = AskReport {
+            ask: number,
+            policy: PolicyName::new("fake").unwrap(),
+            job: JobId(1),
+            group: 0,
+            changes: vec![started()],
+            deadline: Timestamp::from_micros(i64::MAX),
+        };
+        let plan = past.map(|past| PlanView { past: vec![started(); past], ..PlanView::default() });
+        Question { asked: Asked::Report(ask), plan }
+    }
+
+    #[tokio::test]
+    async fn a_report_comes_from_the_instance_or_from_one_that_knows_the_past_and_is_the_last_word() {
+        let (answers, mut events) = mpsc::channel(8);
+        let clock = Clock::starting_at_or_after(Timestamp::EPOCH);
+        let desk = PolicyDesk::start(Arc::new(Maker), clock, answers).unwrap();
+        let told = |ask, runs: usize| Event::Reported { ask, report: runs.to_string() };
+        desk.ask(question(1, true, 0));
+        assert!(matches!(events.recv().await.unwrap(), Event::Proposed { ask: 1, .. }));
+        desk.ask(report(2, None));
+        assert_eq!(events.recv().await.unwrap(), told(2, 1), "told of what has happened since");
+        assert!(lock(&desk.built).is_empty());
+        desk.ask(report(3, Some(5)));
+        assert_eq!(events.recv().await.unwrap(), told(3, 5));
+        assert!(lock(&desk.built).is_empty(), "and nothing is left over");
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_is_declined_is_no_failure() {
+        let (answers, mut events) = mpsc::channel(8);
+        let clock = Clock::starting_at_or_after(Timestamp::EPOCH);
+        let desk = PolicyDesk::start(Arc::new(Maker), clock, answers).unwrap();
+        let mut question = question(1, true, 0);
+        question.plan = Some(PlanView { parameters: "odd".to_owned(), ..PlanView::default() });
+        desk.ask(question);
+        assert_eq!(events.recv().await.unwrap(), Event::PolicyDeclined { ask: 1, reason: "too odd".to_owned() });
     }
 
     #[tokio::test]
@@ -150,6 +227,7 @@ mod tests {
         let proposed = |ask, test| Event::Proposed {
             ask,
             placements: vec![Placement { test: TestIx(test), target: TargetIx(4) }],
+            skips: vec![],
         };
         desk.ask(question(1, true, 9));
         assert_eq!(events.recv().await.unwrap(), proposed(1, 0), "a new instance has its past from the plan");

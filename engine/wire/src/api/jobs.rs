@@ -25,6 +25,10 @@ pub struct SubmitRequest {
     /// What to run, in order.
     #[schema(min_items = 1)]
     pub tests: Vec<TestRequest>,
+    /// What is asked of the coverage policies that the tests name, by policy: an object in the form that the policy's manifest allows.
+    #[schema(value_type = Object)]
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub parameters: serde_json::Map<String, serde_json::Value>,
     /// With any warning nothing is stored.
     #[serde(default)]
     pub fail_on_warning: bool,

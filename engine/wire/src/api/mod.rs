@@ -6,6 +6,7 @@ mod duts;
 mod jobs;
 mod plugins;
 mod racks;
+mod reports;
 mod runs;
 mod server;
 mod tokens;
@@ -18,6 +19,7 @@ pub use jobs::{
 };
 pub use plugins::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
 pub use racks::{DrainRequest, EnrolToken, RackItem, RackList, SlotItem};
+pub use reports::{JobReport, PolicyReport};
 pub use runs::{ArtifactItem, ArtifactList, RunItem, RunList, RunSlot};
 pub use server::{EventItem, ServerInfo, VersionAnswer};
 pub use tokens::{TokenAnswer, TokenItem, TokenList, TokenRequest};
