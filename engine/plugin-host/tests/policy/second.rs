@@ -14,9 +14,13 @@ use wit_parser::Resolve;
 
 use super::support::{Lab, at, free, manifest, name, plan};
 
+/// When the component proposes: the self-check has two free targets, and no patience with answers that do not change.
+const LATER: &str = "(i32.ne (local.get $n) (i32.const 3))";
+const ALWAYS: &str = "(i32.const 0)";
+
 /// A component whose `build` answers with `built`, `propose` with a start of test 1 on target 0 and a skip of `runs` runs of test 0, and
 /// `report` with `report`.
-fn component(built: &str, runs: u32, report: &str) -> Vec<u8> {
+fn component(built: &str, runs: u32, report: &str, idle: &str) -> Vec<u8> {
     let refused = u8::from(!built.is_empty());
     let text = format!(
         r#"(module
@@ -33,7 +37,10 @@ fn component(built: &str, runs: u32, report: &str) -> Vec<u8> {
             (i32.store (i32.const 68) (i32.const 512)) (i32.store (i32.const 72) (i32.const {built_len}))
             (i32.const 64))
           (func (export "headend:policy/coverage@2.0.0#note") (param i32 i32))
-          (func (export "headend:policy/coverage@2.0.0#propose") (param i64 i32 i32) (result i32)
+          (func (export "headend:policy/coverage@2.0.0#propose") (param i64 i32) (param $n i32) (result i32)
+            (i32.store (i32.const 64) (i32.const 128)) (i32.store (i32.const 68) (i32.const 0))
+            (i32.store (i32.const 72) (i32.const 144)) (i32.store (i32.const 76) (i32.const 0))
+            (if {idle} (then (return (i32.const 64))))
             (i32.store (i32.const 128) (i32.const 1)) (i32.store (i32.const 132) (i32.const 0))
             (i32.store (i32.const 144) (i32.const 0)) (i32.store (i32.const 148) (i32.const {runs}))
             (i32.store (i32.const 152) (i32.const 256)) (i32.store (i32.const 156) (i32.const 9))
@@ -73,9 +80,9 @@ fn skipped(test: u32, runs: u32, reason: &str) -> Skip {
 #[test]
 fn a_component_starts_leaves_out_and_reports() {
     let lab = Lab::new();
-    load(&lab, "p.wasm", &component("", 1, "[7]"), "");
-    let mut policy = lab.host.instance(&name("p"), &plan(&[2, 2], 2)).unwrap();
-    let answer = policy.propose(Timestamp::EPOCH, &free(&[0, 1])).unwrap();
+    load(&lab, "p.wasm", &component("", 1, "[7]", LATER), "");
+    let mut policy = lab.host.instance(&name("p"), &plan(&[2, 2], 3)).unwrap();
+    let answer = policy.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap();
     assert_eq!((answer.start, answer.skip), (vec![at(1, 0)], vec![skipped(0, 1, "not today")]));
     policy.apply(&PlanChange::Dropped { test: TestIx(0), runs: 1 }.at(Timestamp::EPOCH));
     assert_eq!(policy.report().unwrap(), "[7]");
@@ -84,7 +91,7 @@ fn a_component_starts_leaves_out_and_reports() {
 #[test]
 fn a_component_may_decline_a_plan_and_that_is_no_failure() {
     let lab = Lab::new();
-    load(&lab, "p.wasm", &component("no such field", 1, ""), "");
+    load(&lab, "p.wasm", &component("no such field", 1, "", LATER), "");
     let fault = lab.host.instance(&name("p"), &plan(&[2, 2], 2)).err();
     assert_eq!(fault, Some(PolicyFault::Declined { plugin: "p 1.0.0".into(), what: "no such field".into() }));
 }
@@ -92,10 +99,10 @@ fn a_component_may_decline_a_plan_and_that_is_no_failure() {
 #[test]
 fn a_report_must_be_json_and_lies_about_skips_are_seen_before_it_is_let_in() {
     let lab = Lab::new();
-    load(&lab, "p.wasm", &component("", 1, "certified!"), "");
+    load(&lab, "p.wasm", &component("", 1, "certified!", LATER), "");
     let fault = lab.host.instance(&name("p"), &plan(&[1, 1], 2)).unwrap().report().unwrap_err();
     assert!(fault.to_string().contains("its report is no JSON"), "{fault}");
-    let folder = lab.write("q", "p.wasm", &component("", 9, ""), "[limits]\ndeadline_ms = 30000");
+    let folder = lab.write("q", "p.wasm", &component("", 9, "", ALWAYS), "[limits]\ndeadline_ms = 30000");
     let text =
         std::fs::read_to_string(folder.join("headend-plugin.toml")).unwrap().replace("1.0.0\"\nfile", "2.0.0\"\nfile");
     std::fs::write(folder.join("headend-plugin.toml"), text).unwrap();
@@ -106,7 +113,7 @@ fn a_report_must_be_json_and_lies_about_skips_are_seen_before_it_is_let_in() {
 #[test]
 fn code_of_another_version_than_the_manifest_says_is_refused() {
     let lab = Lab::new();
-    let folder = lab.write("p", "p.wasm", &component("", 1, ""), "");
+    let folder = lab.write("p", "p.wasm", &component("", 1, "", LATER), "");
     assert!(lab.host.load(&folder).is_err(), "the manifest says 1.0.0");
 }
 
@@ -190,7 +197,7 @@ fn a_script_may_decline_and_parameters_that_do_not_fit_never_reach_it() {
 fn a_script_of_the_first_version_may_have_these_names_for_itself() {
     let lab = Lab::new();
     let source = "fn build(x) { throw \"never\" } fn report(x) { throw \"never\" } fn dropped(a, b) { throw \"never\" } \
-                  fn propose(plan, free) { if \"parameters\" in plan { throw \"new\" } [[0, free[0]]] }";
+                  fn propose(plan, free) { if \"parameters\" in plan { throw \"new\" } if free.len() > 1 { return []; } [[0, free[0]]] }";
     lab.rhai("p", source, "[limits]\ndeadline_ms = 30000").unwrap();
     let mut policy = lab.host.instance(&name("p"), &plan(&[2], 2)).unwrap();
     policy.apply(&PlanChange::Dropped { test: TestIx(0), runs: 1 }.at(Timestamp::EPOCH));
