@@ -24,6 +24,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Held while the inventory changes.
     pub(crate) lab: tokio::sync::Mutex<()>,
+    /// Held while a test on a schedule changes: what is left out of a change stays as the former one left it.
+    pub(crate) scheduled_tests: tokio::sync::Mutex<()>,
     pub(crate) areas: Arc<Areas>,
     pub(crate) run_files: RunFiles,
     pub(crate) tokens: Tokens,

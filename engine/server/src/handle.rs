@@ -77,6 +77,7 @@ pub enum ServeError {
 pub struct ServerHandle {
     pub(crate) address: SocketAddr,
     pub(crate) admin_token: Secret,
+    pub(crate) restored: Option<u64>,
     pub(crate) app: Shared,
     pub(crate) stop: Stops,
     pub(crate) tasks: Tasks,
@@ -151,6 +152,11 @@ impl ServerHandle {
     /// The administrator's token of this data folder.
     pub fn admin_token(&self) -> &str {
         self.admin_token.reveal()
+    }
+
+    /// The generation that this start began, if it was told that the data was put back from a backup.
+    pub const fn restored(&self) -> Option<u64> {
+        self.restored
     }
 
     /// A one-use token with which a rack can enrol within the hour.

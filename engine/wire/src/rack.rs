@@ -77,7 +77,6 @@ pub struct Ready {
     /// Its slots, by number.
     pub slots: Vec<ReadySlot>,
     /// Highest epoch seen per DUT.
-    #[schema(value_type = Vec<Vec<u64>>)]
     pub dut_epochs: Vec<(u64, u64)>,
     /// Base address under which its logs can be had, if it serves them itself.
     pub logs: Option<String>,
@@ -161,7 +160,6 @@ pub struct Orders {
     #[schema(value_type = Option<u32>)]
     pub rack: Option<RackId>,
     /// Numbers of your slots in leases: (slot id, slot number), with the first exchange.
-    #[schema(value_type = Vec<Vec<u32>>)]
     pub slots: Vec<(u32, u16)>,
     /// End by yourself when nothing runs any more.
     pub drain: bool,

@@ -10,6 +10,7 @@ mod guests;
 mod layout;
 mod program;
 mod pythons;
+mod rest;
 mod setup;
 mod shell;
 mod testing;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::pythons::{self, Python};
+use crate::rest;
 use crate::shell::{self, Context, Failure, Result, Shell};
 use crate::toolchain::{self, Toolchain, Way};
 
@@ -16,6 +17,8 @@ pub(crate) struct Tools {
     pub(crate) nextest: bool,
     /// At least one Python 3.
     pub(crate) pythons: Vec<Python>,
+    /// schemathesis is here; else REST is not tried against its description.
+    pub(crate) schemathesis: bool,
 }
 
 /// Looks for everything, installs what is missing, and says so.
@@ -26,7 +29,8 @@ pub(crate) fn run(shell: &Shell) -> Result<Tools> {
         get_wasm(shell)?;
         let nextest = get_nextest(shell);
         let pythons = get_pythons(shell)?;
-        Ok(Tools { nextest, pythons })
+        let schemathesis = rest::get(shell, &pythons)?;
+        Ok(Tools { nextest, pythons, schemathesis })
     })
 }
 
@@ -40,7 +44,8 @@ pub(crate) fn for_building(shell: &Shell) -> Result<()> {
     })
 }
 
-fn here(what: &str, detail: &str) {
+/// Says what was found.
+pub(crate) fn here(what: &str, detail: &str) {
     eprintln!("  {what:<12} {detail}");
 }
 
@@ -114,7 +119,7 @@ fn get_pythons(shell: &Shell) -> Result<Vec<Python>> {
 }
 
 /// Debian packages, only as root on Debian; anybody else is told what is missing.
-fn apt(shell: &Shell, packages: &str, why: &str) -> Result<()> {
+pub(crate) fn apt(shell: &Shell, packages: &str, why: &str) -> Result<()> {
     let root = shell::read(shell.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !root || !Path::new("/etc/debian_version").exists() || toolchain::on_path("apt-get").is_none() {
         return Err(Failure::new(format!(

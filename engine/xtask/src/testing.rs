@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::guests;
 use crate::pythons::Python;
+use crate::rest;
 use crate::setup::{self, Tools};
 use crate::shell::{self, Result, Shell};
 
@@ -42,7 +43,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 
 fn present(shell: &Shell) -> Tools {
     let nextest = shell::answers(&mut shell.cargo(["nextest", "--version"]));
-    Tools { nextest, pythons: crate::pythons::find(shell) }
+    Tools { nextest, pythons: crate::pythons::find(shell), schemathesis: rest::program(shell).is_file() }
 }
 
 /// All crates at once, so that nothing is compiled twice. This builds `headend` too, which tests with real processes start.
@@ -58,6 +59,11 @@ fn rust(shell: &Shell, tools: &Tools, filter: Option<&str>) -> Result<()> {
     };
     command.arg("--workspace").args(filter).env("INSTA_UPDATE", "no");
     tell_where(shell, &mut command, &tools.pythons);
+    if tools.schemathesis {
+        command.env(rest::PROGRAM, rest::program(shell));
+    } else {
+        eprintln!("NOT TRIED: the REST API against its description; schemathesis is missing, see the set-up");
+    }
     shell::run(&mut command)
 }
 

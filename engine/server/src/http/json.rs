@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
+use super::objects::Objects;
 use super::problem::{ApiError, ApiResult};
 use crate::app::Shared;
 use crate::options::Limits;
@@ -100,7 +101,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], max_depth: usize) -> ApiR
         return Err(ApiError::new(&codes::BAD_REQUEST, format!("the JSON is nested deeper than {max_depth}")));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let pointer = pointer(error.path());
         let cause = error.into_inner();
         let code = if cause.is_data() { &codes::INVALID } else { &codes::BAD_REQUEST };
@@ -165,6 +166,14 @@ mod tests {
         let found = problem(r#"{"name":"x","tests":[],"admin":true}"#);
         assert_eq!(found.code, "invalid");
         assert!(found.detail.contains("admin"), "{}", found.detail);
+    }
+
+    #[test]
+    fn records_are_objects_at_any_depth() {
+        let found = problem(r#"["x",5,[],[],[],false]"#);
+        assert_eq!((found.code.as_str(), found.fields), ("invalid", vec![String::new()]));
+        let found = problem(r#"{"name":"x","slots":[["rack1",1]],"tests":[]}"#);
+        assert_eq!((found.code.as_str(), found.fields), ("invalid", vec!["/slots/0".to_owned()]));
     }
 
     #[test]

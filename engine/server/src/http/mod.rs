@@ -4,6 +4,7 @@ pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod listener;
+mod objects;
 mod patient;
 pub(crate) mod problem;
 

@@ -7,6 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use headend_model::{JobId, RackId, RunId, TreePath, UserName};
 use headend_scheduler::Farm;
+use headend_store::RunRow;
 use headend_wire::api::{ArtifactItem, ArtifactList};
 use headend_wire::{Problem, codes};
 use http::StatusCode;
@@ -16,6 +17,7 @@ use tokio_util::io::ReaderStream;
 use super::blobs::{announced, body_reader, require_size};
 use crate::app::Shared;
 use crate::auth::{Person, Rack};
+use crate::edge::ids;
 use crate::http::{ApiError, ApiResult};
 use crate::run_files::io_error;
 
@@ -76,9 +78,17 @@ async fn require_own(app: &Shared, rack: &Rack, run: u64) -> ApiResult<()> {
     let live = app.farm.read(move |view| live_run(view.farm, run)).await?;
     let own = match live {
         Some(live) => live.rack == rack.rack,
-        None => app.store.run(RunId(run)).await?.is_some_and(|row| row.rack.as_ref() == Some(&rack.name)),
+        None => ended(app, run).await?.is_some_and(|row| row.rack.as_ref() == Some(&rack.name)),
     };
     if own { Ok(()) } else { Err(ApiError::not_found(format!("run {run} of rack {}", rack.name))) }
+}
+
+/// A run that has ended.
+async fn ended(app: &Shared, run: u64) -> ApiResult<Option<RunRow>> {
+    if run > ids::LARGEST {
+        return Ok(None);
+    }
+    Ok(app.store.run(RunId(run)).await?)
 }
 
 /// What a run has left so far.
@@ -99,14 +109,16 @@ async fn require_visible(app: &Shared, person: &Person, run: u64) -> ApiResult<(
     if let Some(live) = app.farm.read(move |view| live_run(view.farm, run)).await? {
         return if person.may_see(&live.owner) { Ok(()) } else { Err(missing()) };
     }
-    let row = app.store.run(RunId(run)).await?.ok_or_else(missing)?;
+    let row = ended(app, run).await?.ok_or_else(missing)?;
     super::jobs::visible(app, person, row.job).await.map(|_| ()).map_err(|_| missing())
 }
 
 /// A file that a run has left. Whatever a browser might run comes as a download.
 #[utoipa::path(get, path = "/runs/{run}/files/{*path}", operation_id = "get_artifact", tag = "runs",
     params(("run" = u64, Path,), ("path" = String, Path, description = "Path with `/`")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The bytes; the media type follows from the name.", content(
+        (Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (String = "text/plain"),
+        (String = "text/html"), (serde_json::Value = "application/json"))), (status = 404, body = Problem)))]
 pub(crate) async fn get(
     State(app): State<Shared>,
     person: Person,
@@ -136,7 +148,9 @@ fn media_of(path: &TreePath) -> (&'static str, bool) {
         Some("png") => ("image/png", true),
         Some("jpg" | "jpeg") => ("image/jpeg", true),
         Some("txt" | "log") => ("text/plain; charset=utf-8", true),
-        Some("json" | "jsonl" | "ndjson") => ("application/json", true),
+        Some("json") => ("application/json", true),
+        // One document per line is not JSON, and people read it.
+        Some("jsonl" | "ndjson") => ("text/plain; charset=utf-8", true),
         Some("html" | "htm") => ("text/html; charset=utf-8", false),
         _ => ("application/octet-stream", false),
     }

@@ -18,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Shared;
 use crate::auth::Person;
+use crate::edge::ids;
 use crate::events::item_of;
 use crate::http::{ApiError, ApiResult};
 
@@ -49,7 +50,8 @@ pub(crate) async fn watch(
 ) -> ApiResult<Response> {
     // Listen before looking: nothing falls between the stored and the live items.
     let live = app.tell.bus.watch();
-    let after = last_event_id(&headers)?.or(query.after).unwrap_or_else(|| app.tell.bus.last());
+    let asked = last_event_id(&headers)?.or(query.after);
+    let after = asked.map(|number| number.min(ids::LARGEST)).unwrap_or_else(|| app.tell.bus.last());
     let watcher = Watcher { app, person, job: query.job, after, live, stored: VecDeque::new(), behind: true };
     let stream = Sse::new(watcher.into_stream()).keep_alive(KeepAlive::new().interval(PING));
     let no_buffering = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));

@@ -29,8 +29,7 @@ const MOST: usize = 1_000;
 
 /// Reports of a rack in, orders out.
 #[utoipa::path(post, path = "/racks/exchange", operation_id = "rack_exchange", tag = "racks",
-    request_body(content = serde_json::Value, description = "`headend_wire::rack::Exchange`"),
-    responses((status = 200, body = serde_json::Value, description = "`headend_wire::rack::Orders`"),
+    request_body = Exchange, responses((status = 200, body = Orders),
         (status = 409, description = "Another process runs this rack.", body = Problem),
         (status = 426, description = "Another version of the exchange.", body = Problem)))]
 pub(crate) async fn exchange(

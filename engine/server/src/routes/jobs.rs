@@ -15,6 +15,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::app::Shared;
 use crate::auth::Person;
+use crate::edge::ids;
 use crate::edge::submit::{Known, spec};
 use crate::http::{ApiError, ApiResult, Json};
 use crate::show::{self, jobs::Live, runs::Page};
@@ -154,7 +155,10 @@ pub(crate) async fn list(
     let owner = owner_filter(&person, query.owner)?;
     // The farm first: what it no longer knows as open is final in the store by then.
     let live = app.farm.read(|view| show::jobs::live_of_all(view.farm)).await?;
-    let rows = app.store.jobs(&JobQuery { before: query.before.map(JobId), owner, open, limit }).await?;
+    let rows = app
+        .store
+        .jobs(&JobQuery { before: query.before.map(|job| JobId(job.min(ids::LARGEST))), owner, open, limit })
+        .await?;
     let next = (rows.len() as u32 == limit).then(|| rows.last().map(|row| row.job.0)).flatten();
     let jobs = rows.iter().map(|row| show::jobs::item(row, live.get(&row.job))).collect();
     Ok(axum::Json(JobList { jobs, next }))
@@ -192,11 +196,7 @@ pub(crate) struct RunQuery {
 
 impl RunQuery {
     pub(crate) fn page(&self) -> Page {
-        Page { after: self.after, limit: self.limit.unwrap_or(PAGE).clamp(1, PAGE) }
-    }
-
-    pub(crate) const fn is_first(&self) -> bool {
-        self.after.is_none()
+        Page { after: self.after.map(|run| run.min(ids::LARGEST)), limit: self.limit.unwrap_or(PAGE).clamp(1, PAGE) }
     }
 }
 
@@ -292,7 +292,7 @@ fn first_runs(row: &JobRow) -> Vec<u64> {
 /// # Errors
 /// `not_found`, also when it is there and somebody else's.
 pub(crate) async fn visible(app: &Shared, person: &Person, job: JobId) -> ApiResult<JobRow> {
-    let row = app.store.job(job).await?;
+    let row = if job.0 > ids::LARGEST { None } else { app.store.job(job).await? };
     row.filter(|row| person.may_see(&row.spec.owner)).ok_or_else(|| ApiError::not_found(format!("job {job}")))
 }
 

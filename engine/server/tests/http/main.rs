@@ -18,3 +18,4 @@ mod remote;
 mod restart;
 mod schedules;
 mod support;
+mod turns;
