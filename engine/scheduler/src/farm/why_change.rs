@@ -149,7 +149,8 @@ impl Farm {
     fn placements(&self, job: &Job, asked: &BTreeSet<SlotId>) -> Vec<Change> {
         let shelved = |dut: &DutId| self.inventory.slot_of(*dut).is_none();
         let is_empty = |slot: &SlotId| self.inventory.dut_in(*slot).is_none();
-        let own = job.spec.targets.iter().filter_map(|target| if let Target::Dut(dut) = target { Some(*dut) } else { None });
+        let own =
+            job.spec.targets.iter().filter_map(|target| if let Target::Dut(dut) = target { Some(*dut) } else { None });
         let any = self.inventory.duts.keys().copied().find(shelved);
         let room = self.slots.keys().copied().find(is_empty);
         let own = own.filter(shelved).filter_map(|dut| Some(Change::PlaceDut { dut, slot: room? }));

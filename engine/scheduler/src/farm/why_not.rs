@@ -68,8 +68,15 @@ impl Farm {
     /// Why the run does not run on the slot now. `None`: no open job has such a run.
     pub fn why_not(&self, now: Timestamp, run: RunId, slot: SlotId) -> Option<WhyNotAnswer> {
         let (id, job, test, book) = self.find_run(run)?;
-        let why = self.bound_by_run(id, run, slot, book).unwrap_or_else(|| self.bound_by_slot(now, (id, job), test, slot));
+        let why =
+            self.bound_by_run(id, run, slot, book).unwrap_or_else(|| self.bound_by_slot(now, (id, job), test, slot));
         Some(WhyNotAnswer { job: id, test, why })
+    }
+
+    /// The number that the next run of a test will have when it starts; none if none waits.
+    pub fn next_run(&self, job: JobId, test: TestIx) -> Option<RunId> {
+        let book = self.jobs.get(&job)?.tests.get(test.0 as usize).filter(|book| book.left() > 0)?;
+        Some(RunId(book.first.0 + u64::from(book.started)))
     }
 
     fn find_run(&self, run: RunId) -> Option<(JobId, &Job, TestIx, &TestBook)> {
@@ -86,7 +93,11 @@ impl Farm {
         if let Some(held) = self.leases.get(&run) {
             let on: Vec<SlotId> = held.lease.targets.iter().map(|target| target.slot).collect();
             let since = held.leased;
-            return Some(if on.contains(&slot) { WhyNot::RunsHere { since } } else { WhyNot::RunsElsewhere { on, since } });
+            return Some(if on.contains(&slot) {
+                WhyNot::RunsHere { since }
+            } else {
+                WhyNot::RunsElsewhere { on, since }
+            });
         }
         let at = run.0 - book.first.0;
         let waits = (u64::from(book.started)..u64::from(book.total - book.dropped.min(book.total))).contains(&at);
