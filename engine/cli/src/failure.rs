@@ -71,7 +71,7 @@ impl Failure {
             "unauthenticated" => {
                 Some("set HEADEND_TOKEN, or name the credentials file that `headend up` wrote with --config")
             }
-            "bad_plugin" => Some("name the folder, on the server's machine, that has a good headend-plugin.toml"),
+            "bad_plugin" => Some("`headend plugin verify` tries a plugin and shows how each step went"),
             _ => remedy,
         };
         failure.help = remedy.filter(|remedy| !remedy.is_empty()).map(str::to_owned);

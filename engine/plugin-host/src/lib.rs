@@ -2,10 +2,10 @@
 //! it; each call has a deadline, a memory cap, and one owner; a guest that failed is never used again.
 //!
 //! ```text
-//!  folder ─► manifest ─► lifecycle (read, version, capabilities, compile in a child, link, self-check, switch)
+//!  folder, bundle, file ─► manifest ─► lifecycle (world, capabilities, trust, parameters, compile in a child, link, self-check, keep, switch)
 //!                            │
 //!                            ├─► wasm      one engine per process, no WASI; policies answer in the server's process
-//!                            └─► policy    PolicyHost: load, reload, disable, instance(plan) ─► propose
+//!                            └─► policy    PolicyHost: load, roll back, disable, instance(plan) ─► propose
 //!                                           └─ Rhai policies answer in a child process, never in the server's
 //! ```
 //!

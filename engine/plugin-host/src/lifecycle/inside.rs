@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn a_fenced_comment_at_the_top_is_the_manifest_with_its_lines() {
         let source = "// A policy.\n//\n// ```headend-plugin\n// name = \"p\"\n// [limits]\n// ```\nfn propose() {}\n";
-        assert_eq!(manifest_in("p.rhai", source.as_bytes()).unwrap(), "\n\nfile = \"p.rhai\"\nname = \"p\"\n[limits]\n");
+        assert_eq!(
+            manifest_in("p.rhai", source.as_bytes()).unwrap(),
+            "\n\nfile = \"p.rhai\"\nname = \"p\"\n[limits]\n"
+        );
         let named = "\n//! ```headend-plugin\n//! file = \"q.rhai\"\n//! ```\n";
         assert_eq!(manifest_in("p.rhai", named.as_bytes()).unwrap(), "\n\nfile = \"q.rhai\"\n");
         for none in ["fn f() {}\n// ```headend-plugin\n// ```", "// ```headend-plugin\n// name = 1\n", "", "\u{0}"] {

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::package::{Brought, Origin, Package, SIGNATURE_ENDING};
 use super::LoadError;
+use super::package::{Brought, Origin, Package, SIGNATURE_ENDING};
 use crate::manifest::{Limits, MANIFEST_FILE};
 
 /// The folder of kept versions. Private to this user: what lies in it is run.
@@ -35,7 +35,10 @@ impl Kept {
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         // A reader sees all of it or nothing: it is made beside its place.
-        let new = tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o700)).tempdir_in(&self.folder)?;
+        let new = tempfile::Builder::new()
+            .prefix(".new-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&self.folder)?;
         write(new.path(), package)?;
         match fs::rename(new.path(), &place) {
             // Somebody was quicker, with the same content.

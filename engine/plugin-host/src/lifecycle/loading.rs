@@ -138,11 +138,6 @@ impl PolicyHost {
         self.switch(version, versions)
     }
 
-    /// What parameters were set before a load that may fail: kept for a plugin that is not loaded yet.
-    pub fn remember_parameters(&self, name: &PolicyName, set: Value) {
-        self.waiting().insert(name.clone(), set);
-    }
-
     /// Loads every folder of `folder` that has a manifest, in the order of their names.
     pub fn load_folder(&self, folder: &Path) -> Vec<Result<PluginInfo, LoadError>> {
         let mut folders: Vec<PathBuf> = match std::fs::read_dir(folder) {
@@ -163,7 +158,6 @@ impl PolicyHost {
         for kept in &plugin.versions {
             self.kept.drop(&kept.hash);
         }
-        self.waiting().remove(name);
         Ok(plugin.info())
     }
 
@@ -217,16 +211,13 @@ impl PolicyHost {
         package.check_policy(&grants)?;
         let signature = package.check_signature(&self.trust)?;
         let (name, manifest) = (package.label(), &package.manifest);
-        let parameters = manifest.parameters.effective(&set, &Value::Null).map_err(|source| {
-            LoadError::Parameters { plugin: name.clone(), name: manifest.name.to_string(), source }
+        let parameters = manifest.parameters.effective(&set, &Value::Null).map_err(|source| LoadError::Parameters {
+            plugin: name.clone(),
+            name: manifest.name.to_string(),
+            source,
         })?;
         let code = match manifest.language {
-            Language::Wasm => Code::Wasm(WasmPolicy::load(
-                &self.compiler,
-                &package.code,
-                manifest,
-                &name,
-            )?),
+            Language::Wasm => Code::Wasm(WasmPolicy::load(&self.compiler, &package.code, manifest, &name)?),
             Language::Rhai => Code::Rhai(RhaiPolicy::load(self.compiler.guest(), package)?),
         };
         let label = format!("{name} ({})", package.hash.get(..12).unwrap_or_default());
@@ -267,9 +258,7 @@ impl PolicyHost {
         };
         let plugin = Plugin { versions, ..plugin };
         let info = plugin.info();
-        plugins.insert(name.clone(), plugin);
-        drop(plugins);
-        self.waiting().remove(&name);
+        plugins.insert(name, plugin);
         Ok(info)
     }
 
@@ -284,11 +273,10 @@ impl PolicyHost {
         })
     }
 
-    /// Parameters that are given, or set already, or were set for a plugin that is to come.
+    /// Parameters that are given, or set already.
     fn settings(&self, name: &PolicyName, given: Option<Value>) -> Value {
         let set = || self.plugins().get(name).map(|plugin| plugin.current.set.clone());
-        let waiting = || self.waiting().get(name).cloned();
-        given.or_else(set).or_else(waiting).unwrap_or(Value::Null)
+        given.or_else(set).unwrap_or(Value::Null)
     }
 
     /// Where the version in force came from, and its hash.

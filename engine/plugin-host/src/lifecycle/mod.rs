@@ -116,7 +116,11 @@ pub enum LoadError {
         offered: Worlds,
     },
     /// Step 4, capabilities.
-    #[error("plugin {plugin} asks for {}, which nobody has granted to it; grant it with {} or start the server with --plugin-grant", listed(missing), commands(name, missing))]
+    #[error(
+        "plugin {plugin} asks for {}, which nobody has granted to it; grant it with {} or start the server with --plugin-grant",
+        listed(missing),
+        commands(name, missing)
+    )]
     Capability {
         /// Name and version.
         plugin: String,
@@ -135,7 +139,9 @@ pub enum LoadError {
         source: SignatureFault,
     },
     /// Step 6, parameters.
-    #[error("plugin {plugin} does not take the parameters that are set for it; set others with `headend plugin parameters {name}`")]
+    #[error(
+        "plugin {plugin} does not take the parameters that are set for it; set others with `headend plugin parameters {name}`"
+    )]
     Parameters {
         /// Name and version.
         plugin: String,

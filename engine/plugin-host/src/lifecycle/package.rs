@@ -135,7 +135,9 @@ impl Package {
         if !bundle::is_bundle(&file) {
             let no_manifest = || LoadError::Bundle {
                 bundle: file.clone(),
-                what: format!("it is no bundle and has no manifest inside; put {MANIFEST_FILE} beside it and pack both"),
+                what: format!(
+                    "it is no bundle and has no manifest inside; put {MANIFEST_FILE} beside it and pack both"
+                ),
             };
             let text = inside::manifest_in(&file, &bytes).ok_or_else(no_manifest)?;
             let manifest = Manifest::parse(&text, Path::new(&file), most)?;
@@ -242,7 +244,8 @@ impl Folder {
                 what: format!("the {MANIFEST_FILE} beside it is that of {code:?}"),
             }),
             Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                let what = format!("it is no bundle, and has no manifest, neither inside nor as {MANIFEST_FILE} beside it");
+                let what =
+                    format!("it is no bundle, and has no manifest, neither inside nor as {MANIFEST_FILE} beside it");
                 Err(LoadError::Bundle { bundle: file, what })
             }
             Err(error) => Err(error),

@@ -4,7 +4,7 @@
 //! moment, so a file that is half copied is not read, and when it is all the same (a slow copy), the rest of the copy brings the next try.
 //! Every few seconds the folder is looked at without a notice, for file systems that give none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -76,7 +76,7 @@ impl FolderWatch {
         // Bounded by what the system's own queue holds, and drained to the last at each look.
         let (tell, notices) = mpsc::channel();
         let watcher = watcher(&folder_path, tell.clone());
-        let mut follower = Follower { host, folder: folder_path, told, seen: BTreeMap::new() };
+        let mut follower = Follower { host, folder: folder_path, told, seen: BTreeMap::new(), failed: BTreeSet::new() };
         let thread =
             thread::Builder::new().name("plugin-folder".into()).spawn(move || follower.run(&notices)).map_err(fail)?;
         Ok(Self { tell, thread: Some(thread), _notices: watcher })
@@ -114,6 +114,8 @@ struct Follower {
     folder: PathBuf,
     told: Box<dyn FnMut(FolderChange) + Send>,
     seen: BTreeMap<PathBuf, Seen>,
+    /// Where the last try has failed.
+    failed: BTreeSet<PathBuf>,
 }
 
 /// What a plugin folder looked like.
@@ -172,14 +174,24 @@ impl Follower {
         let loaded = self.host.loaded_from(&folder);
         // Touched, not changed; or a person went back to an older version, or removed it.
         if self.host.seen_at(&folder).is_some_and(|seen| self.host.hash_at(&folder) == Some(seen)) {
+            // What had failed in between was put back: nobody is to go on with the complaint.
+            if self.failed.remove(&folder)
+                && let Some(info) = self.host.list().into_iter().find(|info| info.origin.path() == Some(&*folder))
+            {
+                (self.told)(FolderChange::Loaded(Box::new(info)));
+            }
             return;
         }
         let change = match self.host.load(&folder) {
             Ok(info) => {
+                self.failed.remove(&folder);
                 self.forget_former_name(loaded, &info);
                 FolderChange::Loaded(Box::new(info))
             }
-            Err(error) => FolderChange::Failed { folder, error },
+            Err(error) => {
+                self.failed.insert(folder.clone());
+                FolderChange::Failed { folder, error }
+            }
         };
         (self.told)(change);
     }
@@ -194,6 +206,7 @@ impl Follower {
     }
 
     fn unload(&mut self, folder: &Path) {
+        self.failed.remove(folder);
         self.host.lost(folder);
         if let Some(name) = self.host.loaded_from(folder)
             && self.host.remove(&name).is_ok()

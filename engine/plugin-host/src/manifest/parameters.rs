@@ -203,7 +203,8 @@ fn cut(text: &str) -> String {
 
 /// Puts in the defaults of the members that are not there.
 fn fill(schema: &Value, value: &mut Value) {
-    let (Some(properties), Some(members)) = (schema.get("properties").and_then(Value::as_object), value.as_object_mut())
+    let (Some(properties), Some(members)) =
+        (schema.get("properties").and_then(Value::as_object), value.as_object_mut())
     else {
         return;
     };
@@ -239,7 +240,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_gets_its_default_and_the_job_overrides_what_is_set() {
-        let effective = parameters().effective(&json!({"field": "A", "weight": 2, "night": {}}), &json!({"field": "B"}));
+        let effective =
+            parameters().effective(&json!({"field": "A", "weight": 2, "night": {}}), &json!({"field": "B"}));
         assert_eq!(effective.unwrap(), json!({"field": "B", "weight": 2, "night": {"hours": 8}}));
     }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use headend_model::PolicyName;
 use headend_scheduler::view::PlanView;
-use serde_json::Value;
 
 use super::fault::PolicyFault;
 use super::info::{KeptVersion, PluginInfo, PluginState, VersionInUse};
@@ -65,8 +64,6 @@ pub struct PolicyHost {
     plugins: Mutex<BTreeMap<PolicyName, Plugin>>,
     /// Content that was last loaded from a path.
     seen: Mutex<BTreeMap<PathBuf, String>>,
-    /// Parameters of plugins that are still to come.
-    waiting: Mutex<BTreeMap<PolicyName, Value>>,
 }
 
 pub(crate) struct Plugin {
@@ -95,7 +92,6 @@ impl PolicyHost {
             grants: Mutex::new(config.grants),
             plugins: Mutex::default(),
             seen: Mutex::default(),
-            waiting: Mutex::default(),
         })
     }
 
@@ -208,10 +204,6 @@ impl PolicyHost {
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, BTreeMap<PathBuf, String>> {
         lock(&self.seen)
-    }
-
-    pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<PolicyName, Value>> {
-        lock(&self.waiting)
     }
 
     pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {

@@ -40,8 +40,7 @@ fn former(info: &PluginInfo, seen: &str) -> Former {
 #[test]
 fn one_can_go_back_and_forth_between_the_versions_that_are_kept() {
     let lab = Lab::with(|config| config.keep = 3);
-    let hashes: Vec<String> =
-        (0..4).map(|test| lab.host.load(&write(&lab, test, LONG)).unwrap().hash).collect();
+    let hashes: Vec<String> = (0..4).map(|test| lab.host.load(&write(&lab, test, LONG)).unwrap().hash).collect();
     let kept = |info: &PluginInfo| info.versions.iter().map(|kept| kept.hash.clone()).collect::<Vec<_>>();
     assert_eq!(kept(&lab.host.list()[0]), hashes[1..], "no more than three");
     let mut old = lab.host.instance(&name("p"), &plan(&[1, 1, 1, 1], 3)).unwrap();
@@ -107,7 +106,11 @@ fn after_a_restart_it_is_as_it_was_left() {
     assert_eq!((&back.hash, &back.versions, asked(&lab)), (&first.hash, &left.versions, 0));
     assert_eq!(lab.host.seen_at(&folder), Some(second.hash.clone()));
     let mut began = lab.host.instance_of(&name("p"), &plan(&[1, 1], 3), &second.hash).unwrap();
-    assert_eq!(began.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap().start, [at(1, 0)], "a job keeps its version");
+    assert_eq!(
+        began.propose(Timestamp::EPOCH, &free(&[0, 1, 2])).unwrap().start,
+        [at(1, 0)],
+        "a job keeps its version"
+    );
     assert_eq!(began.content(), second.hash);
     assert_eq!(lab.host.list()[0].older[0].hash, second.hash);
     let lost = lab.host.instance_of(&name("p"), &plan(&[1, 1], 3), &"0".repeat(64)).unwrap();

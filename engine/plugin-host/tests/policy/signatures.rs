@@ -44,7 +44,10 @@ fn only_what_a_trusted_key_has_signed_is_let_in() {
     };
     let bytes = bundle(LONG);
     assert!(matches!(fault(send(&bytes, None).unwrap_err()), SignatureFault::Missing { .. }));
-    assert!(matches!(fault(send(&bytes, Some(sign(&stranger, &bytes))).unwrap_err()), SignatureFault::UnknownKey { .. }));
+    assert!(matches!(
+        fault(send(&bytes, Some(sign(&stranger, &bytes))).unwrap_err()),
+        SignatureFault::UnknownKey { .. }
+    ));
     let other = bundle("description = \"other\"\n[limits]\ndeadline_ms = 30000");
     assert!(matches!(fault(send(&other, Some(sign(&keys, &bytes))).unwrap_err()), SignatureFault::Tampered { .. }));
     assert_eq!(lab.host.list(), []);

@@ -58,7 +58,9 @@ fn a_name_belongs_to_its_folder() {
     lab.host.load(&folder).unwrap();
     let other = lab.write("q", "p.wasm", &proposes(0, 0), LONG);
     fs::write(other.join("headend-plugin.toml"), manifest("p", "p.wasm", LONG)).unwrap();
-    assert!(matches!(lab.host.load(&other), Err(LoadError::NameTaken { taken, .. }) if taken == Origin::Path(folder.clone())));
+    assert!(
+        matches!(lab.host.load(&other), Err(LoadError::NameTaken { taken, .. }) if taken == Origin::Path(folder.clone()))
+    );
     fs::write(folder.join("headend-plugin.toml"), manifest("r", "p.wasm", LONG)).unwrap();
     assert!(matches!(lab.host.reload(&name("p")), Err(LoadError::Renamed { found, .. }) if found == "r"));
     assert!(matches!(lab.host.reload(&name("x")), Err(LoadError::NotLoaded(_))));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::UserName;
+use headend_model::{PolicyName, UserName};
 use headend_plugin_host::lifecycle::{Grant, Grants};
 use headend_plugin_host::policy::{PluginInfo, PluginState};
 use headend_plugin_host::{Capability, LoadError};
@@ -214,13 +214,23 @@ impl Plugins {
         Ok(self.grant_list())
     }
 
+    /// A plugin whose grant was taken back stays disabled.
+    pub(super) fn require_grants(&self, name: &PolicyName) -> ApiResult<()> {
+        let infos = self.host.list();
+        let asked = infos.iter().find(|info| info.name == *name).map(|info| info.capabilities.as_slice());
+        let missing = asked.unwrap_or_default().iter().find(|asked| !self.grants().allow(name, **asked));
+        let Some(missing) = missing else { return Ok(()) };
+        let detail = format!("{name} asks for `{missing}`, which nobody has granted to it; `headend plugin grant {name} {missing}` first");
+        Err(ApiError::new(&codes::NOT_GRANTED, detail))
+    }
+
     /// All grants in force.
     pub(super) fn grants(&self) -> Grants {
         all_grants(&self.started_with, &lock(&self.granted))
     }
 
     /// The farm and the policy threads hear no more of a plugin.
-    pub(super) async fn forget(&self, name: &headend_model::PolicyName) -> ApiResult<()> {
+    pub(super) async fn forget(&self, name: &PolicyName) -> ApiResult<()> {
         lock(&self.loaded).remove(name);
         self.tell.policies.forget_policy(name);
         self.farm.step(Event::PolicyRemoved { policy: name.clone() }).await?;

@@ -50,20 +50,32 @@ pub(crate) async fn load(
 /// Loads a plugin again from where it came from. Jobs at work keep the version they have.
 #[utoipa::path(post, path = "/plugins/{name}/reload", operation_id = "reload_plugin", tag = "plugins",
     params(("name" = String, Path,)), responses((status = 200, body = PluginItem), (status = "4XX", body = Problem)))]
-pub(crate) async fn reload(State(app): State<Shared>, Path(name): Path<String>) -> ApiResult<axum::Json<PluginItem>> {
-    app.plugins.reload(&name).await.map(axum::Json)
+pub(crate) async fn reload(
+    State(app): State<Shared>,
+    person: Person,
+    Path(name): Path<String>,
+) -> ApiResult<axum::Json<PluginItem>> {
+    app.plugins.reload(&name, &person.user).await.map(axum::Json)
 }
 
 /// Stops asking a plugin; its jobs go on under the built-in rule.
 #[utoipa::path(post, path = "/plugins/{name}/disable", operation_id = "disable_plugin", tag = "plugins",
     params(("name" = String, Path,)), responses((status = 200, body = PluginItem), (status = "4XX", body = Problem)))]
-pub(crate) async fn disable(State(app): State<Shared>, Path(name): Path<String>) -> ApiResult<axum::Json<PluginItem>> {
-    app.plugins.disable(&name).await.map(axum::Json)
+pub(crate) async fn disable(
+    State(app): State<Shared>,
+    person: Person,
+    Path(name): Path<String>,
+) -> ApiResult<axum::Json<PluginItem>> {
+    app.plugins.disable(&name, &person.user).await.map(axum::Json)
 }
 
 /// Asks a plugin again.
 #[utoipa::path(post, path = "/plugins/{name}/enable", operation_id = "enable_plugin", tag = "plugins",
     params(("name" = String, Path,)), responses((status = 200, body = PluginItem), (status = "4XX", body = Problem)))]
-pub(crate) async fn enable(State(app): State<Shared>, Path(name): Path<String>) -> ApiResult<axum::Json<PluginItem>> {
-    app.plugins.enable(&name).await.map(axum::Json)
+pub(crate) async fn enable(
+    State(app): State<Shared>,
+    person: Person,
+    Path(name): Path<String>,
+) -> ApiResult<axum::Json<PluginItem>> {
+    app.plugins.enable(&name, &person.user).await.map(axum::Json)
 }

@@ -6,6 +6,7 @@ use headend_plugin_host::lifecycle::{MAX_SIGNATURE, MAX_UPLOAD, Upload};
 use headend_wire::api::PluginItem;
 use headend_wire::plugins::{GrantList, GrantRequest, PluginDetail, PluginUses, RollbackRequest, VerifyAnswer};
 use headend_wire::{Problem, codes};
+use http::header::CONTENT_TYPE;
 
 use super::blobs::{announced, require_size};
 use crate::app::Shared;
@@ -29,7 +30,18 @@ pub(crate) struct SentQuery {
     parameters: Option<String>,
 }
 
+/// A page of another site can send forms and plain text without being asked; this it cannot.
+fn require_bytes(request: &Request) -> ApiResult<()> {
+    let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if media.trim().eq_ignore_ascii_case("application/octet-stream") {
+        return Ok(());
+    }
+    let given: String = media.chars().take(60).collect();
+    Err(ApiError::new(&codes::MEDIA_TYPE, format!("Content-Type is {given:?}; send application/octet-stream")))
+}
+
 async fn sent(app: &Shared, query: SentQuery, request: Request) -> ApiResult<Sent> {
+    require_bytes(&request)?;
     let SentQuery { file, signature, parameters } = query;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
     if file.is_empty() || file.len() > 128 || file.starts_with('.') || !file.chars().all(plain) {

@@ -58,7 +58,8 @@ async fn submit(lab: &Lab, names: &[&str]) -> u64 {
 
 /// The scripts of a job in the order in which they were started.
 fn order(detail: &JobDetail) -> Vec<String> {
-    let mut runs: Vec<_> = detail.run_list.iter().map(|run| (run.started.clone().unwrap(), run.script.clone())).collect();
+    let mut runs: Vec<_> =
+        detail.run_list.iter().map(|run| (run.started.clone().unwrap(), run.script.replace("public/", ""))).collect();
     runs.sort();
     runs.into_iter().map(|(_, script)| script).collect()
 }
@@ -168,10 +169,20 @@ async fn what_is_wrong_is_named_with_its_step_and_nothing_changes() {
     let lab = Lab::start_with(1, &[("HEADEND_PLUGIN_GRANTS", "none")]).await;
     let good = policy("1.0.0", false, "");
     let cases = [
-        (good.replace("world = \"1.0.0\"", "world = \"9.1.0\""), "bad_plugin", "contract 9.1.0; this server offers", "world"),
+        (
+            good.replace("world = \"1.0.0\"", "world = \"9.1.0\""),
+            "bad_plugin",
+            "contract 9.1.0; this server offers",
+            "world",
+        ),
         (good.replace("name =", "nmae ="), "bad_plugin", "did you mean `name`?", "manifest"),
         (policy("1", false, "capabilities = [\"lgo\"]"), "bad_plugin", "did you mean `log`?", "manifest"),
-        (policy("1", false, "capabilities = [\"log\"]"), "not_granted", "`headend plugin grant order log`", "capabilities"),
+        (
+            policy("1", false, "capabilities = [\"log\"]"),
+            "not_granted",
+            "`headend plugin grant order log`",
+            "capabilities",
+        ),
         (good.replace("fn propose", "fn prupose"), "bad_plugin", "propose", "link"),
         (good.replace("answer\n}", "throw 1\n}"), "bad_plugin", "self-check", "self-check"),
         (good.replace("for ix in", "for in"), "bad_plugin", "does not compile", "compile"),
@@ -190,7 +201,9 @@ async fn what_is_wrong_is_named_with_its_step_and_nothing_changes() {
 
     let user = lab.client.post("/tokens", &json!({ "user": "ann" })).await.json::<serde_json::Value>();
     let ann = lab.client.with_token(user["token"].as_str().unwrap());
-    for path in ["/plugins?file=order.rhai", "/plugins/verify?file=order.rhai", "/plugins/order/rollback", "/plugin-grants"] {
+    for path in
+        ["/plugins?file=order.rhai", "/plugins/verify?file=order.rhai", "/plugins/order/rollback", "/plugin-grants"]
+    {
         assert_eq!(ann.post(path, &json!({})).await.problem().code, "forbidden", "{path}");
     }
 
@@ -199,6 +212,7 @@ async fn what_is_wrong_is_named_with_its_step_and_nothing_changes() {
     install(&lab, &cases[3].0).await;
     lab.client.post("/plugin-grants/revoke", &grant).await.json::<GrantList>();
     assert_eq!(found(&lab, "order").await.unwrap().state, "disabled", "it lived by the grant");
+    assert_eq!(lab.client.post("/plugins/order/enable", &json!({})).await.problem().code, "not_granted");
     assert!(told(&lab).await.ends_with(&["granted", "installed", "revoked", "disabled"].map(str::to_owned)));
 }
 
@@ -226,7 +240,11 @@ async fn a_server_that_requires_signatures_takes_only_those_of_trusted_keys() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("lab.pub"), format!("untrusted comment: ours\n{}\n", keys.pk.to_base64())).unwrap();
     assert!(refused(&source, &signed(&stranger)).await.contains("is not trusted here; trusted are"));
-    assert!(refused(&source.replace("last - n", "n").replace("1.0.0\"\n//! kind", "1.0.1\"\n//! kind"), &signed(&keys)).await.contains("was changed"));
+    assert!(
+        refused(&source.replace("last - n", "n").replace("1.0.0\"\n//! kind", "1.0.1\"\n//! kind"), &signed(&keys))
+            .await
+            .contains("was changed")
+    );
     let item: PluginItem = send(&lab, "/plugins", &source, &[("signature", &signed(&keys))]).await.json();
     assert_eq!(item.state, "live");
     let signature = detail(&lab).await.signature;
@@ -243,7 +261,8 @@ async fn a_half_written_plugin_in_the_folder_is_told_and_its_rest_is_taken_up() 
                     [limits]\ndeadline_ms = 1000\n";
     std::fs::write(folder.join("slow.rhai"), "fn propose(plan, fr").unwrap();
     std::fs::write(folder.join("headend-plugin.toml"), manifest).unwrap();
-    let broken = eventually("the half to be told", || async { found(&lab, "slow").await.filter(|p| p.state == "broken") });
+    let broken =
+        eventually("the half to be told", || async { found(&lab, "slow").await.filter(|p| p.state == "broken") });
     assert!(broken.await.reason.unwrap().contains("does not compile"));
     std::fs::write(folder.join("slow.rhai"), "fn propose(plan, free) { [] }").unwrap();
     eventually("the whole to be live", || async { found(&lab, "slow").await.filter(|p| p.state == "live") }).await;
@@ -257,5 +276,6 @@ async fn a_half_written_plugin_in_the_folder_is_told_and_its_rest_is_taken_up() 
     lab.server_ready().await;
     assert!(found(&lab, "slow").await.is_none());
     std::fs::write(folder.join("slow.rhai"), "fn propose(plan, free) { let none = []; none }").unwrap();
-    eventually("the new content to be live", || async { found(&lab, "slow").await.filter(|p| p.state == "live") }).await;
+    eventually("the new content to be live", || async { found(&lab, "slow").await.filter(|p| p.state == "live") })
+        .await;
 }

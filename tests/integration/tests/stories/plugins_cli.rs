@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-use headend_integration::lab::program;
 use headend_integration::Lab;
+use headend_integration::lab::program;
 use headend_wire::plugins::{PluginDetail, VerifyAnswer};
 
 use super::plugins::policy;
@@ -48,7 +48,9 @@ async fn the_command_line_does_all_of_it() {
     assert!(says(&lab, &["verify", path]).await.contains("it would be installed"));
     assert!(says(&lab, &["install", path, "--parameters", "{\"pace\": 2}"]).await.contains("order 1.0.0 is live"));
     write("2.0.0", "fn propose(plan, free) { let none = []; none }");
-    assert!(says(&lab, &["install", folder.join("order.rhai").to_str().unwrap()]).await.contains("order 2.0.0 is live"));
+    assert!(
+        says(&lab, &["install", folder.join("order.rhai").to_str().unwrap()]).await.contains("order 2.0.0 is live")
+    );
     let detail: PluginDetail = serde_json::from_str(&says(&lab, &["show", "order", "--json"]).await).unwrap();
     assert_eq!(detail.versions.iter().map(|v| v.version.as_str()).collect::<Vec<_>>(), ["1.0.0", "2.0.0"]);
     assert_eq!(detail.parameters.set["pace"], 2);
