@@ -55,8 +55,14 @@ async fn main() {
         return store.close().await;
     }
     let tests = Vec::new();
-    let spec =
-        JobSpec { name: "bench".into(), owner: "ann".parse().unwrap(), priority: Priority(5), targets: vec![], tests, policy_parameters: std::collections::BTreeMap::new() };
+    let spec = JobSpec {
+        name: "bench".into(),
+        owner: "ann".parse().unwrap(),
+        priority: Priority(5),
+        targets: vec![],
+        tests,
+        policy_parameters: std::collections::BTreeMap::new(),
+    };
     let job = JobRow::accepted(JobId(1), spec, RunId(1), 1, Timestamp::EPOCH);
     store.write(vec![Projection::JobAccepted(Box::new(job))]).await.unwrap();
 

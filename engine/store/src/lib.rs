@@ -32,10 +32,10 @@ mod writer;
 pub use error::StoreError;
 pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, FileHistoryRow, FileRow};
 pub use occurrences::OccurrenceRow;
-pub use reports::ReportRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
+pub use reports::ReportRow;
 pub use rows::{
-    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin,
-    PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled,
+    Pin, PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 pub use store::{Store, Ticket};

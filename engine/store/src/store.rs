@@ -13,8 +13,8 @@ use crate::open::{self, Places};
 use crate::options::StoreOptions;
 use crate::read::Reader;
 use crate::rows::{
-    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin, PluginRow, Projection,
-    RackRow, Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
+    AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedRow, GrantRow, JobQuery, JobRow, Journaled, Pin,
+    PluginRow, Projection, RackRow, Recovered, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
 use crate::writer::{Answer, Request, StopReason, Work, Writer};
 
