@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use headend_model::{JobId, Timestamp};
 use headend_model::{Priority, SlotId, Span};
 use headend_plugin_host::policy::QueueInstance;
 use headend_scheduler::FarmConfig;
 use headend_scheduler::action::{OwnerUsage, RankedJob};
 use headend_scheduler::policy::{PriorityFifo, QueuePolicy};
-use headend_model::{JobId, Timestamp};
 
 use super::queue_farm::{Bench, numbers, user};
 use super::support::{Lab, name};
@@ -79,9 +79,9 @@ fn apart(weights: (u32, u32), slots: u16, longest: u64, half_life: i64) -> i64 {
     let config = FarmConfig { usage_half_life: Span::seconds(half_life), ..FarmConfig::default() };
     let mut bench =
         Bench::new(slots, config, Some(policy), move || Span::millis(500 + length(longest * 1_000 - 500) as i64));
-    bench.submit("anna", 1, 400);
+    bench.submit("anna", 1, 3_000);
     bench.pass(Span::seconds(60), |_| ());
-    bench.submit("bert", 9, 400);
+    bench.submit("bert", 9, 3_000);
     let (mut close, mut worst) = (false, 0);
     bench.pass(Span::seconds(400), |farm| {
         let used = |name: &str, weight: u32| farm.usage(&user(name)).device_ms as i64 / i64::from(weight);
@@ -92,6 +92,7 @@ fn apart(weights: (u32, u32), slots: u16, longest: u64, half_life: i64) -> i64 {
         }
     });
     assert!(close, "bert never caught up");
+    assert_eq!(bench.farm.open_jobs().filter(|job| job.queued > 0).count(), 2, "there was work to the end");
     assert_eq!(bench.failures, "");
     worst * i64::from(weights.0.min(weights.1))
 }
@@ -159,7 +160,8 @@ fn wear(by: &str) -> BTreeMap<SlotId, (u64, u64)> {
     let lab = Lab::new();
     let policy = own(&lab, "least-worn", &[("by", &format!("\"{by}\""))]);
     let mut length = numbers(9);
-    let mut bench = Bench::new(4, FarmConfig::default(), Some(policy), move || Span::millis(200 + length(3_000) as i64));
+    let mut bench =
+        Bench::new(4, FarmConfig::default(), Some(policy), move || Span::millis(200 + length(3_000) as i64));
     bench.pass(Span::seconds(2), |_| ());
     for _ in 0..60 {
         bench.submit("anna", 5, 1);

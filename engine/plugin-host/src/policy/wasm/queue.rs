@@ -81,9 +81,7 @@ impl QueuePre {
     /// An instance for all jobs. `parameters`: JSON text of an object.
     pub(super) fn build(&self, mut guest: Guest, parameters: &str) -> Result<WasmQueue, PolicyFault> {
         let bindings = match self {
-            Self::V1(pre) => {
-                Bindings::V1(guest.call("instantiate", BUILD_FACTOR, |store| pre.instantiate(store))?)
-            }
+            Self::V1(pre) => Bindings::V1(guest.call("instantiate", BUILD_FACTOR, |store| pre.instantiate(store))?),
             Self::V2(pre) => {
                 let bindings = guest.call("instantiate", BUILD_FACTOR, |store| pre.instantiate(store))?;
                 let queue = bindings.headend_policy_queue();
@@ -161,11 +159,8 @@ fn to_first(job: &RankedJob) -> first::Job {
 }
 
 fn to_second(job: &RankedJob) -> second::Job {
-    let usage = second::Usage {
-        running: job.usage.running,
-        device_ms: job.usage.device_ms,
-        open_jobs: job.usage.open_jobs,
-    };
+    let usage =
+        second::Usage { running: job.usage.running, device_ms: job.usage.device_ms, open_jobs: job.usage.open_jobs };
     second::Job {
         id: job.job.0,
         owner: job.owner.to_string(),
