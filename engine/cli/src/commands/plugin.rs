@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use comfy_table::Color;
 use headend_wire::api::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
 
-use super::plugin_life::{self, Sending};
 use super::Context;
+use super::plugin_life::{self, Sending};
 use crate::client::segment;
 use crate::failure::{Failure, Result};
 use crate::ui::{self, cell, plain, verdict};

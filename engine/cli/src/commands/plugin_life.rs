@@ -11,9 +11,9 @@ use headend_wire::plugins::{
 };
 use reqwest::{Method, RequestBuilder};
 
+use super::Context;
 use super::plugin::told;
 use super::plugin_pack::pack;
-use super::Context;
 use crate::client::segment;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -233,7 +233,11 @@ pub(super) async fn grants(context: &Context) -> Result<()> {
 fn tell_grants(context: &Context, list: &GrantList) -> Result<()> {
     context.ui.show(list, |list| {
         let can = format!("what can be granted: {}", plain(&list.capabilities.join(", ")));
-        if list.grants.is_empty() { format!("nothing is granted\n{can}") } else { format!("{}\n{can}", grant_table(context, &list.grants)) }
+        if list.grants.is_empty() {
+            format!("nothing is granted\n{can}")
+        } else {
+            format!("{}\n{can}", grant_table(context, &list.grants))
+        }
     })
 }
 

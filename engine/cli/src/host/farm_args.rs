@@ -37,6 +37,9 @@ pub(crate) struct FarmArgs {
     /// A schedule begins nothing until it has been left alone for so long.
     #[arg(long, value_name = "MS", env = "HEADEND_SCHEDULE_SETTLE_MS", hide = true)]
     schedule_settle_ms: Option<u32>,
+    /// A policy that has not answered by then is passed over for the round.
+    #[arg(long, value_name = "MS", env = "HEADEND_POLICY_DEADLINE_MS", hide = true)]
+    policy_deadline_ms: Option<u32>,
 }
 
 impl FarmArgs {
@@ -60,6 +63,7 @@ impl FarmArgs {
         set(&mut config.lease.margin, self.lease_margin_ms);
         set(&mut config.schedule_grace, self.schedule_grace_ms);
         set(&mut config.schedule_settle, self.schedule_settle_ms);
+        set(&mut config.policy_deadline, self.policy_deadline_ms);
         config
     }
 }

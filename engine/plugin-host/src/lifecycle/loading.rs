@@ -16,6 +16,10 @@ use crate::policy::wasm::WasmPolicy;
 use crate::policy::{KeptVersion, PluginInfo, PluginState};
 use crate::trust::SignatureInfo;
 
+/// Keeps an older version loaded.
+#[derive(Clone)]
+pub struct HeldVersion(#[allow(dead_code, reason = "the version lives as long as it is held")] Arc<Version>);
+
 /// What is known of a plugin from a former life of the host.
 #[derive(Clone, Debug)]
 pub struct Former {
@@ -164,6 +168,15 @@ impl PolicyHost {
     /// Other grants from now on, for what is loaded from now on.
     pub fn set_grants(&self, grants: Grants) {
         *self.grants() = grants;
+    }
+
+    /// Has the version of this content ready for the jobs that began with it, for as long as what is returned lives. Takes its time, so
+    /// that the first question of such a job need not.
+    ///
+    /// # Errors
+    /// As [`PolicyHost::load`], and [`LoadError::NotKept`].
+    pub fn hold(&self, name: &PolicyName, content: &str) -> Result<HeldVersion, LoadError> {
+        self.version_of(name, content).map(HeldVersion)
     }
 
     /// The version of this content, for a job that began with it: in force, still at work, or kept.

@@ -19,7 +19,7 @@ pub(crate) mod watch;
 pub use bundle::is_bundle;
 pub use grants::{BadGrant, Grant, Grants};
 pub(crate) use kept::Kept;
-pub use loading::Former;
+pub use loading::{Former, HeldVersion};
 pub use package::{MAX_CODE, MAX_SIGNATURE, MAX_UPLOAD, Origin, Upload};
 pub(crate) use package::{Package, label};
 pub use steps::{Step, Tried};

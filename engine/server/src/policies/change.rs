@@ -220,7 +220,9 @@ impl Plugins {
         let asked = infos.iter().find(|info| info.name == *name).map(|info| info.capabilities.as_slice());
         let missing = asked.unwrap_or_default().iter().find(|asked| !self.grants().allow(name, **asked));
         let Some(missing) = missing else { return Ok(()) };
-        let detail = format!("{name} asks for `{missing}`, which nobody has granted to it; `headend plugin grant {name} {missing}` first");
+        let detail = format!(
+            "{name} asks for `{missing}`, which nobody has granted to it; `headend plugin grant {name} {missing}` first"
+        );
         Err(ApiError::new(&codes::NOT_GRANTED, detail))
     }
 
@@ -246,7 +248,6 @@ pub(super) fn all_grants(started_with: &Grants, rows: &[GrantRow]) -> Grants {
 
 fn grant_of(plugin: &str, capability: &str) -> ApiResult<Grant> {
     let text = format!("{}={}", crate::edge::names::cut(plugin), crate::edge::names::cut(capability));
-    text.parse().map_err(|error: headend_plugin_host::lifecycle::BadGrant| {
-        ApiError::new(&codes::INVALID, error.to_string())
-    })
+    text.parse()
+        .map_err(|error: headend_plugin_host::lifecycle::BadGrant| ApiError::new(&codes::INVALID, error.to_string()))
 }

@@ -5,9 +5,9 @@ use std::os::unix::fs::DirBuilderExt;
 
 use axum::body::Body;
 use headend_model::UserName;
+use headend_plugin_host::LoadError;
 use headend_plugin_host::lifecycle::{MAX_UPLOAD, Tried, Upload};
 use headend_plugin_host::trust::SignatureInfo;
-use headend_plugin_host::LoadError;
 use headend_wire::api::PluginItem;
 use headend_wire::codes;
 use headend_wire::plugins::{SignatureItem, StepItem, VerifyAnswer};

@@ -22,6 +22,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headend_model::{JobId, PolicyName, TargetIx, Timestamp};
+use headend_plugin_host::lifecycle::HeldVersion;
 use headend_plugin_host::policy::Answer;
 use headend_scheduler::action::{Ask, AskRanks, AskReport, Noted, RankedJob, RankedSlot};
 use headend_scheduler::event::Event;
@@ -173,7 +174,13 @@ type Built = Arc<Mutex<HashMap<Key, (PolicyName, String)>>>;
 
 /// Content that a job began with in an earlier life of the server. A failure ends this: what is built then is of what is in force, which may
 /// be the mended version.
-type Pins = Arc<Mutex<HashMap<(JobId, PolicyName), String>>>;
+type Pins = Arc<Mutex<HashMap<(JobId, PolicyName), Pin>>>;
+
+struct Pin {
+    content: String,
+    /// Keeps the version loaded.
+    _held: Option<HeldVersion>,
+}
 
 /// Where questions are handed in.
 pub(crate) struct PolicyDesk {
@@ -260,9 +267,9 @@ impl PolicyDesk {
     /// Open jobs by the content of the policy that they are at work with.
     pub(crate) fn contents(&self, policy: &PolicyName) -> BTreeMap<String, BTreeSet<JobId>> {
         let mut all = BTreeMap::<String, BTreeSet<JobId>>::new();
-        for ((job, of), content) in lock(&self.pins).iter() {
+        for ((job, of), pin) in lock(&self.pins).iter() {
             if of == policy {
-                all.entry(content.clone()).or_default().insert(*job);
+                all.entry(pin.content.clone()).or_default().insert(*job);
             }
         }
         for ((job, _), (of, content)) in lock(&self.built).iter() {
@@ -274,8 +281,8 @@ impl PolicyDesk {
     }
 
     /// The job began with this content, before the server started.
-    pub(crate) fn pin(&self, job: JobId, policy: PolicyName, content: String) {
-        lock(&self.pins).insert((job, policy), content);
+    pub(crate) fn pin(&self, job: JobId, policy: PolicyName, content: String, held: Option<HeldVersion>) {
+        lock(&self.pins).insert((job, policy), Pin { content, _held: held });
     }
 
     /// Jobs that have ended since need nothing any more.

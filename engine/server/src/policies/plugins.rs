@@ -267,7 +267,12 @@ impl Plugins {
         self.publish(format!("{name} was removed"), data, vec![gone]).await
     }
 
-    pub(super) async fn publish(&self, text: String, data: serde_json::Value, mut rows: Vec<Projection>) -> ApiResult<()> {
+    pub(super) async fn publish(
+        &self,
+        text: String,
+        data: serde_json::Value,
+        mut rows: Vec<Projection>,
+    ) -> ApiResult<()> {
         let kind = "plugin_changed".to_owned();
         let item = FeedItem { at: self.clock.now(), kind, job: None, run: None, text, data };
         rows.push(Projection::Feed(item.clone()));

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use headend_model::{JobId, PolicyName};
-use headend_plugin_host::lifecycle::is_bundle;
+use headend_plugin_host::lifecycle::{HeldVersion, is_bundle};
 use headend_plugin_host::policy::{PluginInfo, PluginState};
 use headend_plugin_host::{LoadError, PolicyHost};
 use headend_scheduler::event::Event;
 
-use super::lock;
 use super::memory::Memory;
 use super::plugins::{MANIFEST, Plugins, Standing, Word, blocking, events_of, same_folder};
+use super::{PolicyDesk, lock};
 use crate::http::ApiResult;
 
 /// What lay in the folder, and what there was before.
@@ -31,18 +31,16 @@ impl Plugins {
         let memories: Vec<Memory> = rows.iter().filter_map(Memory::read).collect();
         for memory in &memories {
             lock(&self.times).extend(memory.times());
-            for (job, content) in memory.held() {
-                self.tell.policies.pin(job, memory.name.clone(), content);
-            }
         }
         let known = memories.iter().map(|memory| memory.name.clone()).collect();
-        let (host, folder) = (self.host.clone(), self.folder.clone());
+        let (host, folder, tell) = (self.host.clone(), self.folder.clone(), self.tell.clone());
         blocking(move || {
             let broken = bring_back(&host, &folder, &memories);
             for memory in memories.iter().filter(|memory| !memory.enabled) {
                 // Not loaded this time: nothing to disable.
                 let _ = host.disable(&memory.name);
             }
+            hold(&host, &tell.policies, &memories);
             Found { loaded: host.list(), broken, known }
         })
         .await
@@ -79,6 +77,20 @@ impl Plugins {
     }
 }
 
+/// Has the versions ready that open jobs began with.
+fn hold(host: &PolicyHost, desk: &PolicyDesk, memories: &[Memory]) {
+    for memory in memories {
+        let mut ready = BTreeMap::<String, Option<HeldVersion>>::new();
+        for (job, content) in memory.held() {
+            let held = ready.entry(content.clone()).or_insert_with(|| {
+                let held = host.hold(&memory.name, &content);
+                held.inspect_err(|error| tracing::warn!(plugin = %memory.name, content, %error, "a version that jobs began with is not to be had")).ok()
+            });
+            desk.pin(job, memory.name.clone(), content, held.clone());
+        }
+    }
+}
+
 /// Loads what there was before, and what has come into the plugin folder since; what could not be loaded, and why.
 fn bring_back(host: &PolicyHost, folder: &Path, memories: &[Memory]) -> Vec<(PathBuf, LoadError)> {
     let mut broken = Vec::new();
@@ -88,7 +100,8 @@ fn bring_back(host: &PolicyHost, folder: &Path, memories: &[Memory]) -> Vec<(Pat
     std::fs::create_dir_all(folder).ok();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut new: Vec<PathBuf> = entries.filter(|path| path.join(MANIFEST).is_file() || is_bundle_file(path)).collect();
-    let known = |path: &PathBuf| memories.iter().any(|m| m.former.origin.path().is_some_and(|had| same_folder(had, path)));
+    let known =
+        |path: &PathBuf| memories.iter().any(|m| m.former.origin.path().is_some_and(|had| same_folder(had, path)));
     new.retain(|path| !known(path));
     new.sort();
     broken.extend(new.into_iter().filter_map(|path| host.load(&path).err().map(|error| (path, error))));

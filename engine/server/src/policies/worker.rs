@@ -77,7 +77,7 @@ impl Worker {
         }
         let is_new = plan.is_some();
         if let Some(plan) = plan {
-            let pinned = lock(&self.pins).get(&(key.0, policy.clone())).cloned();
+            let pinned = lock(&self.pins).get(&(key.0, policy.clone())).map(|pin| pin.content.clone());
             let instance = self.maker.make(policy, plan, pinned.as_deref())?;
             let about = (policy.clone(), instance.content().to_owned());
             self.instances.insert(key, (policy.clone(), instance));

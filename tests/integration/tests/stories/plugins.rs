@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::scripts;
 
-/// The run on the slot outlives the server's restart, however long that takes.
-const LEASES: &[(&str, &str)] = &[("HEADEND_LEASE_MS", "60000")];
+/// The run on the slot outlives the server's restart, and a policy answers, however long that takes on a busy machine.
+const PATIENT: &[(&str, &str)] = &[("HEADEND_LEASE_MS", "60000"), ("HEADEND_POLICY_DEADLINE_MS", "60000")];
 
 /// A policy in one file: tests from the first to the last, or from the last to the first.
 pub(crate) fn policy(version: &str, backwards: bool, more: &str) -> String {
@@ -98,7 +98,7 @@ async fn told(lab: &Lab) -> Vec<String> {
 
 #[tokio::test]
 async fn a_job_keeps_the_version_it_began_with_while_others_come_and_go() {
-    let lab = Lab::start(1).await;
+    let lab = Lab::start_with(1, PATIENT).await;
     let first = install(&lab, &policy("1.0.0", false, "")).await;
     let gate = Gate::closed();
     let job = waiting_job(&lab, &gate).await;
@@ -133,7 +133,7 @@ async fn a_job_keeps_the_version_it_began_with_while_others_come_and_go() {
 #[tokio::test]
 async fn a_restart_in_the_middle_changes_nothing() {
     const TAKES: &str = "[parameters]\ntype = \"object\"\nproperties.pace = { type = \"integer\", default = 1 }";
-    let mut lab = Lab::start_with(1, LEASES).await;
+    let mut lab = Lab::start_with(1, PATIENT).await;
     let first = install(&lab, &policy("1.0.0", false, TAKES)).await;
     let gate = Gate::closed();
     let job = waiting_job(&lab, &gate).await;
@@ -147,7 +147,7 @@ async fn a_restart_in_the_middle_changes_nothing() {
     let before = detail(&lab).await;
 
     lab.server.take().unwrap().kill();
-    lab.start_server(LEASES);
+    lab.start_server(PATIENT);
     lab.server_ready().await;
     let after = detail(&lab).await;
     assert_eq!((&after.versions, &after.parameters), (&before.versions, &before.parameters));
