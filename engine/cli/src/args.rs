@@ -86,6 +86,28 @@ pub(crate) enum Command {
         #[arg(value_parser = job)]
         job: u64,
     },
+    /// The one reason why a run does not run on a slot now.
+    WhyNot {
+        /// The run.
+        run: u64,
+        /// The slot: rack1/3.
+        slot: String,
+    },
+    /// When a job will start and end, from the past durations of its scripts.
+    Eta {
+        /// The job.
+        #[arg(value_parser = job)]
+        job: u64,
+        /// Plays of the farm on a virtual clock [default: 20].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+        samples: Option<u32>,
+    },
+    /// What would become of a load under other policies: a plan, or what a server recorded.
+    #[cfg(feature = "host")]
+    Simulate(Box<crate::commands::simulate::Args>),
+    /// Decide what a server's journal keeps a second time, and compare.
+    #[cfg(feature = "host")]
+    ReplayCheck(crate::commands::replay_check::Args),
     /// Open jobs, newest first.
     Jobs(jobs::Args),
     /// Schedules: jobs that start by themselves, again and again.
@@ -121,7 +143,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<users::Command>,
     },
-    /// Plugins of the server: list, load, reload, disable, enable, use.
+    /// Plugins of the server: install, verify, list, show, reload, roll back, remove, parameters, grants, use.
     Plugin {
         #[command(subcommand)]
         command: Option<plugin::Command>,

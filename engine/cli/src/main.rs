@@ -25,7 +25,7 @@ use headend_wire::api::SubmitRequest;
 use crate::args::{Cli, Command};
 use crate::client::Client;
 use crate::commands::{
-    Context, duts, files, inventory, jobs, plugin, racks, schedule, status, submit, users, watch, why,
+    Context, duts, eta, files, inventory, jobs, plugin, racks, schedule, status, submit, users, watch, why, why_not,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -61,6 +61,10 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         Command::Rack(args) => host::rack::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]
         Command::Run(args) => host::run::run(&args, cli.output, ui),
+        #[cfg(feature = "host")]
+        Command::Simulate(args) => commands::simulate::run(&args, &cli.server, ui),
+        #[cfg(feature = "host")]
+        Command::ReplayCheck(args) => commands::replay_check::run(&args, ui),
         command => ask(&command, &cli.server, ui),
     }
 }
@@ -93,6 +97,8 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         Command::Watch { job, timeout } => watch::follow(context, *job, timeout.map(Duration::from_secs), true).await,
         Command::Kill { jobs } => jobs::kill(context, jobs).await,
         Command::Why { job } => why::run(context, *job).await,
+        Command::WhyNot { run, slot } => why_not::run(context, *run, slot).await,
+        Command::Eta { job, samples } => eta::run(context, *job, *samples).await,
         Command::Jobs(args) => jobs::list(context, args).await,
         Command::Schedule { command } => {
             let own = schedule::Command::List { owner: None };
@@ -112,7 +118,12 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         Command::Plugin { command } => plugin::run(context, command.as_ref().unwrap_or(&plugin::Command::List)).await,
         Command::Completions { .. } | Command::ExitCodes => Ok(()),
         #[cfg(feature = "host")]
-        Command::Up(_) | Command::Serve(_) | Command::Rack(_) | Command::Run(_) => Ok(()),
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::Rack(_)
+        | Command::Run(_)
+        | Command::Simulate(_)
+        | Command::ReplayCheck(_) => Ok(()),
     }
 }
 

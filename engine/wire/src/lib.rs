@@ -5,6 +5,7 @@
 //! * [`inventory`]: the lab's devices as one document.
 //! * [`schedules`]: the part of REST that is about schedules.
 //! * [`rack`]: the exchange between a rack and the server.
+//! * [`whatif`]: loads that can be played again, and answers about what is yet to come.
 //! * [`session`]: between a rack's supervisor and a running script's process (guest or Python).
 //! * [`zygote`]: between a rack's supervisor and a warm Python interpreter.
 //! * [`xmlrpc`]: the text of the legacy wire, `POST /`.
@@ -16,10 +17,12 @@ pub mod api;
 pub mod codes;
 pub mod files;
 pub mod inventory;
+pub mod plugins;
 pub mod problem;
 pub mod rack;
 pub mod schedules;
 pub mod session;
+pub mod whatif;
 pub mod xmlrpc;
 pub mod zygote;
 

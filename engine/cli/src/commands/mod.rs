@@ -1,14 +1,21 @@
 //! The client commands, one story each.
 
 pub(crate) mod duts;
+pub(crate) mod eta;
 pub(crate) mod files;
 pub(crate) mod inventory;
 pub(crate) mod jobs;
 pub(crate) mod plugin;
+mod plugin_life;
+mod plugin_pack;
 pub(crate) mod racks;
+#[cfg(feature = "host")]
+pub(crate) mod replay_check;
 pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod send;
+#[cfg(feature = "host")]
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod submit_file;
@@ -16,6 +23,7 @@ pub(crate) mod upload;
 pub(crate) mod users;
 pub(crate) mod watch;
 pub(crate) mod why;
+pub(crate) mod why_not;
 
 use crate::client::Client;
 use crate::ui::Ui;

@@ -82,7 +82,9 @@ fn started(out: &mut String, run: &WhyStarted) {
 }
 
 fn waiting(out: &mut String, test: &WhyWaiting) {
-    write!(out, "\n  {} ({})", plain(&test.script), count(u64::from(test.runs), "run")).ok();
+    // An older server does not number them.
+    let next = if test.next_run == 0 { String::new() } else { format!(", the next is run {}", test.next_run) };
+    write!(out, "\n  {} ({}{next})", plain(&test.script), count(u64::from(test.runs), "run")).ok();
     if test.at.is_empty() {
         out.push_str("\n      no target is left that could take it");
     }

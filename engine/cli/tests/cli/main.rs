@@ -8,3 +8,4 @@ mod help;
 mod schedules;
 mod tables;
 mod uploads;
+mod what_if;

@@ -2,7 +2,9 @@
 
 pub(crate) mod artifacts;
 mod blobs;
+mod describe;
 pub(crate) mod duts;
+mod eta;
 mod events;
 pub(crate) mod exchange;
 mod files;
@@ -13,11 +15,15 @@ pub(crate) mod jobs;
 pub(crate) mod logs;
 mod pack;
 mod plugins;
+mod plugins_life;
 pub(crate) mod racks;
+mod report;
 mod schedules;
 mod tokens;
+mod turns;
 mod uploads;
 mod why;
+mod why_not;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,12 +35,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::auth::gate;
 use crate::http::{guard, headers, problem};
+
+use describe::{NEWCOMER, PERSON, RACK, behind};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,22 +55,27 @@ struct Document;
 
 /// People with a token.
 fn for_people() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
+    let routes = OpenApiRouter::new()
         .routes(routes!(jobs::submit, jobs::list))
         .routes(routes!(jobs::detail))
         .routes(routes!(jobs::runs))
         .routes(routes!(jobs::kill))
         .routes(routes!(why::why))
+        .routes(routes!(report::report))
+        .routes(routes!(why_not::why_not))
+        .routes(routes!(why_not::change))
+        .routes(routes!(eta::eta))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::detail, schedules::change, schedules::delete))
         .routes(routes!(schedules::modify))
         .routes(routes!(schedules::add_slot, schedules::remove_slot))
         .routes(routes!(schedules::add_dut, schedules::remove_dut))
         .routes(routes!(schedules::add_test))
-        .routes(routes!(schedules::change_test, schedules::delete_test))
+        .routes(scheduled_tests())
         .routes(routes!(schedules::coming))
         .routes(routes!(schedules::past))
         .routes(routes!(files::list))
+        .routes(routes!(files::usage))
         .routes(routes!(files::missing))
         .routes(routes!(files::commit))
         .routes(routes!(files::convert))
@@ -75,6 +88,8 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(duts::list))
         .routes(routes!(inventory::get))
         .routes(routes!(plugins::list))
+        .routes(routes!(plugins_life::detail))
+        .routes(routes!(plugins_life::grants))
         .routes(routes!(plugins::queue))
         .routes(routes!(plugins::load))
         .routes(routes!(events::watch))
@@ -83,42 +98,63 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(info::server))
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::revoke))
-        .route_layer(from_fn(gate::people))
+        .route_layer(from_fn(gate::people));
+    behind(&[PERSON], routes)
+}
+
+/// As `schedules` describes them; changes take turns.
+fn scheduled_tests() -> UtoipaMethodRouter<Shared> {
+    let (schemas, paths, _) = routes!(schedules::change_test, schedules::delete_test);
+    (schemas, paths, axum::routing::patch(turns::change_test).delete(schedules::delete_test))
 }
 
 /// Administrators.
 fn for_admins() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
+    let routes = OpenApiRouter::new()
+        .routes(routes!(eta::load))
         .routes(routes!(racks::drain))
         .routes(routes!(racks::clear))
         .routes(routes!(racks::token))
         .routes(routes!(duts::create))
         .routes(routes!(inventory::apply))
         .routes(routes!(duts::place))
+        .routes(routes!(plugins_life::install))
+        .routes(routes!(plugins_life::verify))
+        .routes(routes!(plugins_life::roll_back))
+        .routes(routes!(plugins_life::set_parameters))
+        .routes(routes!(plugins_life::remove))
+        .routes(routes!(plugins_life::grant))
+        .routes(routes!(plugins_life::revoke))
         .routes(routes!(plugins::reload))
         .routes(routes!(plugins::disable))
         .routes(routes!(plugins::enable))
         .routes(routes!(plugins::use_queue))
         .routes(routes!(tokens::make))
-        .route_layer(from_fn(gate::admins))
+        .route_layer(from_fn(gate::admins));
+    behind(&[PERSON], routes)
 }
 
 /// Racks.
 fn for_racks() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
+    let routes = OpenApiRouter::new()
         .routes(routes!(exchange::exchange))
         .routes(routes!(artifacts::put))
-        .route_layer(from_fn(gate::racks))
+        .route_layer(from_fn(gate::racks));
+    behind(&[RACK], routes)
 }
 
 /// People and racks.
 fn for_both() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(blobs::get)).routes(routes!(blobs::tree)).route_layer(from_fn(gate::anybody))
+    let routes = OpenApiRouter::new()
+        .routes(routes!(blobs::get))
+        .routes(routes!(blobs::tree))
+        .route_layer(from_fn(gate::anybody));
+    behind(&[PERSON, RACK], routes)
 }
 
 /// Whoever holds a one-use token; the handler looks at it.
 fn for_newcomers() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(racks::enrol))
+    behind(&[NEWCOMER], OpenApiRouter::new().routes(routes!(racks::enrol)))
 }
 
 /// What tells only that the server is there, and what it counts (behind the gate).
@@ -127,7 +163,7 @@ fn top() -> OpenApiRouter<Shared> {
         .routes(routes!(info::healthz))
         .routes(routes!(info::readyz))
         .routes(routes!(info::version))
-        .routes(routes!(info::metrics))
+        .merge(behind(&[PERSON], OpenApiRouter::new().routes(routes!(info::metrics))))
 }
 
 fn described() -> OpenApiRouter<Shared> {
@@ -135,26 +171,22 @@ fn described() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(top()).nest("/api/v1", api)
 }
 
-/// The routes and their description. A path that takes slashes is written `{*path}` for the router and `{path}` there.
-fn split() -> (Router<Shared>, utoipa::openapi::OpenApi) {
-    let (routes, mut api) = described().split_for_parts();
-    let paths = std::mem::take(&mut api.paths.paths);
-    api.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
-    (routes, api)
+/// The routes and their description.
+fn split() -> (Router<Shared>, serde_json::Value) {
+    let (routes, api) = described().split_for_parts();
+    (routes, describe::document(&api))
 }
 
 /// The description of all routes, OpenAPI 3.1, as committed in `openapi.json`.
 pub fn openapi_json() -> String {
     let (_, api) = split();
-    let mut text = api.to_pretty_json().unwrap_or_default();
-    text.push('\n');
-    text
+    format!("{api:#}\n")
 }
 
 /// All routes with all that stands before them.
 pub(crate) fn router(app: Shared) -> Router {
     let (routes, api) = split();
-    let description: Arc<str> = api.to_json().unwrap_or_default().into();
+    let description: Arc<str> = api.to_string().into();
     let describe = move || {
         let description = description.clone();
         async move { ([(CONTENT_TYPE, "application/json")], description.to_string()).into_response() }

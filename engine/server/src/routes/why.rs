@@ -98,7 +98,7 @@ fn live_why(farm: &Farm, (now, job): (Timestamp, JobId), page: Page, from: Optio
     Some(LiveWhy {
         status: Some(view.status),
         running: page.running(&view).map(|run| show::why::running(farm, view.spec, run)).collect(),
-        waiting: show::why::waiting(farm, view.spec, waiting.get(..TESTS).unwrap_or(&waiting)),
+        waiting: show::why::waiting(farm, (view.job, view.spec), waiting.get(..TESTS).unwrap_or(&waiting)),
         waiting_tests: farm.tests_waiting(job),
         waiting_next: waiting.get(TESTS).map(|next| next.test.0),
         queue: show::queue::place(farm, job),

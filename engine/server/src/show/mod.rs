@@ -5,6 +5,7 @@ pub(crate) mod queue;
 pub(crate) mod racks;
 pub(crate) mod runs;
 pub(crate) mod warnings;
+pub(crate) mod what_if;
 pub(crate) mod why;
 
 use headend_model::{Lease, RackId, SlotId, Timestamp};

@@ -1,6 +1,6 @@
 //! Why a run started, and why another one waits, in words.
 
-use headend_model::{JobSpec, Target, TargetIx, Timestamp};
+use headend_model::{JobId, JobSpec, Target, TargetIx, Timestamp};
 use headend_scheduler::Farm;
 use headend_scheduler::view::{WaitReason, Waiting};
 use headend_store::RunRow;
@@ -10,11 +10,11 @@ use super::{chosen_by, jobs, rack_text, slot_text};
 use crate::clock::rfc3339;
 
 /// What waits, with the reason that binds it at each target.
-pub(crate) fn waiting(farm: &Farm, spec: &JobSpec, waiting: &[Waiting]) -> Vec<WhyWaiting> {
-    waiting.iter().map(|of| one_waiting(farm, spec, of)).collect()
+pub(crate) fn waiting(farm: &Farm, (job, spec): (JobId, &JobSpec), waiting: &[Waiting]) -> Vec<WhyWaiting> {
+    waiting.iter().map(|of| one_waiting(farm, (job, spec), of)).collect()
 }
 
-fn one_waiting(farm: &Farm, spec: &JobSpec, waiting: &Waiting) -> WhyWaiting {
+fn one_waiting(farm: &Farm, (job, spec): (JobId, &JobSpec), waiting: &Waiting) -> WhyWaiting {
     let at = waiting.at.iter().map(|(target, reason)| {
         let (code, reason) = words(farm, spec, reason);
         WhyAt { target: target_text(farm, spec, *target), code: code.to_owned(), reason }
@@ -22,6 +22,7 @@ fn one_waiting(farm: &Farm, spec: &JobSpec, waiting: &Waiting) -> WhyWaiting {
     WhyWaiting {
         script: spec.tests.get(waiting.test.0 as usize).map(jobs::script_of).unwrap_or_default(),
         runs: waiting.runs,
+        next_run: farm.next_run(job, waiting.test).map_or(0, |run| run.0),
         at: at.collect(),
         targets: waiting.targets,
     }
@@ -46,6 +47,7 @@ pub(crate) fn ended(spec: &JobSpec, run: &RunRow) -> Option<WhyStarted> {
         place: places.collect::<Vec<_>>().join(", "),
         chosen_by: chosen_by(&why.chosen_by),
         reason: reason(&why.test, &why.queue),
+        inputs: inputs(why.inputs),
     })
 }
 
@@ -57,7 +59,13 @@ pub(crate) fn running(farm: &Farm, spec: &JobSpec, run: &headend_scheduler::view
         place: super::places_text(farm, run.lease),
         chosen_by: chosen_by(&run.why.chosen_by),
         reason: format!("{}{}", reason(&run.why.test, &run.why.queue), not_yet(farm, run)),
+        inputs: inputs(run.why.inputs),
     }
+}
+
+/// As hex, empty if none was kept.
+fn inputs(digest: u64) -> String {
+    if digest == 0 { String::new() } else { format!("{digest:016x}") }
 }
 
 /// The rack has not taken it, and says why.

@@ -53,6 +53,10 @@ pub struct WhyStarted {
     pub chosen_by: String,
     /// Why this job, and why this test.
     pub reason: String,
+    /// Digest of what it was decided from and of all starts before, in hex; empty if none was kept. A replay of the journal
+    /// gives the same.
+    #[serde(default)]
+    pub inputs: String,
 }
 
 /// Why runs of a test wait.
@@ -62,6 +66,9 @@ pub struct WhyWaiting {
     pub script: String,
     /// How many of its runs wait.
     pub runs: u32,
+    /// The number that the next of them will have; `why-not` takes it.
+    #[serde(default)]
+    pub next_run: u64,
     /// Per target: `rack/slot` and the reason there. At most 64 of them.
     pub at: Vec<WhyAt>,
     /// So many targets could still take one of these runs.

@@ -94,6 +94,18 @@ fn a_free_slot_elsewhere_costs_least_and_a_freed_one_most() {
 }
 
 #[test]
+fn what_was_used_before_and_ageing_make_no_difference() {
+    let mut lab = Lab::with(FarmConfig { cpu_gate_percent: 100, ..FarmConfig::default() }, &[2]);
+    lab.submit(job(slots([2]), [one()]));
+    lab.pass(Span::seconds(1));
+    lab.pass_run(RunId(1));
+    let holder = lab.submit(job(slots([1]), [one()]));
+    lab.pass(Span::seconds(1));
+    let id = lab.submit(job(slots([1]), [one()]));
+    assert_eq!(found(&lab, id), Change::AllowSlot(SlotId(2)), "{holder} holds the other");
+}
+
+#[test]
 fn a_slot_that_a_better_job_would_take_is_no_help() {
     let mut lab = lab(1);
     lab.submit(job(slots([1]), [one()]));
