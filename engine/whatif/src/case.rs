@@ -46,9 +46,8 @@ impl Case {
     /// The mode of a test in this case.
     pub(crate) fn mode(&self, planned: &Mode) -> Mode {
         match (&self.coverage, planned) {
-            (_, Mode::SingleProcess) | (Coverage::AsPlanned, _) => planned.clone(),
             (Coverage::Native, Mode::Policy(_)) => Mode::DutCoverage,
-            (Coverage::Native, Mode::DutCoverage | Mode::TestCoverage) => planned.clone(),
+            (_, Mode::SingleProcess) | (Coverage::AsPlanned | Coverage::Native, _) => planned.clone(),
             (Coverage::Policy(name), _) => self.mode_of(name),
         }
     }

@@ -106,6 +106,7 @@ impl<'a> Player<'a> {
     }
 
     /// Takes an event, and all answers that it leads to.
+    #[allow(clippy::needless_pass_by_value, reason = "events are made where they are taken")]
     pub(crate) fn take(&mut self, event: Event) {
         self.step(&event);
         while let Some(answer) = self.answers.pop_front() {

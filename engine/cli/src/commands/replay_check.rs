@@ -1,5 +1,6 @@
 //! `headend replay-check --data DIR`: decides what the journal keeps a second time, and compares.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use headend_server::{ReplayReport, replay_check};
@@ -48,8 +49,11 @@ fn text(report: &ReplayReport) -> String {
     } else if report.different == 0 {
         out.push_str("\nevery decision, reason and digest is the same");
     } else {
-        out.push_str(&format!("\n{} differ:", report.different));
-        report.differences.iter().for_each(|line| out.push_str(&format!("\n  {}", plain(line))));
+        // Writing to a string cannot fail, here and below.
+        write!(out, "\n{} differ:", report.different).ok();
+        for line in &report.differences {
+            write!(out, "\n  {}", plain(line)).ok();
+        }
     }
     out
 }

@@ -39,8 +39,11 @@ struct Row {
     cells: Vec<String>,
 }
 
+/// Name, meaning, and where to look.
+type Spanning = (&'static str, &'static str, fn(&Figures) -> Option<Span>);
+
 fn rows(all: &[Figures]) -> Vec<Row> {
-    let spans: [(&'static str, &'static str, fn(&Figures) -> Option<Span>); 9] = [
+    let spans: [Spanning; 9] = [
         ("wait p50", "from acceptance of its job to the start of a run: half wait at most so long", |f| {
             Some(f.wait.p50)
         }),

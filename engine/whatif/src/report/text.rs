@@ -21,7 +21,9 @@ pub fn text(load: &Load, all: &[Figures]) -> String {
         }
         write!(out, "\n{}", line.trim_end()).ok();
     }
-    all.iter().for_each(|figures| refusals(&mut out, figures));
+    for figures in all {
+        refusals(&mut out, figures);
+    }
     out
 }
 

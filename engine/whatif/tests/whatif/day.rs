@@ -22,7 +22,8 @@ struct Journal {
 }
 
 fn reasons(farm: &Farm, now: Timestamp) -> String {
-    farm.open_jobs().map(|job| format!("{} {:?}\n", job.job, farm.why(now, job.job))).collect()
+    let all: Vec<String> = farm.open_jobs().map(|job| format!("{} {:?}", job.job, farm.why(now, job.job))).collect();
+    all.join("\n")
 }
 
 impl Observer for Journal {
@@ -31,7 +32,7 @@ impl Observer for Journal {
         self.events.push((now, serde_json::to_string(event).unwrap()));
         self.told.push(told.to_vec());
         self.starts += told.iter().filter(|action| matches!(action, Action::Start { .. })).count();
-        if number % EVERY == 0 {
+        if number.is_multiple_of(EVERY) {
             self.reasons.push((number, reasons(farm, now)));
         }
         if self.noon.is_none() && self.starts > 500 {

@@ -19,7 +19,7 @@ impl Observer for Keep {
             match action {
                 Action::Accepted { job, .. } if *job == self.job => self.kept = Some((farm.clone(), now)),
                 Action::JobChanged { job, status, .. } if *job == self.job && status.is_final() => {
-                    self.ended = Some(now)
+                    self.ended = Some(now);
                 }
                 _ => {}
             }

@@ -73,7 +73,7 @@ fn a_plan_under_several_policies_side_by_side_and_twice_the_same_bytes() {
     let policies = repository().join("plugins/policies");
     let rhai = policies.join("people-first");
     let page = |name: &str| folder.path().join(name);
-    let play = |report: &str| {
+    let simulate = |report: &str| {
         headend(
             folder.path(),
             &[
@@ -94,7 +94,7 @@ fn a_plan_under_several_policies_side_by_side_and_twice_the_same_bytes() {
             ],
         )
     };
-    let (first, second) = (said(&play("1.html")), said(&play("2.html")));
+    let (first, second) = (said(&simulate("1.html")), said(&simulate("2.html")));
     assert_eq!(first, second);
     assert!(first.contains("13 jobs on 4 slots, seed 7"), "{first}");
     assert!(first.contains("test-coverage / people-first (plugin)") && first.contains("fairness"), "{first}");

@@ -169,7 +169,9 @@ impl Asked<'_> {
         let found = self.instances.get_mut(&key);
         let instance = found.ok_or_else(|| Trouble::Failed("the job has no plan any more".to_owned()))?;
         if question.plan.is_none() {
-            changes.iter().for_each(|news| instance.apply(news));
+            for news in changes {
+                instance.apply(news);
+            }
         }
         Ok(instance)
     }
