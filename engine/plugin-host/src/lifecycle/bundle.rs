@@ -55,7 +55,7 @@ pub(super) fn unpack(name: &str, bytes: &[u8]) -> Result<Files, LoadError> {
         None => Err(io::Error::other("it ends in none of .tar, .tar.gz, .tgz and .zip")),
     };
     let all = found.map_err(|error| fail(error.to_string()))?;
-    let mut folders = all.keys().filter_map(|(folder, file)| (file == MANIFEST_FILE).then(|| folder.clone()));
+    let mut folders = all.keys().filter(|(_, file)| file == MANIFEST_FILE).map(|(folder, _)| folder.clone());
     let (Some(folder), None) = (folders.next(), folders.next()) else {
         return Err(fail(format!("it must hold one {MANIFEST_FILE}, at the top or in one folder")));
     };

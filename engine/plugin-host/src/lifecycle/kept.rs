@@ -55,10 +55,7 @@ impl Kept {
             return Err(gone(io::Error::other("it is no hash")));
         }
         let folder = self.folder.join(hash);
-        let path = match folder.join(MANIFEST_FILE).is_file() {
-            true => folder.clone(),
-            false => only_file(&folder).map_err(gone)?,
-        };
+        let path = if folder.join(MANIFEST_FILE).is_file() { folder } else { only_file(&folder).map_err(gone)? };
         let package = Package { origin: origin.clone(), ..Package::read(&path, most)? };
         if package.hash != hash {
             return Err(gone(io::Error::other("what is kept has another hash: it was changed on disk")));

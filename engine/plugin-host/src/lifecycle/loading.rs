@@ -45,7 +45,7 @@ impl PolicyHost {
     /// # Errors
     /// [`LoadError`], one variant per step; nothing has changed then.
     pub fn load(&self, path: &Path) -> Result<PluginInfo, LoadError> {
-        self.bring(Package::read(path, &self.most)?, None)
+        self.bring(&Package::read(path, &self.most)?, None)
     }
 
     /// Loads what was sent. `set`: parameters; `None` keeps those that are set.
@@ -53,7 +53,7 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`].
     pub fn install(&self, upload: Upload, set: Option<Value>) -> Result<PluginInfo, LoadError> {
-        self.bring(Package::sent(upload, &self.most)?, set)
+        self.bring(&Package::sent(upload, &self.most)?, set)
     }
 
     /// Takes all steps but the last two: nothing is kept, nothing is switched.
@@ -81,8 +81,8 @@ impl PolicyHost {
             Some(path) => Package::read(path, &self.most)?,
             None => self.kept.read(&hash, &origin, &self.most)?,
         };
-        self.named(&package, name)?;
-        self.bring(package, None)
+        named(&package, name)?;
+        self.bring(&package, None)
     }
 
     /// Goes back to an older version: to that of this hash (or the beginning of one), or to the one before. Instances at work stay with the
@@ -93,12 +93,11 @@ impl PolicyHost {
     pub fn roll_back(&self, name: &PolicyName, to: Option<&str>) -> Result<PluginInfo, LoadError> {
         let (origin, now) = self.in_force(name)?;
         let versions = self.plugins().get(name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
-        let wanted = match to {
-            Some(hash) => versions.iter().find(|kept| !hash.is_empty() && kept.hash.starts_with(hash)),
-            None => {
-                let at = versions.iter().position(|kept| kept.hash == now).unwrap_or(0);
-                at.checked_sub(1).and_then(|before| versions.get(before))
-            }
+        let wanted = if let Some(hash) = to {
+            versions.iter().find(|kept| !hash.is_empty() && kept.hash.starts_with(hash))
+        } else {
+            let at = versions.iter().position(|kept| kept.hash == now).unwrap_or(0);
+            at.checked_sub(1).and_then(|before| versions.get(before))
         };
         let Some(wanted) = wanted else {
             let short = |kept: &KeptVersion| format!("{} ({})", kept.hash.get(..12).unwrap_or_default(), kept.version);
@@ -110,7 +109,7 @@ impl PolicyHost {
         };
         let package = self.kept.read(&wanted.hash, &origin, &self.most)?;
         let version = self.prepare(&package, self.settings(name, None))?;
-        self.switch(version, versions)
+        self.switch(version, Versions::Stay)
     }
 
     /// Sets parameters: the version in force again, with these. Instances at work keep those they were built with.
@@ -119,9 +118,8 @@ impl PolicyHost {
     /// [`LoadError::Parameters`] with the place of the mistake, and as [`PolicyHost::load`].
     pub fn set_parameters(&self, name: &PolicyName, set: Value) -> Result<PluginInfo, LoadError> {
         let (origin, hash) = self.in_force(name)?;
-        let versions = self.plugins().get(name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
         let version = self.prepare(&self.kept.read(&hash, &origin, &self.most)?, set)?;
-        self.switch(version, versions)
+        self.switch(version, Versions::Stay)
     }
 
     /// Brings a plugin back as it was left: the version that was in force, with its parameters, whatever lies at its path by now.
@@ -130,16 +128,12 @@ impl PolicyHost {
     /// As [`PolicyHost::load`], and [`LoadError::NotKept`].
     pub fn restore(&self, former: Former) -> Result<PluginInfo, LoadError> {
         let package = self.kept.read(&former.hash, &former.origin, &self.most)?;
-        self.named(&package, &former.name)?;
+        named(&package, &former.name)?;
         let version = self.prepare(&package, former.set)?;
-        let mut versions = former.versions;
-        if versions.is_empty() {
-            versions.push(KeptVersion::of(&version));
-        }
         if let (Some(path), Some(seen)) = (former.origin.path(), former.seen) {
             self.saw(path, seen);
         }
-        self.switch(version, versions)
+        self.switch(version, Versions::Were(former.versions))
     }
 
     /// Loads every folder of `folder` that has a manifest, in the order of their names.
@@ -186,7 +180,7 @@ impl PolicyHost {
             return Ok(found);
         }
         let package = self.kept.read(hash, &origin, &self.most)?;
-        self.named(&package, name)?;
+        named(&package, name)?;
         let version = Arc::new(self.prepare(&package, self.settings(name, None))?);
         if let Some(plugin) = self.plugins().get_mut(name) {
             plugin.older.push(Arc::downgrade(&version));
@@ -194,24 +188,18 @@ impl PolicyHost {
         Ok(version)
     }
 
-    fn bring(&self, package: Package, set: Option<Value>) -> Result<PluginInfo, LoadError> {
+    fn bring(&self, package: &Package, set: Option<Value>) -> Result<PluginInfo, LoadError> {
         let (name, label, hash) = (package.manifest.name.clone(), package.label(), package.hash.clone());
         self.may_take(&name, &label, &package.origin)?;
         let set = self.settings(&name, set);
-        let version = self.prepare(&package, set)?;
-        self.kept.keep(&package).map_err(|source| LoadError::Keep {
+        let version = self.prepare(package, set)?;
+        self.kept.keep(package).map_err(|source| LoadError::Keep {
             plugin: label,
             folder: self.kept.folder().into(),
             source,
         })?;
-        let mut versions = self.plugins().get(&name).map(|plugin| plugin.versions.clone()).unwrap_or_default();
-        versions.retain(|kept| kept.hash != hash);
-        versions.push(KeptVersion::of(&version));
-        let gone = versions.len().saturating_sub(self.keep.max(1));
-        let dropped: Vec<KeptVersion> = versions.drain(..gone).collect();
         let path = version.origin.path().map(Path::to_owned);
-        let info = self.switch(version, versions)?;
-        dropped.iter().for_each(|kept| self.kept.drop(&kept.hash));
+        let info = self.switch(version, Versions::Grow)?;
         if let Some(path) = path {
             self.saw(&path, hash);
         }
@@ -255,7 +243,7 @@ impl PolicyHost {
     }
 
     /// The last step: from now on new instances are of this version.
-    fn switch(&self, version: Version, versions: Vec<KeptVersion>) -> Result<PluginInfo, LoadError> {
+    fn switch(&self, version: Version, change: Versions) -> Result<PluginInfo, LoadError> {
         let label = super::label(&version.manifest);
         let name = version.manifest.name.clone();
         let mut plugins = self.plugins();
@@ -265,25 +253,19 @@ impl PolicyHost {
         {
             return Err(LoadError::NameTaken { plugin: label, taken: taken.clone() });
         }
-        let plugin = match plugins.remove(&name) {
+        let new = KeptVersion::of(&version);
+        let mut plugin = match plugins.remove(&name) {
             Some(old) => old.replaced_by(Arc::new(version)),
             None => Plugin::new(version),
         };
-        let plugin = Plugin { versions, ..plugin };
+        let dropped = change.apply(&mut plugin.versions, new, self.keep);
         let info = plugin.info();
         plugins.insert(name, plugin);
-        Ok(info)
-    }
-
-    fn named(&self, package: &Package, wanted: &PolicyName) -> Result<(), LoadError> {
-        if package.manifest.name == *wanted {
-            return Ok(());
+        drop(plugins);
+        for kept in dropped {
+            self.kept.drop(&kept.hash);
         }
-        Err(LoadError::Renamed {
-            from: package.origin.clone(),
-            wanted: wanted.to_string(),
-            found: package.manifest.name.to_string(),
-        })
+        Ok(info)
     }
 
     /// Parameters that are given, or set already.
@@ -324,6 +306,43 @@ impl PolicyHost {
     /// The hash of what lies at a path now, if it can be read at all.
     pub fn hash_at(&self, path: &Path) -> Option<String> {
         Package::read(path, &self.most).ok().map(|package| package.hash)
+    }
+}
+
+fn named(package: &Package, wanted: &PolicyName) -> Result<(), LoadError> {
+    if package.manifest.name == *wanted {
+        return Ok(());
+    }
+    Err(LoadError::Renamed {
+        from: package.origin.clone(),
+        wanted: wanted.to_string(),
+        found: package.manifest.name.to_string(),
+    })
+}
+
+/// What a switch does to the list of versions that are kept.
+enum Versions {
+    /// The new one is the newest.
+    Grow,
+    /// It is one of them.
+    Stay,
+    /// They are these, from a former life.
+    Were(Vec<KeptVersion>),
+}
+
+impl Versions {
+    /// Those that are kept no more.
+    fn apply(self, versions: &mut Vec<KeptVersion>, new: KeptVersion, most: usize) -> Vec<KeptVersion> {
+        match self {
+            Self::Stay => return Vec::new(),
+            Self::Were(were) => *versions = were,
+            Self::Grow => versions.retain(|kept| *kept != new),
+        }
+        if !versions.contains(&new) {
+            versions.push(new);
+        }
+        let gone = versions.len().saturating_sub(most.max(1));
+        versions.drain(..gone).collect()
     }
 }
 

@@ -8,7 +8,7 @@
 //! | one file with its manifest inside | the file's bytes | `FILE.minisig` beside it |
 //! | folder, or a bundle without a signature of its own | the manifest, which names the `sha256` of the code | `headend-plugin.toml.minisig` |
 //!
-//! Both forms that minisign knows are taken, of the whole and of its BLAKE2b hash. Keys do not expire: one that is not to be trusted any more
+//! Both forms that minisign knows are taken, of the whole and of its hash. Keys do not expire: one that is not to be trusted any more
 //! is taken off the list, and what it signed is refused from the next load on.
 
 mod keys;

@@ -26,7 +26,7 @@ pub(super) struct Details {
     #[serde(skip_serializing_if = "Value::is_null")]
     set: Value,
     /// Versions that are kept, oldest first.
-    versions: Vec<Version>,
+    versions: Vec<Kept>,
     /// Jobs that keep the version they began with, by its content.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     held: BTreeMap<String, Vec<u64>>,
@@ -36,7 +36,7 @@ pub(super) struct Details {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Version {
+struct Kept {
     version: String,
     hash: String,
     /// Microseconds since 1970.
@@ -62,7 +62,7 @@ impl Memory {
             Some(file) => Origin::Upload(file.clone()),
             None => Origin::Path(row.path.clone().into()),
         };
-        let kept = |row: &Version| KeptVersion { version: row.version.clone(), hash: row.hash.clone() };
+        let kept = |row: &Kept| KeptVersion { version: row.version.clone(), hash: row.hash.clone() };
         let former = Former {
             name: name.clone(),
             hash: row.hash.clone(),
@@ -119,10 +119,10 @@ impl Plugins {
         Some(row(info, path.display().to_string(), false, &details))
     }
 
-    fn version_row(&self, kept: &KeptVersion) -> Version {
+    fn version_row(&self, kept: &KeptVersion) -> Kept {
         let now = self.clock.now();
         let installed = lock(&self.times).entry(kept.hash.clone()).or_insert(now).micros();
-        Version { version: kept.version.clone(), hash: kept.hash.clone(), installed }
+        Kept { version: kept.version.clone(), hash: kept.hash.clone(), installed }
     }
 
     /// Jobs at work with other content than what is in force.

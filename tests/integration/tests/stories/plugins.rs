@@ -16,7 +16,7 @@ const PATIENT: &[(&str, &str)] = &[("HEADEND_LEASE_MS", "60000"), ("HEADEND_POLI
 /// A policy in one file: tests from the first to the last, or from the last to the first.
 pub(crate) fn policy(version: &str, backwards: bool, more: &str) -> String {
     let at = if backwards { "last - n" } else { "n" };
-    let more: String = more.lines().map(|line| format!("//! {line}\n")).collect();
+    let more = more.lines().flat_map(|line| ["//! ", line, "\n"]).collect::<String>();
     format!(
         "//! ```headend-plugin\n//! name = \"order\"\n//! version = \"{version}\"\n//! kind = \"coverage-policy\"\n\
          //! world = \"1.0.0\"\n{more}//! [limits]\n//! deadline_ms = 1000\n//! ```\n\
