@@ -138,8 +138,7 @@ fn native_question(books: &mut CoreBooks, policy: &dyn CoveragePolicy, free: &[T
 }
 
 fn plan() -> PlanView {
-    let test =
-        |test| TestView { test: TestIx(test), runs: TARGETS, name: format!("tests/{test}.py"), history: None };
+    let test = |test| TestView { test: TestIx(test), runs: TARGETS, name: format!("tests/{test}.py"), history: None };
     let rack = RackName::new("rack1").unwrap();
     let target = |n: u32| TargetView {
         target: TargetIx(n),

@@ -107,8 +107,7 @@ impl RhaiPolicy {
         let id = self.0.next_plan.fetch_add(1, Ordering::Relaxed);
         let policy = Arc::clone(&self.0);
         let plan = plan.clone();
-        let mut instance =
-            RhaiCoverage { policy, id, built_in: None, plan, parameters, news: Vec::new(), fault: None };
+        let mut instance = RhaiCoverage { policy, id, built_in: None, plan, parameters, news: Vec::new(), fault: None };
         instance.build()?;
         Ok(Box::new(instance))
     }
@@ -221,7 +220,6 @@ impl Serves for RhaiCoverage {
     }
 
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<wish::Answer, PolicyFault> {
-
         let request =
             Request::Propose { plan: self.id, now: now.micros(), free: free.iter().map(|target| target.0).collect() };
         match self.ask(request, "propose", 1)? {

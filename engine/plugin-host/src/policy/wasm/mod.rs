@@ -44,12 +44,7 @@ enum Pre {
 
 impl WasmPolicy {
     /// Steps compile and link.
-    pub(crate) fn load(
-        compiler: &Compiler,
-        code: &[u8],
-        manifest: &Manifest,
-        label: &str,
-    ) -> Result<Self, LoadError> {
+    pub(crate) fn load(compiler: &Compiler, code: &[u8], manifest: &Manifest, label: &str) -> Result<Self, LoadError> {
         let limits = manifest.limits;
         let counting = if limits.fuel.is_some() { Counting::Fuel } else { Counting::Time };
         let component =
