@@ -177,7 +177,8 @@ impl Condition {
         let field = Field::by_name(name).ok_or_else(|| BadFilter::UnknownField(given.into(), name.into()))?;
         let quote = |c| c == '"' || c == '\'';
         if pattern.starts_with(quote) || pattern.ends_with(quote) {
-            return Err(BadFilter::StrayQuote(given.into(), format!("{name}=={}", pattern.trim_matches(quote))));
+            let bare = pattern.trim_matches(|c: char| quote(c) || c.is_whitespace());
+            return Err(BadFilter::StrayQuote(given.into(), format!("{name}=={bare}")));
         }
         Ok(Self { field, pattern: Pattern::new(pattern) })
     }

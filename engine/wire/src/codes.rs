@@ -1,8 +1,13 @@
 //! Every numbered code that users meet: 0 OK, negative warnings, positive errors (document 4.3), each with the stable
 //! name that REST uses, its text, and what helps. One table for every surface.
 
-/// One row.
+/// One row. Only this crate can make one, and errors are made of rows: there is no error whose code is not in the table.
+///
+/// ```compile_fail,E0639
+/// let code = headend_wire::codes::Code { number: 999, name: "mine", status: 400, text: "Mine", remedy: "none" };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Code {
     /// The number in `[code, text, ...]`.
     pub number: i32,
@@ -70,7 +75,6 @@ codes! {
     BAD_FILTER = 39, 422, "bad_filter", "The filter cannot be read", "write it as Field==pattern";
     BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
     RACK_TAKEN = 35, 409, "rack_taken", "Another process runs this rack", "stop the other one, or wait until it has been silent for a while";
-    SAY_READY = 36, 409, "say_ready", "The server does not know this life of the rack", "send ready first";
     MISSING_BLOBS = 37, 422, "missing_blobs", "Some files have not been uploaded", "put the blobs first";
     CASE_CLASH = 38, 422, "case_clash", "Two names differ only in case", "rename one of them";
     BAD_TIMING = 50, 422, "bad_timing", "The dates and times do not go together", "see the detail";
@@ -83,6 +87,12 @@ codes! {
     BAD_PARAMETERS = 45, 422, "bad_parameters", "The plugin does not take these parameters", "see its schema in `headend plugin show`";
     UNKNOWN_PLUGIN = 41, 404, "unknown_plugin", "No such plugin", "see `headend plugin list`";
 }
+
+/// Rows that no server makes: the Python package counts for itself which files of an upload failed.
+pub const OF_CLIENTS: &[&Code] = &[&WARN_NOT_UPLOADED];
+
+/// Numbers that once stood for something, and are not given again.
+pub const RETIRED: &[i32] = &[36];
 
 /// The row of a name.
 pub fn by_name(name: &str) -> Option<&'static Code> {

@@ -23,7 +23,7 @@ fn page() -> String {
     let mut rows: Vec<&Code> = ALL.iter().collect();
     rows.sort_by_key(|code| code.number);
     let mut page = HEAD.to_owned();
-    for Code { number, name, status, text, remedy } in rows {
+    for Code { number, name, status, text, remedy, .. } in rows {
         let helps = if remedy.is_empty() { "-" } else { remedy };
         writeln!(page, "| {number} | `{name}` | {status} | {text} | {helps} |").unwrap();
     }

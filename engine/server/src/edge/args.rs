@@ -1,5 +1,6 @@
 //! Arguments as one line become a list, split as a POSIX shell would, without a shell: blanks separate, quotes and
-//! backslashes group, nothing is expanded.
+//! backslashes group, nothing is expanded. It is what Python's `shlex.split` does, but that a NUL and a very long line are
+//! refused, and that a stray quote is named with its place; `oracle` compares the two.
 
 /// A line that cannot be split.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +87,9 @@ fn quoted(word: &str) -> String {
     // The document's own example has double quotes.
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {
