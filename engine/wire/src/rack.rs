@@ -87,6 +87,7 @@ pub struct Ready {
 #[serde(deny_unknown_fields)]
 pub struct ReadySlot {
     /// Its number, from 1.
+    #[schema(minimum = 1)]
     pub no: u16,
     /// Highest epoch seen on it.
     pub epoch: u64,

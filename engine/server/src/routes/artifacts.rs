@@ -147,10 +147,9 @@ fn media_of(path: &TreePath) -> (&'static str, bool) {
     match path.extension().as_deref() {
         Some("png") => ("image/png", true),
         Some("jpg" | "jpeg") => ("image/jpeg", true),
-        Some("txt" | "log") => ("text/plain; charset=utf-8", true),
-        Some("json") => ("application/json", true),
         // One document per line is not JSON, and people read it.
-        Some("jsonl" | "ndjson") => ("text/plain; charset=utf-8", true),
+        Some("txt" | "log" | "jsonl" | "ndjson") => ("text/plain; charset=utf-8", true),
+        Some("json") => ("application/json", true),
         Some("html" | "htm") => ("text/html; charset=utf-8", false),
         _ => ("application/octet-stream", false),
     }

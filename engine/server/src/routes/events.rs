@@ -51,7 +51,7 @@ pub(crate) async fn watch(
     // Listen before looking: nothing falls between the stored and the live items.
     let live = app.tell.bus.watch();
     let asked = last_event_id(&headers)?.or(query.after);
-    let after = asked.map(|number| number.min(ids::LARGEST)).unwrap_or_else(|| app.tell.bus.last());
+    let after = asked.map_or_else(|| app.tell.bus.last(), |number| number.min(ids::LARGEST));
     let watcher = Watcher { app, person, job: query.job, after, live, stored: VecDeque::new(), behind: true };
     let stream = Sse::new(watcher.into_stream()).keep_alive(KeepAlive::new().interval(PING));
     let no_buffering = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));

@@ -18,6 +18,7 @@ use crate::app::Shared;
 use crate::auth::Rack;
 use crate::clock::rfc3339;
 use crate::crash::crash_point;
+use crate::edge::ids;
 use crate::farm_loop::View;
 use crate::http::{ApiError, ApiResult, Json};
 use crate::racks::{RackDesk, Word};
@@ -86,6 +87,23 @@ fn check_form(exchange: &Exchange) -> ApiResult<()> {
         if count > MOST {
             return Err(ApiError::new(&codes::INVALID, format!("{count} items; at most {MOST} at once")).at(field));
         }
+    }
+    exchange.ready.as_ref().map_or(Ok(()), check_ready)
+}
+
+/// A rack that names a slot 0, or an epoch after which none comes, would have a slot that nobody can ever use.
+fn check_ready(ready: &Ready) -> ApiResult<()> {
+    if let Some(at) = ready.slots.iter().position(|slot| slot.no == 0) {
+        let detail = "a slot has the number 0; slots are numbered from 1";
+        return Err(ApiError::new(&codes::INVALID, detail).at(format!("/ready/slots/{at}/no")));
+    }
+    let of_slots = ready.slots.iter().map(|slot| slot.epoch).zip(0_usize..).map(|(epoch, at)| (epoch, "slots", at));
+    let of_duts =
+        ready.dut_epochs.iter().map(|(_, epoch)| *epoch).zip(0..).map(|(epoch, at)| (epoch, "dut_epochs", at));
+    if let Some((epoch, list, at)) = of_slots.chain(of_duts).find(|(epoch, ..)| *epoch > ids::LARGEST) {
+        let detail =
+            format!("epoch {epoch} was never given out; the rack's journal is damaged, give it a new data folder");
+        return Err(ApiError::new(&codes::INVALID, detail).at(format!("/ready/{list}/{at}")));
     }
     Ok(())
 }

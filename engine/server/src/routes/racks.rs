@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use headend_model::{DutId, RackName, Span, Timestamp};
 use headend_scheduler::action::Action;
 use headend_scheduler::event::Event;
 use headend_wire::api::{DrainRequest, EnrolToken, RackItem, RackList, SlotRef};
 use headend_wire::rack::{Enrol, Enrolled};
 use headend_wire::{PROTOCOL, Problem, codes};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 
 use crate::app::Shared;
 use crate::auth::gate::bearer;
@@ -94,12 +95,12 @@ pub(crate) async fn new_enrol_token(app: &Shared) -> ApiResult<(Secret, Timestam
 
 /// Makes a rack known. The bearer is a one-use token; the answer holds the rack's own.
 #[utoipa::path(post, path = "/racks/enrol", operation_id = "enrol_rack", tag = "racks",
-    request_body(content = serde_json::Value, description = "`headend_wire::rack::Enrol`"),
-    responses((status = 201, body = serde_json::Value, description = "`headend_wire::rack::Enrolled`"),
+    request_body = Enrol, responses((status = 201, body = Enrolled),
         (status = 401, body = Problem), (status = 409, body = Problem), (status = 426, body = Problem)))]
 pub(crate) async fn enrol(
     State(app): State<Shared>,
-    headers: HeaderMap,
+    // Before the body: nobody without a token has one read.
+    Once(once): Once,
     Json(request): Json<Enrol>,
 ) -> ApiResult<(StatusCode, axum::Json<Enrolled>)> {
     if request.protocol != PROTOCOL {
@@ -108,16 +109,30 @@ pub(crate) async fn enrol(
     }
     let name =
         RackName::new(request.name).map_err(|error| ApiError::new(&codes::INVALID, error.to_string()).at("/name"))?;
-    let once = bearer(&headers)?.ok_or_else(|| void("no token was given"))?;
+    let unknown = || void("the enrolment token is unknown, used up or expired");
+    // Before anything is told of the racks; it is used up only when nothing stands against the enrolment.
+    if !app.store.knows_enrol_token(&once.hash(), wall_now()).await? {
+        return Err(unknown());
+    }
     refuse_if_alive(&app, &name).await?;
     if !app.store.redeem_enrol_token(&once.hash(), wall_now()).await? {
-        return Err(void("the enrolment token is unknown, used up or expired"));
+        return Err(unknown());
     }
     let rack = enrolled(&app, &name).await?;
     let token = Secret::new("rack").map_err(|error| ApiError::internal("no randomness", &error))?;
     app.tokens.add_rack(&token, &rack, app.clock.now()).await?;
     let answer = Enrolled { rack: rack.rack, token: token.reveal().to_owned() };
     Ok((StatusCode::CREATED, axum::Json(answer)))
+}
+
+/// The one-use token of a request. Whether it is good is seen when it is redeemed.
+pub(crate) struct Once(Secret);
+
+impl FromRequestParts<Shared> for Once {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> ApiResult<Self> {
+        bearer(&parts.headers)?.map(Self).ok_or_else(|| void("no token was given"))
+    }
 }
 
 fn void(what: &str) -> ApiError {

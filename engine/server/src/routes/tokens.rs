@@ -63,13 +63,22 @@ fn row_of(request: TokenRequest, token: &Secret) -> ApiResult<TokenRow> {
     Ok(TokenRow { hash: token.hash(), user, role, expires, label: request.label, created: now, act_as })
 }
 
+/// Whether this token is the caller's to see. Who acts for others acts on their work, not on their tokens: else it could
+/// shut them out.
+fn may_see<'a>(rows: &[TokenRow], person: &'a Person) -> impl Fn(&TokenRow) -> bool + use<'a> {
+    let of = |row: &&TokenRow| person.token.as_ref() == Some(&row.hash);
+    let own = rows.iter().find(of).map(|row| row.user.clone());
+    move |row| person.admin || own.as_ref() == Some(&row.user)
+}
+
 /// Tokens that are valid now: of everybody for administrators, else the caller's own. The tokens themselves are not kept.
 #[utoipa::path(get, path = "/tokens", operation_id = "list_tokens", tag = "server",
     responses((status = 200, body = TokenList), (status = "4XX", body = Problem)))]
 pub(crate) async fn list(State(app): State<Shared>, person: Person) -> ApiResult<axum::Json<TokenList>> {
     let now = wall_now();
-    let rows = app.store.tokens().await?.into_iter();
-    let shown = rows.filter(|row| person.may_see(&row.user) && row.expires.is_none_or(|end| now < end));
+    let rows = app.store.tokens().await?;
+    let may_see = may_see(&rows, &person);
+    let shown = rows.into_iter().filter(|row| may_see(row) && row.expires.is_none_or(|end| now < end));
     Ok(axum::Json(TokenList { tokens: shown.map(item).collect() }))
 }
 
@@ -86,12 +95,13 @@ fn item(row: TokenRow) -> TokenItem {
 }
 
 /// Makes a token void, at once. People may revoke their own, administrators any but the one that they ask with.
-#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revoke_token", tag = "server",
-    params(("token" = String, Path, description = "Its id, as listed.")),
+#[utoipa::path(delete, path = "/tokens/{id}", operation_id = "revoke_token", tag = "server",
+    params(("id" = String, Path, description = "As listed; not the token itself.")),
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(crate) async fn revoke(State(app): State<Shared>, person: Person, Path(id): Path<String>) -> ApiResult<StatusCode> {
     let rows = app.store.tokens().await?;
-    let row = rows.into_iter().find(|row| public_id(&row.hash) == id && person.may_see(&row.user));
+    let may_see = may_see(&rows, &person);
+    let row = rows.into_iter().find(|row| public_id(&row.hash) == id && may_see(row));
     let row = row.ok_or_else(|| ApiError::not_found(format!("token {:?}", cut(&id))))?;
     if person.admin && person.token.as_deref() == Some(&row.hash) {
         let detail =

@@ -1,9 +1,10 @@
 //! What clients should not send: each gets a clear error that names the field, and nothing is stored.
 
+use headend_wire::rack::Ready;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Lab, job};
+use crate::support::{FakeRack, Lab, job};
 
 fn with(change: impl FnOnce(&mut Value)) -> Value {
     let mut request = job("a.py", &[1]);
@@ -125,4 +126,21 @@ async fn a_second_server_on_the_folder_is_refused_and_names_the_first() {
     let text = refused.to_string();
     assert!(text.contains("already in use") && text.contains(&std::process::id().to_string()), "{text}");
     assert_eq!(lab.client.get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_rack_with_a_slot_0_or_an_epoch_that_never_was_is_refused() {
+    let lab = Lab::start().await;
+    let rack = FakeRack::enrol(&lab, "rack1", 1).await;
+    let refused = async |change: &dyn Fn(&mut Ready)| {
+        let mut message = rack.ready_message(2);
+        change(message.ready.as_mut().unwrap());
+        let answer = rack.say(&message).await;
+        (answer.problem(), answer.json()["fields"][0].as_str().unwrap_or_default().to_owned())
+    };
+    let invalid = |field: &str| ("invalid".to_owned(), field.to_owned());
+    assert_eq!(refused(&|ready| ready.slots[1].no = 0).await, invalid("/ready/slots/1/no"));
+    assert_eq!(refused(&|ready| ready.slots[0].epoch = u64::MAX).await, invalid("/ready/slots/0"));
+    assert_eq!(refused(&|ready| ready.dut_epochs.push((1, u64::MAX))).await, invalid("/ready/dut_epochs/0"));
+    assert_eq!(rack.say(&rack.ready_message(2)).await.status, StatusCode::OK);
 }

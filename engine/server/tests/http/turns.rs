@@ -19,12 +19,12 @@ async fn changes_of_different_fields_of_a_scheduled_test_both_take_effect() {
     let schedule = made["schedule"].as_u64().unwrap();
     let schedule = format!("/api/v1/schedules/{schedule}");
     let added = me.post(&format!("{schedule}/tests"), &json!({ "script": "a.rhai" })).await.ok(StatusCode::CREATED);
-    let path = format!("/api/v1/scheduled-tests/{}", added["test"].as_u64().unwrap());
+    let address = format!("/api/v1/scheduled-tests/{}", added["test"].as_u64().unwrap());
     for round in 0..ROUNDS {
         let (priority, slots, line) = (1 + round % 9, 1 + round, format!("round {round}"));
         let patch = |body: Value| {
-            let (me, path) = (me.clone(), path.clone());
-            tokio::spawn(async move { me.send(me.request(Method::PATCH, &path).json(&body)).await.status })
+            let (me, address) = (me.clone(), address.clone());
+            tokio::spawn(async move { me.send(me.request(Method::PATCH, &address).json(&body)).await.status })
         };
         let changes =
             [json!({ "priority": priority }), json!({ "slots_needed": slots }), json!({ "args": line })].map(patch);
