@@ -119,8 +119,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn condition() -> impl Strategy<Value = String> {
-    let operator =
-        prop_oneof![9 => Just("=="), 1 => Just(" == "), 1 => Just("="), 1 => Just("==="), 1 => Just("!="), 1 => Just("")];
+    let operator = prop_oneof![9 => Just("=="), 1 => Just(" == "), 1 => Just("="), 1 => Just("==="), 1 => Just("!="), 1 => Just("")];
     let pattern = prop_oneof![
         4 => "[ab*]{0,5}",
         2 => "[aAbBüÜσς Σ*-]{0,5}",

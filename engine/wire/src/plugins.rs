@@ -25,7 +25,7 @@ pub struct PluginDetail {
     pub signature: SignatureItem,
     /// Versions that one can go back to, oldest first; the one in force is among them.
     pub versions: Vec<VersionItem>,
-    /// Who uses it.
+    /// Who uses it, as far as the asker may see their jobs and schedules.
     pub uses: PluginUses,
 }
 

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::install::{refused, signature};
 use super::plugins::{Plugins, Word, blocking};
 use super::{lock, uses};
+use crate::auth::Person;
 use crate::clock::rfc3339;
 use crate::http::{ApiError, ApiResult};
 
@@ -26,12 +27,13 @@ impl Plugins {
     ///
     /// # Errors
     /// `unknown_plugin`.
-    pub(crate) async fn detail(&self, name: &str) -> ApiResult<PluginDetail> {
+    pub(crate) async fn detail(&self, name: &str, person: &Person) -> ApiResult<PluginDetail> {
         let name = self.known(name)?;
         let find = || self.host.list().into_iter().find(|info| info.name == name);
         let info = find().ok_or_else(|| ApiError::new(&codes::UNKNOWN_PLUGIN, format!("{name} was removed")))?;
-        let uses = self.uses(&info).await?;
-        Ok(self.detailed(&info, uses))
+        let person = person.clone();
+        let uses = self.farm.read(move |view| uses::seen(view.farm, &name, |owner| person.may_see(owner)));
+        Ok(self.detailed(&info, uses.await?))
     }
 
     fn detailed(&self, info: &PluginInfo, uses: PluginUses) -> PluginDetail {
@@ -77,11 +79,6 @@ impl Plugins {
             hash: kept.hash.clone(),
         };
         info.versions.iter().map(item).collect()
-    }
-
-    async fn uses(&self, info: &PluginInfo) -> ApiResult<PluginUses> {
-        let name = info.name.clone();
-        Ok(self.farm.read(move |view| uses::of(view.farm, &name)).await?)
     }
 
     /// Goes back to an older version.

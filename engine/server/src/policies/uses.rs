@@ -1,11 +1,16 @@
 //! Who uses a plugin: open jobs, schedules, the order of the jobs.
 
-use headend_model::{Mode, PolicyName};
+use headend_model::{Mode, PolicyName, UserName};
 use headend_scheduler::Farm;
 use headend_wire::plugins::PluginUses;
 
 /// As the farm knows it now.
 pub(super) fn of(farm: &Farm, name: &PolicyName) -> PluginUses {
+    seen(farm, name, |_| true)
+}
+
+/// The same without the jobs and schedules of those whose work the asker does not get to see.
+pub(super) fn seen(farm: &Farm, name: &PolicyName, may_see: impl Fn(&UserName) -> bool) -> PluginUses {
     let names = |mode: &Mode| matches!(mode, Mode::Policy(policy) if policy == name);
     let jobs = farm.open_jobs().filter(|job| job.spec.tests.iter().any(|test| names(&test.mode)));
     let schedules = farm.schedules().filter(|schedule| {
@@ -13,8 +18,11 @@ pub(super) fn of(farm: &Farm, name: &PolicyName) -> PluginUses {
         tests.iter().any(|test| names(&test.spec.test.mode))
     });
     PluginUses {
-        jobs: jobs.map(|job| job.job.0).collect(),
-        schedules: schedules.map(|schedule| format!("{}/{}", schedule.owner, schedule.name)).collect(),
+        jobs: jobs.filter(|job| may_see(&job.spec.owner)).map(|job| job.job.0).collect(),
+        schedules: schedules
+            .filter(|schedule| may_see(schedule.owner))
+            .map(|schedule| format!("{}/{}", schedule.owner, schedule.name))
+            .collect(),
         queue: farm.queue_order().wanted == Some(name),
     }
 }

@@ -4,6 +4,7 @@ use headend_model::{JobId, JobStatus};
 use headend_wire::api::{ModeRef, RunItem, SlotRef, SubmitAnswer, SubmitRequest, TestRequest, WarningItem};
 use headend_wire::codes;
 use headend_wire::xmlrpc::Value;
+use http::HeaderMap;
 
 use super::Caller;
 use super::answer::{Answer, int, list, text};
@@ -20,7 +21,7 @@ pub(super) async fn submit(caller: &Caller<'_>, mut args: Args) -> ApiResult<Ans
     let tests = tests.collect::<ApiResult<Vec<TestRequest>>>()?;
     let fail_on_warning = args.flag_or("failOnWarning", false)?;
     args.done("submitBatchJob", &["name", "slots", "duts", "tests", "failOnWarning"])?;
-    let request = SubmitRequest { name, priority: None, slots, duts, tests, fail_on_warning };
+    let request = SubmitRequest { name, slots, duts, tests, fail_on_warning, ..SubmitRequest::default() };
     hand_in(caller, request).await
 }
 
@@ -106,7 +107,7 @@ pub(super) async fn status(caller: &Caller<'_>, mut args: Args) -> ApiResult<Ans
     let job = JobId(args.id("handle")?);
     args.done("getBatchStatus", &["handle"])?;
     let found = jobs::whole(caller.app, &caller.person, job).await?;
-    let base = log_base(caller);
+    let base = log_base(caller.headers);
     let rows = found.runs.iter().map(|run| row(&base, &found, run));
     let item = &found.item;
     let status = [
@@ -157,9 +158,12 @@ fn slots(run: &RunItem) -> Value {
 }
 
 /// The address under which this client reached the server: a URL made of it opens where the client is.
-fn log_base(caller: &Caller<'_>) -> String {
-    let host = caller.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost:8001");
-    format!("http://{host}/logs")
+fn log_base(headers: &HeaderMap) -> String {
+    let given = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = given("host").unwrap_or("localhost:8001");
+    // TLS ends at a proxy, which says so. A client that says it changes its own answer alone.
+    let scheme = if given("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    format!("{scheme}://{host}/logs")
 }
 
 fn seconds(time: Option<&str>) -> Value {
@@ -203,7 +207,7 @@ pub(super) async fn create(caller: &Caller<'_>, mut args: Args) -> ApiResult<Ans
     let tests = tests.collect::<ApiResult<Vec<TestRequest>>>()?;
     let name = tests.first().map_or_else(|| "remote job".to_owned(), |test| test.script.clone());
     let person = acting_as(&caller.person, &user)?;
-    let request = SubmitRequest { name, priority: Some(priority), slots, duts, tests, fail_on_warning: false };
+    let request = SubmitRequest { name, priority: Some(priority), slots, duts, tests, ..SubmitRequest::default() };
     match jobs::hand_in(caller.app, &person, caller.headers, request).await? {
         HandIn::Accepted(answer) => Ok(Answer::ok([text(answer.job.to_string())])),
         HandIn::Refused { problem, .. } => Err(problem),
@@ -224,4 +228,19 @@ pub(super) fn acting_as(person: &Person, user: &str) -> ApiResult<Person> {
         return Err(ApiError::new(&codes::FORBIDDEN, detail));
     }
     Ok(Person { user, ..person.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_urls_begin_as_the_client_came() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(log_base(&headers), "http://localhost:8001/logs");
+        headers.insert("host", "lab.example".parse().unwrap());
+        assert_eq!(log_base(&headers), "http://lab.example/logs");
+        headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        assert_eq!(log_base(&headers), "https://lab.example/logs");
+    }
 }

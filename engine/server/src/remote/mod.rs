@@ -79,85 +79,61 @@ fn require_xml(headers: &HeaderMap) -> ApiResult<()> {
     Err(ApiError::new(&codes::MEDIA_TYPE, format!("Content-Type is {given:?}; an XML-RPC call is text/xml")))
 }
 
-/// Names of all methods, for people and for `system.listMethods`.
-pub(crate) const METHODS: &[&str] = &[
-    "CreateDutInstanceByModel",
-    "CreateRemoteJob",
-    "DeleteDutInstance",
-    "GetDutInstance",
-    "GetServerId",
-    "GetServerList",
-    "GetSlotIdFromAddress",
-    "GetStbModelInfo",
-    "addSlotToSchedule",
-    "addStbToSchedule",
-    "addTestToSchedule",
-    "convertFilesToPublic",
-    "createSchedule",
-    "deleteJob",
-    "deletePrivateFiles",
-    "deletePublicFiles",
-    "deleteSchedule",
-    "findStb",
-    "getBatchStatus",
-    "getScheduleIdFromName",
-    "killBatchJob",
-    "listPrivateFiles",
-    "listPublicFiles",
-    "modifySchedule",
-    "removeSlotFromSchedule",
-    "removeStbFromSchedule",
-    "renameSchedule",
-    "showJobsOnSchedule",
-    "showSchedules",
-    "showSlotsOnSchedule",
-    "showStbsOnSchedule",
-    "submitBatchJob",
-    "system.listMethods",
-    "updateJob",
-];
+/// One table of names and deeds, so that `system.listMethods` knows every method.
+macro_rules! methods {
+    ($($name:literal => $chapter:ident :: $deed:ident;)*) => {
+        /// Names of all methods, for people and for `system.listMethods`.
+        pub(crate) const METHODS: &[&str] = &[$($name,)* LIST_METHODS];
 
-/// `None`: there is no such method.
-async fn dispatch(caller: &Caller<'_>, call: Call) -> Option<Answer> {
-    let args = Args::new(call.params);
-    let done = match call.method.as_str() {
-        "submitBatchJob" => jobs::submit(caller, args).await,
-        "getBatchStatus" => jobs::status(caller, args).await,
-        "killBatchJob" => jobs::kill(caller, args).await,
-        "findStb" => duts::find(caller, args).await,
-        "listPublicFiles" => files::list_public(caller, args).await,
-        "listPrivateFiles" => files::list_private(caller, args).await,
-        "deletePublicFiles" => files::delete_public(caller, args).await,
-        "deletePrivateFiles" => files::delete_private(caller, args).await,
-        "convertFilesToPublic" => files::convert(caller, args).await,
-        "createSchedule" => schedules::create(caller, args).await,
-        "modifySchedule" => schedules::modify(caller, args).await,
-        "renameSchedule" => schedules::rename(caller, args).await,
-        "deleteSchedule" => schedules::delete(caller, args).await,
-        "getScheduleIdFromName" => schedules::id_of_name(caller, args).await,
-        "addSlotToSchedule" => schedules::add_slot(caller, args).await,
-        "removeSlotFromSchedule" => schedules::remove_slot(caller, args).await,
-        "addStbToSchedule" => schedules::add_dut(caller, args).await,
-        "removeStbFromSchedule" => schedules::remove_dut(caller, args).await,
-        "addTestToSchedule" => schedules::add_test(caller, args).await,
-        "updateJob" => schedules::update_test(caller, args).await,
-        "deleteJob" => schedules::delete_test(caller, args).await,
-        "showSchedules" => schedules::show_all(caller, args).await,
-        "showSlotsOnSchedule" => schedules::show_slots(caller, args).await,
-        "showStbsOnSchedule" => schedules::show_duts(caller, args).await,
-        "showJobsOnSchedule" => schedules::show_tests(caller, args).await,
-        "CreateRemoteJob" => facility::create_remote_job(caller, args).await,
-        "GetServerList" => facility::server_list(caller, args).await,
-        "GetServerId" => facility::server_id(caller, args).await,
-        "GetStbModelInfo" => facility::models(caller, args).await,
-        "GetSlotIdFromAddress" => facility::slot_id(caller, args).await,
-        "GetDutInstance" => facility::dut_in_slot(caller, args).await,
-        "CreateDutInstanceByModel" => facility::create_dut(caller, args).await,
-        "DeleteDutInstance" => facility::delete_dut(caller, args).await,
-        "system.listMethods" => args.done("system.listMethods", &[]).map(|()| list_methods()),
-        _ => return None,
+        /// `None`: there is no such method.
+        async fn dispatch(caller: &Caller<'_>, call: Call) -> Option<Answer> {
+            let args = Args::new(call.params);
+            let done = match call.method.as_str() {
+                $($name => $chapter::$deed(caller, args).await,)*
+                LIST_METHODS => args.done(LIST_METHODS, &[]).map(|()| list_methods()),
+                _ => return None,
+            };
+            Some(done.unwrap_or_else(|error| Answer::refusal(&error)))
+        }
     };
-    Some(done.unwrap_or_else(|error| Answer::refusal(&error)))
+}
+
+const LIST_METHODS: &str = "system.listMethods";
+
+methods! {
+    "CreateDutInstanceByModel" => facility::create_dut;
+    "CreateRemoteJob" => facility::create_remote_job;
+    "DeleteDutInstance" => facility::delete_dut;
+    "GetDutInstance" => facility::dut_in_slot;
+    "GetServerId" => facility::server_id;
+    "GetServerList" => facility::server_list;
+    "GetSlotIdFromAddress" => facility::slot_id;
+    "GetStbModelInfo" => facility::models;
+    "addSlotToSchedule" => schedules::add_slot;
+    "addStbToSchedule" => schedules::add_dut;
+    "addTestToSchedule" => schedules::add_test;
+    "convertFilesToPublic" => files::convert;
+    "createSchedule" => schedules::create;
+    "deleteJob" => schedules::delete_test;
+    "deletePrivateFiles" => files::delete_private;
+    "deletePublicFiles" => files::delete_public;
+    "deleteSchedule" => schedules::delete;
+    "findStb" => duts::find;
+    "getBatchStatus" => jobs::status;
+    "getScheduleIdFromName" => schedules::id_of_name;
+    "killBatchJob" => jobs::kill;
+    "listPrivateFiles" => files::list_private;
+    "listPublicFiles" => files::list_public;
+    "modifySchedule" => schedules::modify;
+    "removeSlotFromSchedule" => schedules::remove_slot;
+    "removeStbFromSchedule" => schedules::remove_dut;
+    "renameSchedule" => schedules::rename;
+    "showJobsOnSchedule" => schedules::show_tests;
+    "showSchedules" => schedules::show_all;
+    "showSlotsOnSchedule" => schedules::show_slots;
+    "showStbsOnSchedule" => schedules::show_duts;
+    "submitBatchJob" => jobs::submit;
+    "updateJob" => schedules::update_test;
 }
 
 fn list_methods() -> Answer {

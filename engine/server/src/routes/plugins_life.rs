@@ -100,10 +100,10 @@ pub(crate) async fn verify(
     params(("name" = String, Path,)), responses((status = 200, body = PluginDetail), (status = "4XX", body = Problem)))]
 pub(crate) async fn detail(
     State(app): State<Shared>,
-    _person: Person,
+    person: Person,
     Path(name): Path<String>,
 ) -> ApiResult<axum::Json<PluginDetail>> {
-    app.plugins.detail(&name).await.map(axum::Json)
+    app.plugins.detail(&name, &person).await.map(axum::Json)
 }
 
 /// Goes back to an older version. Jobs at work keep the version they began with.

@@ -32,9 +32,18 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/racks/{rack}/slots/{slot}/clear"
             | "/api/v1/plugins/{name}/reload"
             | "/api/v1/plugins/{name}/disable"
-            | "/api/v1/plugins/{name}/enable",
+            | "/api/v1/plugins/{name}/enable"
+            | "/api/v1/plugins"
+            | "/api/v1/plugins/verify"
+            | "/api/v1/plugins/{name}/rollback"
+            | "/api/v1/plugin-grants"
+            | "/api/v1/plugin-grants/revoke",
         )
-        | ("put", "/api/v1/duts/{dut}/place" | "/api/v1/queue-policy") => For::Admins,
+        | ("get", "/api/v1/load")
+        | ("delete", "/api/v1/plugins/{name}")
+        | ("put", "/api/v1/duts/{dut}/place" | "/api/v1/queue-policy" | "/api/v1/plugins/{name}/parameters") => {
+            For::Admins
+        }
         (
             _,
             "/metrics"
@@ -43,6 +52,13 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/jobs/{job}/runs"
             | "/api/v1/jobs/{job}/kill"
             | "/api/v1/jobs/{job}/why"
+            | "/api/v1/jobs/{job}/change"
+            | "/api/v1/jobs/{job}/eta"
+            | "/api/v1/jobs/{job}/report"
+            | "/api/v1/runs/{run}/why-not"
+            | "/api/v1/files/usage"
+            | "/api/v1/plugins/{name}"
+            | "/api/v1/plugin-grants"
             | "/api/v1/schedules"
             | "/api/v1/schedules/{schedule}"
             | "/api/v1/schedules/{schedule}/timing"
@@ -65,7 +81,7 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/duts"
             | "/api/v1/inventory"
             | "/api/v1/tokens"
-            | "/api/v1/tokens/{token}"
+            | "/api/v1/tokens/{id}"
             | "/api/v1/plugins"
             | "/api/v1/plugins/load"
             | "/api/v1/queue-policy"
@@ -133,7 +149,7 @@ async fn check(client: &Client, who: &str, method: &str, path: &str) {
         .replace("{rack}", "nowhere")
         .replace("{slot}", "1")
         .replace("{dut}", "999999")
-        .replace("{token}", "000000000000")
+        .replace("{id}", "000000000000")
         .replace("{name}", "nothing")
         .replace("{path}", "x.txt");
     // A body that is refused for its form shows that the gate was passed, and changes nothing.

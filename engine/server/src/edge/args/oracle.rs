@@ -20,7 +20,7 @@ const LINES: usize = 40_000;
 const SEED: u64 = 0x05ee_d0fa;
 
 /// Reads lines as JSON, and writes what `shlex` makes of each: words, or the text of its error.
-const ASK: &str = r#"
+const ASK: &str = r"
 import json, shlex, sys
 def split(line):
     try:
@@ -28,7 +28,7 @@ def split(line):
     except ValueError as error:
         return str(error)
 json.dump([split(line) for line in json.load(sys.stdin)], sys.stdout)
-"#;
+";
 
 /// Pieces that lines are made of; the awkward ones stand there more than once.
 const PIECES: [&str; 44] = [
