@@ -98,8 +98,12 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     let granted = store.plugin_grants().await?;
     let host = start_host(&options, &granted).map_err(ServeError::Plugins)?;
     let (answers, answered) = mpsc::channel(POLICY_ANSWERS);
-    let desk = PolicyDesk::start(Arc::new(HostMaker { host: host.clone(), devices: Devices::new(store.clone()) }), clock, answers)
-        .map_err(|source| ServeError::Plugins(source.to_string()))?;
+    let desk = PolicyDesk::start(
+        Arc::new(HostMaker { host: host.clone(), devices: Devices::new(store.clone()) }),
+        clock,
+        answers,
+    )
+    .map_err(|source| ServeError::Plugins(source.to_string()))?;
     let tell = Arc::new(Tell { bus: Bus::after(store.last_feed().await?), board: Board::default(), policies: desk });
     let tokens = Tokens::load(store.clone()).await?;
     let admin_token = admin_token(&options.data, &tokens).await?;
@@ -123,8 +127,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
         snapshot_every: options.snapshot_every,
         stop: stop.farm.clone(),
     };
-    let plugins =
-        Arc::new(Plugins::new(host, &options, granted, store.clone(), farm.clone(), tell.clone(), clock));
+    let plugins = Arc::new(Plugins::new(host, &options, granted, store.clone(), farm.clone(), tell.clone(), clock));
     // Compiling may take a while: the farm's time goes on only after it.
     let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
     let mut tasks = Tasks::default();

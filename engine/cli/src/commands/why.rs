@@ -57,22 +57,22 @@ fn text(Shown { why: answer, reports, change }: &Shown) -> String {
     if let Some(change) = change {
         write!(out, "\n\nSmallest change that would start it now\n  {}", why_not::change_text(change)).ok();
     }
-    reports.iter().for_each(|told| report(&mut out, told));
+    for told in reports {
+        report(&mut out, told);
+    }
     out
 }
 
 fn report(out: &mut String, told: &PolicyReport) {
     write!(out, "\n\nReport of {}", plain(&told.policy)).ok();
-    match &told.fault {
-        Some(fault) => write!(out, "\n  there is none: {}", plain(fault)).ok(),
-        None => {
-            let text = serde_json::to_string_pretty(&told.report).unwrap_or_else(|_| told.report.to_string());
-            for line in text.lines() {
-                write!(out, "\n  {}", plain(line)).ok();
-            }
-            Some(())
-        }
-    };
+    if let Some(fault) = &told.fault {
+        write!(out, "\n  there is none: {}", plain(fault)).ok();
+        return;
+    }
+    let text = serde_json::to_string_pretty(&told.report).unwrap_or_else(|_| told.report.to_string());
+    for line in text.lines() {
+        write!(out, "\n  {}", plain(line)).ok();
+    }
 }
 
 // Writing to a string cannot fail, here and below.

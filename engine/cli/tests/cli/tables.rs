@@ -125,7 +125,11 @@ fn why() {
                      "at": [{"target": "rack1/2", "code": "slot_held", "reason": "the slot is driven by run 12 of job 6"}]}],
         "queue": {"policy": "people-first", "rank": 5, "text": "rank 5 by queue policy people-first; smaller ranks get slots first"},
     });
-    insta::assert_snapshot!(server().on("GET /api/v1/jobs/7/why", 200, &answer).headend(&["why", "7"]));
+    let reports = json!({"job": 7, "reports": []});
+    let change = json!({"job": 7, "code": "free_slot", "text": "free rack1/2, which run 12 of job 6 drives", "starts_on": ["rack1/2"],
+                        "tried": 3, "left_out": 0});
+    let server = server().on("GET /api/v1/jobs/7/why", 200, &answer).on("GET /api/v1/jobs/7/report", 200, &reports);
+    insta::assert_snapshot!(server.on("GET /api/v1/jobs/7/change", 200, &change).headend(&["why", "7"]));
 }
 
 #[test]

@@ -384,7 +384,9 @@ impl Farm {
             self.give_rank(*id, new);
         }
         // Jobs with the same list of targets share a queue: one of them stands for all.
-        lists.into_values().for_each(|job| self.mark_targets(job));
+        for job in lists.into_values() {
+            self.mark_targets(job);
+        }
         // Who had a rank before has been looked at wherever something is free; only a hold may let it pass now.
         if moved {
             let held = self.slots.iter().filter(|(_, slot)| slot.hold.is_some());

@@ -42,9 +42,9 @@ pub(super) async fn remove(app: &App, duts: Vec<DutId>) -> ApiResult<()> {
 
 fn in_use(farm: &Farm, dut: DutId, uses: &DutUses) -> ApiError {
     let run = uses.run.map(|(run, job)| format!("run {run} of job {job} drives it"));
-    let jobs = named("job", uses.jobs.iter().map(ToString::to_string).collect(), uses.all_jobs);
-    let schedules = uses.schedules.iter().map(|id| schedule(farm, *id)).collect();
-    let schedules = named("schedule", schedules, uses.all_schedules);
+    let jobs = named("job", &uses.jobs.iter().map(ToString::to_string).collect::<Vec<_>>(), uses.all_jobs);
+    let schedules: Vec<String> = uses.schedules.iter().map(|id| schedule(farm, *id)).collect();
+    let schedules = named("schedule", &schedules, uses.all_schedules);
     let reasons: Vec<String> = run.into_iter().chain(jobs).chain(schedules).collect();
     let detail = format!(
         "DUT {dut} is in use: {}; let these end or stop them, take it off the schedules, and remove it then",
@@ -54,7 +54,7 @@ fn in_use(farm: &Farm, dut: DutId, uses: &DutUses) -> ApiError {
 }
 
 /// `jobs 3, 4 and 7 more name it`.
-fn named(what: &str, shown: Vec<String>, all: u64) -> Option<String> {
+fn named(what: &str, shown: &[String], all: u64) -> Option<String> {
     let more = all.saturating_sub(shown.len() as u64);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     match all {

@@ -177,6 +177,6 @@ fn to_device(slot: &RankedSlot) -> second::Device {
         dut: slot.dut.map(|dut| dut.0),
         starts: slot.starts,
         device_ms: slot.device_ms,
-        last_used: slot.last_used.map(|at| at.micros()),
+        last_used: slot.last_used.map(headend_model::Timestamp::micros),
     }
 }

@@ -85,7 +85,7 @@ impl Serves for Coverage {
         let answer = self.guest.call("propose", 1, call)?;
         Ok(Answer {
             start: answer.start.into_iter().map(from_placement).collect(),
-            skip: answer.skip.into_iter().map(from_skip).collect(),
+            skip: answer.skip.iter().map(from_skip).collect(),
         })
     }
 
@@ -181,6 +181,6 @@ fn from_placement(placement: types::Placement) -> Placement {
     Placement { test: TestIx(placement.test), target: TargetIx(placement.target) }
 }
 
-fn from_skip(skip: plans::Skip) -> Skip {
+fn from_skip(skip: &plans::Skip) -> Skip {
     Skip { test: TestIx(skip.test), runs: skip.runs, reason: cut(&skip.reason, MAX_REASON).into() }
 }

@@ -18,8 +18,8 @@ mod schedule_commands;
 mod schedule_histories;
 mod schedules;
 mod stories;
+mod usage;
 mod why;
 mod why_not;
-mod usage;
 
 use lab::{Lab, job, lab, test};

@@ -165,7 +165,7 @@ fn a_report_that_fails_or_is_late_is_on_record_and_nobody_is_struck() {
             lab.step(Event::PolicyFailed { ask, reason: "trap".to_owned() })
         };
         let why = reports(&actions).remove(0).report.unwrap_err();
-        assert_eq!(why.starts_with(if late { "no answer within" } else { "trap" }), true, "{why}");
+        assert!(why.starts_with(if late { "no answer within" } else { "trap" }), "{why}");
         assert!(!actions.iter().any(|action| matches!(action, Action::PolicyStruck { .. })));
     }
 }
