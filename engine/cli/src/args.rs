@@ -143,7 +143,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<users::Command>,
     },
-    /// Plugins of the server: install, verify, list, show, reload, roll back, remove, parameters, grants, use.
+    /// Plugins: new, check; on the server: install, verify, list, show, reload, roll back, remove, parameters, grants, use.
     Plugin {
         #[command(subcommand)]
         command: Option<plugin::Command>,

@@ -71,6 +71,11 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
 
 /// The commands that ask a server.
 fn ask(command: &Command, server: &credentials::ServerArgs, ui: Ui) -> Result<()> {
+    if let Command::Plugin { command: Some(command) } = command
+        && let Some(result) = command.run_alone(ui)
+    {
+        return result;
+    }
     // A job that cannot be handed in anyway is told before a server is looked for.
     let request = match command {
         Command::Submit(args) => submit::request(args)?,

@@ -6,7 +6,10 @@ pub(crate) mod files;
 pub(crate) mod inventory;
 pub(crate) mod jobs;
 pub(crate) mod plugin;
+#[cfg(feature = "host")]
+pub(crate) mod plugin_check;
 mod plugin_life;
+pub(crate) mod plugin_new;
 mod plugin_pack;
 pub(crate) mod racks;
 #[cfg(feature = "host")]

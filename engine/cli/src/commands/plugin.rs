@@ -9,7 +9,7 @@ use super::Context;
 use super::plugin_life::{self, Sending};
 use crate::client::segment;
 use crate::failure::{Failure, Result};
-use crate::ui::{self, cell, plain, verdict};
+use crate::ui::{self, Ui, cell, plain, verdict};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -23,6 +23,11 @@ pub(crate) enum Command {
     /// Send a plugin to the server and let it in: a folder, a bundle (.tar, .tar.gz, .zip), or a file with its manifest inside or beside it.
     /// Another version of one that is there takes its place; jobs at work keep theirs.
     Install(Sending),
+    /// Begin a plugin or test of your own: a project that builds at once. Needs no server.
+    New(super::plugin_new::Args),
+    /// Try a plugin here, without a server: the steps of loading and the contract tests of its kind, as a report.
+    #[cfg(feature = "host")]
+    Check(super::plugin_check::Args),
     /// Try a plugin on the server without letting it in, and show how each step went.
     Verify(Sending),
     /// Load a plugin from a path on the server's machine, and again from there at each reload.
@@ -88,6 +93,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Does what needs no server; `None`: this one needs it.
+    pub(crate) fn run_alone(&self, ui: Ui) -> Option<Result<()>> {
+        match self {
+            Self::New(args) => Some(super::plugin_new::run(args, ui)),
+            #[cfg(feature = "host")]
+            Self::Check(args) => Some(super::plugin_check::run(args, ui)),
+            _ => None,
+        }
+    }
+}
+
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::List => list(context).await,
@@ -109,6 +126,9 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
             let request = QueueRequest { policy: name.clone() };
             told_order(context, &context.client.put("/queue-policy", &request).await?)
         }
+        Command::New(_) => Ok(()),
+        #[cfg(feature = "host")]
+        Command::Check(_) => Ok(()),
         Command::Use { name: None } => told_order(context, &context.client.get("/queue-policy").await?),
     }
 }

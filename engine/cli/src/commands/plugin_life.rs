@@ -69,7 +69,7 @@ fn request(context: &Context, path: &str, sending: &Sending) -> Result<RequestBu
 }
 
 /// JSON text, or `@FILE` with some.
-fn json(text: &str) -> Result<serde_json::Value> {
+pub(super) fn json(text: &str) -> Result<serde_json::Value> {
     let bad = |what: String| Failure::new(Exit::Usage, "bad_parameters", what).help("write a JSON object, or @FILE");
     let text = match text.strip_prefix('@') {
         None => text.to_owned(),

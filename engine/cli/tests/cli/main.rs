@@ -5,6 +5,7 @@
 mod errors;
 mod fake;
 mod help;
+mod plugin_new;
 mod schedules;
 mod tables;
 mod uploads;
