@@ -68,6 +68,8 @@ pub struct TimeBudget {
     /// Something has ended or is lost since runs were last looked at that may not fit any more.
     look: bool,
     left_out: Vec<LeftOut>,
+    /// Why the last proposal leaves runs out.
+    said: BTreeMap<TestIx, String>,
 }
 
 #[derive(Default)]
@@ -188,6 +190,7 @@ impl CoveragePolicy for TimeBudget {
             meant: BTreeMap::new(),
             look: true,
             left_out: Vec::new(),
+            said: BTreeMap::new(),
         })
     }
 
@@ -227,6 +230,10 @@ impl CoveragePolicy for TimeBudget {
     fn dropped(&mut self, test: TestIx, runs: u32, _at: Instant) {
         self.books.drop_runs(test, runs);
         self.trim(test);
+        let name = self.names.get(&test).cloned().unwrap_or_default();
+        // Dropped by the server, or left out before this instance was built.
+        let why = self.said.remove(&test).unwrap_or_else(|| "no device was left for it, or no time".to_owned());
+        self.left_out.push(LeftOut { test, name, runs, why });
     }
 
     fn propose(&mut self, now: Instant, free: &[TargetIx]) -> Answer {
@@ -239,10 +246,7 @@ impl CoveragePolicy for TimeBudget {
                 skip = self.give_up(now);
             }
         }
-        for Skip { test, runs, reason } in &skip {
-            let name = self.names.get(test).cloned().unwrap_or_default();
-            self.left_out.push(LeftOut { test: *test, name, runs: *runs, why: reason.clone() });
-        }
+        self.said = skip.iter().map(|skip| (skip.test, skip.reason.clone())).collect();
         Answer { start, skip }
     }
 
