@@ -26,8 +26,11 @@ pub(crate) struct Devices {
 
 impl Devices {
     /// # Errors
-    /// A field that no device has, in a sentence for the job's owner.
+    /// No field, or one that no device has, in a sentence for the job's owner.
     pub(crate) fn of_plan(plan: &Plan, fields: &[String]) -> Result<Self, String> {
+        if fields.is_empty() {
+            return Err(format!("the parameter `fields` names no field; the devices of this job have {}", names(plan)));
+        }
         let fields = fields.iter().map(|name| Field { name: name.clone(), values: Vec::new() }).collect();
         let mut devices = Self { fields, kinds: Vec::new(), by_target: BTreeMap::new() };
         for target in &plan.targets {

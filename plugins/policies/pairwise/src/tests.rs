@@ -99,6 +99,8 @@ fn a_field_that_no_device_has_and_a_plan_that_is_too_large_are_declined() {
     let build = |plan: &Plan| Pairwise::build(plan).err().unwrap();
     let error = build(&plan(&["Colour"], &[1], &[["A", "1", ""]]));
     assert_eq!(error, "no device of this job has a field `Colour`; they have `HardwareVersion`, `ModelName`");
+    let error = build(&plan(&[], &[1], &[["A", "", ""]]));
+    assert_eq!(error, "the parameter `fields` names no field; the devices of this job have `ModelName`");
     let names: Vec<String> = (0..401).map(|n| n.to_string()).collect();
     let devices: Vec<[&str; 3]> = names.iter().map(|name| [name.as_str(), "", ""]).collect();
     assert!(build(&plan(&NAMES[..1], &[1; 250], &devices)).contains("too many to choose from"));

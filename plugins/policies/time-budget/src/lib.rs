@@ -178,6 +178,11 @@ impl CoveragePolicy for TimeBudget {
 
     fn build(plan: &Plan) -> Result<Self, String> {
         let settings: Settings = plan.settings()?;
+        if settings.budget_s == 0 {
+            return Err(
+                "the parameter `budget_s` gives no time: so many seconds each device has for this job".to_owned()
+            );
+        }
         let items: Vec<Item> = plan.tests.iter().map(|test| settings.item(test.ix, test.history.as_ref())).collect();
         let device = |_| Device { stale: true, ..Device::default() };
         Ok(Self {
