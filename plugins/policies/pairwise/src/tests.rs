@@ -128,3 +128,25 @@ fn while_nothing_runs_one_run_that_can_be_spared_marks_time() {
     assert_eq!(policy.propose(0, &[1]).start, [Placement { test: 0, target: 1 }]);
     assert!(policy.reason(Placement { test: 0, target: 1 }).starts_with("nothing else runs"));
 }
+
+#[test]
+fn the_example_of_the_page() {
+    let one = |n: usize| ["", ["1", "2", "3"][n % 3], ["X", "Y"][n % 2]];
+    let devices: Vec<[&str; 3]> = (0..12).map(one).collect();
+    let mut policy = Pairwise::build(&plan(&NAMES[1..], &[12; 50], &devices)).unwrap();
+    let (free, mut runs, mut dropped) = ((0..12).collect::<Vec<_>>(), 0, 0);
+    loop {
+        let (start, skip) = take(&mut policy, &free);
+        if start.is_empty() && skip.is_empty() {
+            break;
+        }
+        runs += start.len();
+        dropped += skip.iter().map(|(_, runs)| *runs as usize).sum::<usize>();
+        for (test, target) in start {
+            end(&mut policy, test, target, 111);
+        }
+    }
+    assert_eq!(runs + dropped, 600);
+    assert_eq!(runs, 150);
+    assert_eq!(certificate(&mut policy)["not_covered"], json!([]));
+}
