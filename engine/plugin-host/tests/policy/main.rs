@@ -6,6 +6,7 @@ mod fixture;
 mod folder;
 mod hostile_rhai;
 mod hostile_wasm;
+mod in_the_box;
 mod lifecycle;
 mod loading;
 mod queue;
