@@ -12,6 +12,7 @@ mod isolation_matrix;
 mod languages;
 mod order;
 mod partitions;
+mod plugin_new;
 mod plugins;
 mod plugins_cli;
 mod policies;
