@@ -8,6 +8,8 @@ pub(crate) mod jobs;
 pub(crate) mod plugin;
 #[cfg(feature = "host")]
 pub(crate) mod plugin_check;
+#[cfg(feature = "host")]
+pub(crate) mod plugin_definitions;
 mod plugin_life;
 pub(crate) mod plugin_new;
 mod plugin_pack;

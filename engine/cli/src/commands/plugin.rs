@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// Try a plugin here, without a server: the steps of loading and the contract tests of its kind, as a report.
     #[cfg(feature = "host")]
     Check(super::plugin_check::Args),
+    /// Write what scripts in Rhai may call, as files for editors.
+    #[cfg(feature = "host")]
+    Definitions(super::plugin_definitions::Args),
     /// Try a plugin on the server without letting it in, and show how each step went.
     Verify(Sending),
     /// Load a plugin from a path on the server's machine, and again from there at each reload.
@@ -100,6 +103,8 @@ impl Command {
             Self::New(args) => Some(super::plugin_new::run(args, ui)),
             #[cfg(feature = "host")]
             Self::Check(args) => Some(super::plugin_check::run(args, ui)),
+            #[cfg(feature = "host")]
+            Self::Definitions(args) => Some(super::plugin_definitions::run(args, ui)),
             _ => None,
         }
     }
@@ -128,7 +133,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
         }
         Command::New(_) => Ok(()),
         #[cfg(feature = "host")]
-        Command::Check(_) => Ok(()),
+        Command::Check(_) | Command::Definitions(_) => Ok(()),
         Command::Use { name: None } => told_order(context, &context.client.get("/queue-policy").await?),
     }
 }

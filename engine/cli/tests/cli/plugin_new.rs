@@ -140,3 +140,21 @@ fn what_would_not_be_loaded_is_told_by_its_step() {
     assert_eq!(failed["step"], "compile", "{passport:#}");
     assert_eq!(passport["tests"].as_array().unwrap().len(), 0);
 }
+
+#[cfg(feature = "host")]
+#[test]
+fn editors_get_a_file_for_each_kind() {
+    let home = tempfile::tempdir().unwrap();
+    let said = plugin(home.path(), &["definitions", "--out", "defs"]);
+    assert!(said.starts_with("exit 0"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(home.path().join("defs").join(name)).unwrap();
+    let script = read("script.d.rhai");
+    for call in ["fn press(", "fn reserve_slot(", "fn capture("] {
+        assert!(script.contains(call), "{call} is missing in:\n{script}");
+    }
+    assert!(script.contains("fn press(_: string) -> ?;") && !script.contains("EvalAltResult"), "{script}");
+    for name in ["coverage-policy.d.rhai", "queue-policy.d.rhai"] {
+        let policy = read(name);
+        assert!(policy.contains("fn push(") && !policy.contains("fn press("), "{name}: {policy}");
+    }
+}

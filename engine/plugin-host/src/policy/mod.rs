@@ -22,7 +22,7 @@ pub use fault::PolicyFault;
 pub use host::{PolicyHost, PolicyHostConfig, UnknownPlugin};
 pub use info::{KeptVersion, PluginInfo, PluginState, VersionInUse};
 pub use queue::QueueInstance;
-pub use scripted::guest_main;
+pub use scripted::{definitions, guest_main};
 
 use headend_model::{TargetIx, Timestamp};
 use headend_scheduler::action::Noted;

@@ -34,4 +34,5 @@ mod source;
 mod tests;
 mod wasm;
 
+pub use self::rhai::definitions;
 pub use guest::{ENV_CACHE, guest_main};

@@ -55,6 +55,11 @@ pub(super) fn engine() -> Engine {
     engine
 }
 
+/// What a policy in Rhai may call, as a definition file for editors (`.d.rhai`).
+pub fn definitions() -> String {
+    engine().definitions().single_file()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

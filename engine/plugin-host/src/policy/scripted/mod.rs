@@ -11,6 +11,7 @@ mod guest;
 mod protocol;
 mod queue;
 
+pub use engine::definitions;
 pub use guest::guest_main;
 pub(super) use queue::RhaiQueue;
 

@@ -30,6 +30,20 @@ pub(super) struct RhaiHost {
     parsed: Recent<AST>,
 }
 
+/// What a test in Rhai may call, as a definition file for editors (`.d.rhai`).
+///
+/// # Errors
+/// When the parts of an engine that never runs cannot be made: no descriptors, no thread.
+pub fn definitions() -> std::io::Result<String> {
+    // An engine with its calls, that leads nowhere: nothing is called.
+    let (stream, _other_end) = std::os::unix::net::UnixStream::pair()?;
+    let guard = super::guard::Guard::start(stream.try_clone()?, || {})?;
+    let desk = Arc::new(Desk::new(super::link::Link::new(stream), guard));
+    let engine = engine::build(&desk, &Arc::new(Memory::init()?), &Arc::new(MemoryCap::default()));
+    let scope = calls::scope(&desk);
+    Ok(engine.definitions_with_scope(&scope).single_file())
+}
+
 impl RhaiHost {
     pub(super) fn new(desk: &Arc<Desk>, memory: &Arc<Memory>) -> Self {
         let cap = Arc::new(MemoryCap::default());
