@@ -1,6 +1,7 @@
 """TLS: a server behind a terminator, whose certificate somebody has made at home."""
 
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -44,22 +45,23 @@ class Terminator:
             plain.close()
             return
         self.accepted += 1
-        inner = socket.create_connection(("127.0.0.1", self._target), DEADLINE_S)
-        threading.Thread(target=self._pump, args=(inner, outer), daemon=True).start()
-        self._pump(outer, inner)
-
-    @staticmethod
-    def _pump(source, target):
-        try:
-            for data in iter(lambda: source.recv(1 << 16), b""):
-                target.sendall(data)
-        except OSError:
-            pass
-        for one in (source, target):
+        with outer, socket.create_connection(("127.0.0.1", self._target), DEADLINE_S) as inner:
             try:
-                one.shutdown(socket.SHUT_RDWR)
+                self._carry(outer, inner)
             except OSError:
                 pass
+
+    @staticmethod
+    def _carry(outer, inner):
+        """Both ways in one thread: two must not use one TLS connection at the same time."""
+        ready = True
+        while ready:
+            ready = [outer] if outer.pending() else select.select([outer, inner], [], [], DEADLINE_S)[0]
+            for source in ready:
+                data = source.recv(1 << 16)
+                if not data:
+                    return
+                (inner if source is outer else outer).sendall(data)
 
 
 class Cases(Player):

@@ -47,7 +47,7 @@ impl<P: CoveragePolicy> Seat<P> {
     }
 
     pub fn report(&self) -> String {
-        self.with(|policy| policy.report())
+        self.with(P::report)
     }
 
     #[allow(clippy::expect_used, reason = "the host calls `build` first; a panic here ends the instance, as it should")]

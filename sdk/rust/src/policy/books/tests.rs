@@ -42,7 +42,10 @@ impl Dice {
 
 fn plan(tests: &[(TestIx, u32)], targets: &[TargetIx]) -> Plan {
     Plan {
-        tests: tests.iter().map(|(ix, runs)| Test { ix: *ix, runs: *runs, name: String::new(), history: None }).collect(),
+        tests: tests
+            .iter()
+            .map(|(ix, runs)| Test { ix: *ix, runs: *runs, name: String::new(), history: None })
+            .collect(),
         targets: targets.iter().map(|ix| Target { ix: *ix, place: None, dut: None }).collect(),
         parameters: String::new(),
         accepted: 0,
@@ -106,7 +109,6 @@ fn a_test_that_is_not_of_the_plan_changes_nothing() {
     assert_eq!(books.in_order(0).collect::<Vec<_>>(), [5, 6]);
     assert_eq!(Books::default().in_order(0).count(), 0);
 }
-
 
 #[test]
 fn proposals_see_each_other_and_leave_no_trace() {
