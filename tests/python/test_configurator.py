@@ -315,6 +315,30 @@ out["again"] = cfg.setUser(); cfg.deleteJob(3)
         self.play(u"""cfg.deleteJob(1)""", HEADEND_TOKEN=None, LOGNAME="carol")
         self.assertEqual(self.farm.calls[-1][2]["X-Headend-User"], "carol")
         self.assertNotIn("Authorization", self.farm.calls[-1][2])
+        # Names that no server takes must not make everybody the same user.
+        self.play(u"""cfg.deleteJob(1)""", HEADEND_TOKEN=None, LOGNAME=u".J\u00f6rg Smith")
+        self.assertRegex(self.farm.calls[-1][2]["X-Headend-User"], r"\AJ__?rg_Smith\Z")
+
+    def test_a_user_name_that_no_server_takes_is_refused_at_once(self):
+        out = self.play(u"""
+cfg.setUser("bob")
+out["bad"] = [cfg.setUser(name) for name in ["john smith", "DOMAIN\\\\john", "a@b", "../x", "-a", "x" * 65, u"J\u00f6rg"]]
+cfg.deleteJob(1)
+""")
+        for answer in out["bad"]:
+            self.assertEqual(answer[0], 2)
+            self.assertIn("userName is ", answer[1])
+            self.assertIn("use 1 to 64 letters", answer[1])
+        self.assertEqual(self.farm.calls[-1][2]["X-Headend-User"], "bob")
+
+    def test_a_mode_may_be_true_or_false(self):
+        self.play(u"""
+cfg.submitBatchJob("n", None, [1], [("a", True, 1, True, ""), ("a", True, 1, False, ""), ("a", True, 1, "2", "")])
+cfg.addTestToSchedule(1, "a", True, 1, schedulingMode=True)
+""")
+        calls = self.sent()
+        self.assertEqual([repr(test[3]) for test in calls[0][1][3]], ["1", "0", "2"])
+        self.assertEqual(repr(calls[1][1][5]), "1")
 
     def test_the_token_of_the_credentials_file(self):
         self.farm.token = "t2"

@@ -214,7 +214,9 @@ def _tests(tests):
 
 
 def _mode(name, mode):
-    """0, 1, 2, or the name of a policy."""
+    """0, 1, 2, or the name of a policy. The document says "0 or non-zero", so True and False are taken too."""
+    if isinstance(mode, bool):
+        return int(mode)
     return mode if isinstance(mode, (BYTES, TEXT)) and not mode.isdigit() else _whole(name, mode)
 
 
@@ -687,12 +689,15 @@ def _whole_body(answer):
 
 
 def _login_name():
-    """Who is logged on here, as the document has it; for servers that ask for no token."""
+    """Who is logged on here, as the document has it; for servers that ask for no token.
+
+    What no user name of a server has becomes `_`: without that, all whose names have a space would be one user.
+    """
     try:
         name = getpass.getuser()
     except Exception:  # no user in the environment, and none in the system's list
         return None
-    return name if re.match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", name) else None
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-")[:64] or None
 
 
 # ---- Uploads ---------------------------------------------------------------------------------------------------------
@@ -1201,8 +1206,9 @@ class CJobConfigurator(object):
         The server allows it for tokens that may act for others, and for anybody in open mode; the next call tells.
         """
         name = _text("userName", userName)
-        if not re.match(u"[\x21-\x7e]{0,200}\\Z", name):
-            raise Refusal("invalid", "userName is %s; use letters, digits, `-`, `_` and `.`" % _shown(userName))
+        if name and not re.match(u"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\Z", name):
+            raise Refusal("invalid", "userName is %s; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a "
+                                     "letter or digit" % _shown(userName))
         self._link.user = str(name) or None
         return _ok()
 
