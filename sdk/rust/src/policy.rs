@@ -62,6 +62,7 @@ mod books;
 pub mod coverage;
 #[doc(hidden)]
 pub mod queue;
+mod sparing;
 
 pub use books::{Books, Counts};
 pub use coverage::bindings::headend::policy::plans::{
@@ -69,6 +70,7 @@ pub use coverage::bindings::headend::policy::plans::{
 };
 pub use coverage::bindings::headend::policy::types::{Instant, Millis, Place, Placement, TargetIx, TestIx};
 pub use queue::bindings::exports::headend::policy::queue::{Device, Job, Usage};
+pub use sparing::SparingBooks;
 
 /// A policy that spreads the tests of a job over its targets. One value serves one plan; calls come one after another.
 pub trait CoveragePolicy: Sized + 'static {
@@ -104,9 +106,11 @@ pub trait CoveragePolicy: Sized + 'static {
     /// (less the entries of this answer), never a test that has been on the target. Only what comes back as `started` has happened.
     fn propose(&mut self, now: Instant, free: &[TargetIx]) -> Self::Proposal;
 
-    /// Why, in one sentence for people. Asked after the `propose` that named it, before anything else is told.
+    /// Why, in one sentence of at most 300 bytes for people: `headend why` shows it. Asked right after the `propose` that named it, in the
+    /// time that this has left. Empty: the server has a sentence of its own.
     fn reason(&self, of: Placement) -> String {
-        format!("the policy chose test {} for target {}", of.test, of.target)
+        let _ = of;
+        String::new()
     }
 
     /// What has come of the plan, as JSON text; empty: nothing to say. Asked once, when all runs have ended.

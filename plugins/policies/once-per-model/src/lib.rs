@@ -5,7 +5,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headend_sdk::policy::{Answer, Books, CoveragePolicy, Instant, Placement, Plan, Skip, TargetIx, TestIx};
+use headend_sdk::policy::{Answer, CoveragePolicy, Instant, Placement, Plan, Skip, SparingBooks, TargetIx, TestIx};
 use models::{Model, Models, Unknown};
 use serde::Deserialize;
 
@@ -17,71 +17,59 @@ struct Settings {
 
 /// A model is done for a test when a run of the test on a device of the model has come to a result: pass, partial pass or fail.
 pub struct OncePerModel {
-    books: Books,
+    books: SparingBooks,
     models: Models,
-    /// Test numbers and script names, in list order.
-    tests: Vec<(TestIx, String)>,
-    done: BTreeMap<(TestIx, Model), TargetIx>,
-    running: BTreeSet<(TestIx, TargetIx)>,
-    lost: BTreeSet<TargetIx>,
-    /// Tests of which runs may have become useless since they were last looked at.
-    suspects: BTreeSet<TestIx>,
-    /// Runs that were left out or no longer fitted.
-    dropped: BTreeMap<TestIx, u32>,
+    done: Done,
 }
+
+/// Where a test has come to a result on a model.
+type Done = BTreeMap<(TestIx, Model), TargetIx>;
 
 /// The run says something about the test on this model.
 fn is_result(code: u16) -> bool {
     matches!(code, 100 | 110 | 111)
 }
 
+/// Targets that could still bring the test to a model that is not done.
+fn useful_runs(books: &SparingBooks, models: &Models, done: &Done, test: TestIx) -> usize {
+    let useful =
+        |(target, model): &(TargetIx, Model)| books.is_open(test, *target) && !done.contains_key(&(test, *model));
+    models.targets().filter(useful).count()
+}
+
+fn why_skipped(models: &Models, done: &Done, test: TestIx) -> String {
+    let (ready, all) = (models_done(done, test), models.len());
+    let first = done.iter().find(|((other, _), _)| *other == test);
+    let example = first.map_or_else(String::new, |((_, model), target)| {
+        format!(", `{}` on target {target} among them", models.name(*model))
+    });
+    let rest = if ready < all { "; of the others too few devices are left" } else { "" };
+    format!("test {test} has run on {ready} of {all} models{example}{rest}")
+}
+
+fn models_done(done: &Done, test: TestIx) -> usize {
+    done.keys().filter(|(other, _)| *other == test).count()
+}
+
 impl OncePerModel {
     fn is_running(&self, test: TestIx, model: Model) -> bool {
-        self.running.iter().any(|(other, target)| *other == test && self.models.of(*target) == Some(model))
-    }
-
-    /// Targets that could still bring the test to a model that is not done.
-    fn useful_runs(&self, test: TestIx) -> usize {
-        let useful = |(target, model): &(TargetIx, Model)| {
-            !self.lost.contains(target) && !self.books.was_on(test, *target) && !self.done.contains_key(&(test, *model))
-        };
-        self.models.targets().filter(useful).count()
+        self.books.running().any(|of| of.test == test && self.models.of(of.target) == Some(model))
     }
 
     /// Runs that can bring nothing any more.
     fn skips(&mut self) -> Vec<Skip> {
-        let mut skips = Vec::new();
-        for test in self.suspects.clone() {
-            let useful = u32::try_from(self.useful_runs(test)).unwrap_or(u32::MAX);
-            let runs = self.books.runs_left(test).saturating_sub(useful);
-            if runs > 0 {
-                skips.push(Skip { test, runs, reason: self.why_skipped(test) });
-            } else {
-                // One that is left out stays a suspect until that has come true.
-                self.suspects.remove(&test);
-            }
-        }
-        skips
-    }
-
-    fn why_skipped(&self, test: TestIx) -> String {
-        let (done, all) = (self.models_done(test), self.models.len());
-        let first = self.done.iter().find(|((other, _), _)| *other == test);
-        let example = first.map_or_else(String::new, |((_, model), target)| {
-            format!(", `{}` on target {target} among them", self.models.name(*model))
-        });
-        let rest = if done < all { "; of the others too few devices are left" } else { "" };
-        format!("test {test} has run on {done} of {all} models{example}{rest}")
+        let Self { books, models, done } = self;
+        books.skips(|books, test| useful_runs(books, models, done, test), |_, test| why_skipped(models, done, test))
     }
 
     fn models_done(&self, test: TestIx) -> usize {
-        self.done.keys().filter(|(other, _)| *other == test).count()
+        models_done(&self.done, test)
     }
 
     /// What each free device can add, the least-started test first.
     fn starts(&mut self, free: &[TargetIx]) -> Vec<Placement> {
         let busy: BTreeSet<(TestIx, Model)> =
-            self.running.iter().filter_map(|(test, target)| Some((*test, self.models.of(*target)?))).collect();
+            self.books.running().filter_map(|of| Some((of.test, self.models.of(of.target)?))).collect();
         let (models, done) = (&self.models, &self.done);
         let chosen = std::cell::RefCell::new(busy);
         self.books.propose(free, |books, target| {
@@ -99,7 +87,7 @@ impl OncePerModel {
     /// repeats a model, of the test that can best spare it, wins the time until the others are free.
     fn mark_time(&mut self, free: &[TargetIx]) -> Vec<Placement> {
         let open = |target: &TargetIx| {
-            let tests = self.tests.iter().map(|(test, _)| *test);
+            let tests = self.books.tests().iter().map(|(test, _)| *test);
             let open = tests.filter(|test| self.books.runs_left(*test) > 0 && !self.books.was_on(*test, *target));
             open.map(|test| Placement { test, target: *target }).collect::<Vec<_>>()
         };
@@ -117,39 +105,27 @@ impl CoveragePolicy for OncePerModel {
 
     fn build(plan: &Plan) -> Result<Self, String> {
         let Settings { unknown_model } = plan.settings()?;
-        Ok(Self {
-            books: Books::new(plan),
-            models: Models::of_plan(plan, unknown_model),
-            tests: plan.tests.iter().map(|test| (test.ix, test.name.clone())).collect(),
-            done: BTreeMap::new(),
-            running: BTreeSet::new(),
-            lost: BTreeSet::new(),
-            suspects: plan.tests.iter().map(|test| test.ix).collect(),
-            dropped: BTreeMap::new(),
-        })
+        Ok(Self { books: SparingBooks::new(plan), models: Models::of_plan(plan, unknown_model), done: BTreeMap::new() })
     }
 
     fn started(&mut self, placement: Placement, _at: Instant) {
         self.books.start(placement);
-        self.running.insert((placement.test, placement.target));
     }
 
     fn ended(&mut self, placement: Placement, code: u16, _at: Instant) {
-        self.running.remove(&(placement.test, placement.target));
+        self.books.end(placement);
         if let Some(model) = self.models.of(placement.target).filter(|_| is_result(code)) {
             self.done.entry((placement.test, model)).or_insert(placement.target);
-            self.suspects.insert(placement.test);
+            self.books.suspect(placement.test);
         }
     }
 
     fn target_lost(&mut self, target: TargetIx, _at: Instant) {
-        self.lost.insert(target);
-        self.suspects.extend(self.tests.iter().map(|(test, _)| *test));
+        self.books.lose(target);
     }
 
     fn dropped(&mut self, test: TestIx, runs: u32, _at: Instant) {
         self.books.drop_runs(test, runs);
-        *self.dropped.entry(test).or_default() += runs;
     }
 
     fn propose(&mut self, _now: Instant, free: &[TargetIx]) -> Answer {
@@ -159,7 +135,7 @@ impl CoveragePolicy for OncePerModel {
             return Answer { start: Vec::new(), skip };
         }
         let mut start = self.starts(free);
-        if start.is_empty() && self.running.is_empty() {
+        if start.is_empty() && self.books.is_idle() {
             start = self.mark_time(free);
         }
         Answer { start, skip }

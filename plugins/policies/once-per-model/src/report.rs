@@ -41,8 +41,9 @@ struct Missed<'a> {
 pub(crate) fn report(policy: &OncePerModel) -> String {
     let models = 0..policy.models.len();
     let on = |test: TestIx| models.clone().map(|model| policy.done.get(&(test, model)).copied()).collect();
-    let tests: Vec<Row> = policy.tests.iter().map(|(test, name)| Row { test: *test, name, on: on(*test) }).collect();
-    let pairs = policy.tests.iter().flat_map(|(test, _)| models.clone().map(|model| (*test, model)));
+    let tests: Vec<Row> =
+        policy.books.tests().iter().map(|(test, name)| Row { test: *test, name, on: on(*test) }).collect();
+    let pairs = policy.books.tests().iter().flat_map(|(test, _)| models.clone().map(|model| (*test, model)));
     let missed = pairs.filter(|pair| !policy.done.contains_key(pair)).map(|(test, model)| Missed {
         test,
         model: policy.models.name(model),
@@ -50,9 +51,9 @@ pub(crate) fn report(policy: &OncePerModel) -> String {
     });
     let mut report = Report {
         models: policy.models.names(),
-        wanted: policy.tests.len() * policy.models.len(),
+        wanted: policy.books.tests().len() * policy.models.len(),
         done: policy.done.len(),
-        runs_dropped: policy.dropped.values().map(|runs| u64::from(*runs)).sum(),
+        runs_dropped: policy.books.runs_dropped(),
         missed: missed.collect(),
         tests,
     };
@@ -77,7 +78,7 @@ fn why(policy: &OncePerModel, test: TestIx, model: Model) -> &'static str {
     let of_model = || policy.models.targets().filter(|(_, of)| *of == model).map(|(target, _)| target);
     if of_model().any(|target| policy.books.was_on(test, target)) {
         "its runs on this model came to no result"
-    } else if of_model().all(|target| policy.lost.contains(&target)) {
+    } else if of_model().all(|target| policy.books.is_lost(target)) {
         "all devices of this model are out"
     } else {
         "the test had no run left for it"

@@ -81,7 +81,8 @@ pub(crate) fn text(policy: &Pairwise) -> String {
 }
 
 fn certificate(policy: &Pairwise) -> Certificate<'_> {
-    let Pairwise { devices, cover, tests, .. } = policy;
+    let Pairwise { devices, cover, .. } = policy;
+    let tests = policy.books.tests();
     let all = devices.all_both();
     let missed_both = all.iter().filter(|both| !cover.both.contains_key(both)).map(|both| Missed {
         test: None,
@@ -95,7 +96,7 @@ fn certificate(policy: &Pairwise) -> Certificate<'_> {
             covered: tests.iter().map(|(test, _)| cover.covered_of(*test)).sum(),
         },
         value_pairs: Count { all: all.len(), covered: cover.both.len() },
-        runs_dropped: policy.runs_dropped,
+        runs_dropped: policy.books.runs_dropped(),
         left_off: Vec::new(),
         not_covered: tests.iter().flat_map(|(test, _)| missed(policy, *test)).chain(missed_both).collect(),
         values: cover.both.iter().map(|(both, of)| both_row(policy, *both, *of)).collect(),
@@ -137,11 +138,11 @@ fn why(policy: &Pairwise, test: Option<TestIx>, values: &[Value]) -> &'static st
     let targets = || policy.devices.targets().filter(|(_, kind)| shows(*kind)).map(|(target, _)| target);
     let was_there = |target: TargetIx| match test {
         Some(test) => policy.books.was_on(test, target),
-        None => policy.tests.iter().any(|(test, _)| policy.books.was_on(*test, target)),
+        None => policy.books.tests().iter().any(|(test, _)| policy.books.was_on(*test, target)),
     };
     if targets().any(was_there) {
         "its runs came to no result"
-    } else if targets().all(|target| policy.lost.contains(&target)) {
+    } else if targets().all(|target| policy.books.is_lost(target)) {
         "all devices that show it are out"
     } else {
         "no run was left for it"

@@ -26,7 +26,7 @@ impl Pairwise {
         let mut draft = self.draft(free);
         let mut heap: BinaryHeap<Candidate> = BinaryHeap::new();
         let mut careful = BTreeMap::new();
-        for place in 0..self.tests.len() {
+        for place in 0..self.books.tests().len() {
             let kinds = draft.free.keys().copied();
             heap.extend(kinds.filter_map(|kind| self.candidate(&draft, &mut careful, place, kind)));
         }
@@ -50,8 +50,8 @@ impl Pairwise {
 
     fn draft(&self, free: &[TargetIx]) -> Draft {
         let mut cover = self.cover.clone();
-        for (test, target) in &self.running {
-            cover.add(&self.devices, Placement { test: *test, target: *target });
+        for of in self.books.running() {
+            cover.add(&self.devices, of);
         }
         let mut by_kind: BTreeMap<usize, Vec<TargetIx>> = BTreeMap::new();
         for target in free {
@@ -74,7 +74,7 @@ impl Pairwise {
         place: usize,
         kind: usize,
     ) -> Option<Candidate> {
-        let (test, _) = self.tests.get(place)?;
+        let (test, _) = self.books.tests().get(place)?;
         self.free_device(draft, *test, kind)?;
         let gain = draft.cover.gain(&self.devices, *test, kind);
         if gain == 0 || self.left(draft, *test) == 0 {
@@ -91,7 +91,7 @@ impl Pairwise {
     }
 
     fn take(&self, draft: &mut Draft, place: usize, kind: usize) -> Option<Placement> {
-        let (test, _) = self.tests.get(place)?;
+        let (test, _) = self.books.tests().get(place)?;
         let target = self.free_device(draft, *test, kind)?;
         draft.free.get_mut(&kind)?.retain(|other| *other != target);
         let of = Placement { test: *test, target };
@@ -104,7 +104,7 @@ impl Pairwise {
     /// bring so many then. `None`: it has runs to spare.
     fn least_gain(&self, draft: &Draft, test: TestIx) -> Option<usize> {
         let left = self.left(draft, test) as usize;
-        let open = |(target, _): &(TargetIx, usize)| !self.lost.contains(target) && !self.books.was_on(test, *target);
+        let open = |(target, _): &(TargetIx, usize)| self.books.is_open(test, *target);
         let devices: Vec<usize> = self.devices.targets().filter(open).map(|(_, kind)| kind).collect();
         if left >= devices.len() {
             return None;
@@ -141,7 +141,8 @@ impl Pairwise {
             i64::from(self.books.runs_left(test)) - i64::try_from(missing).unwrap_or(i64::MAX)
         };
         let mut best = None;
-        for (place, (test, _)) in self.tests.iter().enumerate().filter(|(_, (test, _))| self.books.runs_left(*test) > 0)
+        for (place, (test, _)) in
+            self.books.tests().iter().enumerate().filter(|(_, (test, _))| self.books.runs_left(*test) > 0)
         {
             for target in free.iter().filter(|target| !self.books.was_on(*test, **target)) {
                 let own =

@@ -4,9 +4,7 @@ mod certificate;
 mod choice;
 mod pairs;
 
-use std::collections::BTreeSet;
-
-use headend_sdk::policy::{Answer, Books, CoveragePolicy, Instant, Placement, Plan, Skip, TargetIx, TestIx};
+use headend_sdk::policy::{Answer, CoveragePolicy, Instant, Placement, Plan, Skip, SparingBooks, TargetIx, TestIx};
 use pairs::{Cover, Devices};
 use serde::Deserialize;
 
@@ -21,16 +19,9 @@ struct Settings {
 
 /// A pair is covered when a run on a device that shows it has come to a result: pass, partial pass or fail.
 pub struct Pairwise {
-    books: Books,
+    books: SparingBooks,
     devices: Devices,
     cover: Cover,
-    /// Test numbers and script names, in list order.
-    tests: Vec<(TestIx, String)>,
-    running: BTreeSet<(TestIx, TargetIx)>,
-    lost: BTreeSet<TargetIx>,
-    /// Tests of which runs may have become useless since they were last looked at.
-    suspects: BTreeSet<TestIx>,
-    runs_dropped: u64,
     /// What the last proposal started only to win time.
     marks_time: Option<Placement>,
 }
@@ -38,38 +29,26 @@ pub struct Pairwise {
 impl Pairwise {
     /// Runs that can bring nothing any more, whatever comes of those under way.
     fn skips(&mut self) -> Vec<Skip> {
-        let mut skips = Vec::new();
-        for test in self.suspects.clone() {
-            let useful = u32::try_from(self.useful_runs(test)).unwrap_or(u32::MAX);
-            let runs = self.books.runs_left(test).saturating_sub(useful);
-            if runs > 0 {
-                skips.push(Skip { test, runs, reason: self.why_skipped(test) });
-            } else {
-                // One that is left out stays a suspect until that has come true.
-                self.suspects.remove(&test);
-            }
-        }
-        skips
+        let Self { books, devices, cover, .. } = self;
+        books.skips(|books, test| useful_runs(books, devices, cover, test), |_, test| why_skipped(devices, cover, test))
     }
+}
 
-    /// Devices that the test has not been on and that show a pair which is not covered.
-    fn useful_runs(&self, test: TestIx) -> usize {
-        let useful: Vec<bool> =
-            self.devices.kinds().map(|kind| self.cover.gain(&self.devices, test, kind) > 0).collect();
-        let is_useful = |(target, kind): &(TargetIx, usize)| {
-            useful.get(*kind) == Some(&true) && !self.lost.contains(target) && !self.books.was_on(test, *target)
-        };
-        self.devices.targets().filter(is_useful).count()
-    }
+/// Devices that the test has not been on and that show a pair which is not covered.
+fn useful_runs(books: &SparingBooks, devices: &Devices, cover: &Cover, test: TestIx) -> usize {
+    let useful: Vec<bool> = devices.kinds().map(|kind| cover.gain(devices, test, kind) > 0).collect();
+    let is_useful =
+        |(target, kind): &(TargetIx, usize)| useful.get(*kind) == Some(&true) && books.is_open(test, *target);
+    devices.targets().filter(is_useful).count()
+}
 
-    fn why_skipped(&self, test: TestIx) -> String {
-        let all = self.devices.values();
-        let covered = self.cover.covered_of(test);
-        let rest = if covered < all { "; too few devices are left that show what is missing" } else { "" };
-        format!(
-            "{covered} of {all} pairs of test {test} with values of the chosen fields are covered{rest}: another run adds nothing"
-        )
-    }
+fn why_skipped(devices: &Devices, cover: &Cover, test: TestIx) -> String {
+    let all = devices.values();
+    let covered = cover.covered_of(test);
+    let rest = if covered < all { "; too few devices are left that show what is missing" } else { "" };
+    format!(
+        "{covered} of {all} pairs of test {test} with values of the chosen fields are covered{rest}: another run adds nothing"
+    )
 }
 
 impl CoveragePolicy for Pairwise {
@@ -86,45 +65,32 @@ impl CoveragePolicy for Pairwise {
                 devices.kinds().len()
             ));
         }
-        Ok(Self {
-            books: Books::new(plan),
-            devices,
-            cover: Cover::default(),
-            tests: plan.tests.iter().map(|test| (test.ix, test.name.clone())).collect(),
-            running: BTreeSet::new(),
-            lost: BTreeSet::new(),
-            suspects: plan.tests.iter().map(|test| test.ix).collect(),
-            runs_dropped: 0,
-            marks_time: None,
-        })
+        Ok(Self { books: SparingBooks::new(plan), devices, cover: Cover::default(), marks_time: None })
     }
 
     fn started(&mut self, placement: Placement, _at: Instant) {
         self.books.start(placement);
-        self.running.insert((placement.test, placement.target));
     }
 
     fn ended(&mut self, placement: Placement, code: u16, _at: Instant) {
-        self.running.remove(&(placement.test, placement.target));
+        self.books.end(placement);
         if !matches!(code, 100 | 110 | 111) {
             return;
         }
         if self.cover.add(&self.devices, placement) {
             // A pair of values is covered for all tests.
-            self.suspects.extend(self.tests.iter().map(|(test, _)| *test));
+            self.books.suspect_all();
         } else {
-            self.suspects.insert(placement.test);
+            self.books.suspect(placement.test);
         }
     }
 
     fn target_lost(&mut self, target: TargetIx, _at: Instant) {
-        self.lost.insert(target);
-        self.suspects.extend(self.tests.iter().map(|(test, _)| *test));
+        self.books.lose(target);
     }
 
     fn dropped(&mut self, test: TestIx, runs: u32, _at: Instant) {
         self.books.drop_runs(test, runs);
-        self.runs_dropped += u64::from(runs);
     }
 
     fn propose(&mut self, _now: Instant, free: &[TargetIx]) -> Answer {
@@ -135,7 +101,7 @@ impl CoveragePolicy for Pairwise {
             return Answer { start: Vec::new(), skip };
         }
         let mut start = self.starts(free);
-        if start.is_empty() && self.running.is_empty() {
+        if start.is_empty() && self.books.is_idle() {
             self.marks_time = self.mark_time(free);
             start.extend(self.marks_time);
         }
