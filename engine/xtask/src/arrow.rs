@@ -28,7 +28,7 @@ const EDGE: &[&str] = &[
     "async-std",
     "socket2",
 ];
-const PURE: &[&str] = &["headend-model", "headend-scheduler", "headend-whatif"];
+const PURE: &[&str] = &["headend-media", "headend-model", "headend-scheduler", "headend-whatif"];
 /// What a pure crate may use of a library that can also touch the world: these features and no default ones. (Others
 /// may switch on more; `engine/scheduler/clippy.toml` then still forbids the functions that would touch it.)
 const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"])];
@@ -36,10 +36,11 @@ const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"
 /// For each of our crates, the crates of ours that it may use.
 const ARROW: &[(&str, &[&str])] = &[
     ("headend-model", &[]),
+    ("headend-media", &[]),
     ("headend-scheduler", &["headend-model"]),
     ("headend-whatif", &["headend-model", "headend-scheduler"]),
     ("headend-wire", &["headend-model", "headend-scheduler"]),
-    ("headend-plugin-host", &["headend-model", "headend-scheduler", "headend-wire"]),
+    ("headend-plugin-host", &["headend-media", "headend-model", "headend-scheduler", "headend-wire"]),
     ("headend-files", &["headend-model", "headend-wire"]),
     ("headend-store", &["headend-model", "headend-scheduler", "headend-wire"]),
     (
@@ -49,12 +50,23 @@ const ARROW: &[(&str, &[&str])] = &[
             "headend-scheduler",
             "headend-wire",
             "headend-plugin-host",
+            "headend-media",
             "headend-store",
             "headend-files",
             "headend-whatif",
         ],
     ),
-    ("headend-rack", &["headend-model", "headend-scheduler", "headend-wire", "headend-plugin-host", "headend-files"]),
+    (
+        "headend-rack",
+        &[
+            "headend-media",
+            "headend-model",
+            "headend-scheduler",
+            "headend-wire",
+            "headend-plugin-host",
+            "headend-files",
+        ],
+    ),
 ];
 
 /// Packages by id, with the packages that each needs when it runs.

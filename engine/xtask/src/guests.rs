@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::layout;
 use crate::shell::{self, Context, Result, Shell};
 use crate::toolchain::{TARGET, Toolchain};
+use crate::{freestanding, layout};
 
-/// A package that becomes a guest.
+/// A package or an example in C or Zig that becomes a guest.
 pub(crate) struct Guest {
     /// Where its manifest is.
     pub(crate) folder: PathBuf,
@@ -35,6 +35,7 @@ pub(crate) fn run(shell: &Shell) -> Result<PathBuf> {
                 guests.extend(build(shell, toolchain, manifest)?);
             }
         }
+        guests.extend(freestanding::build(shell)?);
         let laid = layout::lay_out(shell, &guests)?;
         eprintln!("{laid} in {}", folder(shell).display());
         Ok(folder(shell))

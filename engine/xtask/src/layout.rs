@@ -116,7 +116,7 @@ fn lay_tree(plan: &mut Plan, from: &Path, into: &Path) -> Result<()> {
             lay_tree(plan, &path, &into.join(name))?;
         } else if path.is_file()
             && !["Cargo.toml", "Cargo.lock", "README.md"].iter().any(|skip| name == *skip)
-            && !has_extension(&path, "pyc")
+            && !["pyc", "c", "zig"].iter().any(|skip| has_extension(&path, skip))
         {
             plan.copy(&path, &into.join(name))?;
         }

@@ -5,7 +5,9 @@
 mod arrow;
 mod bench;
 mod ci;
+mod compilers;
 mod demo;
+mod freestanding;
 mod guests;
 mod layout;
 mod program;

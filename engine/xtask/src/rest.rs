@@ -52,11 +52,7 @@ pub(crate) fn get(shell: &Shell, pythons: &[Python]) -> Result<bool> {
 
 /// Exactly what the lock file names, each checked by its hash, and nothing that it does not name.
 fn install(shell: &Shell, python: &Path) -> Result<()> {
-    if !shell::answers(shell.program(python).args(["-c", "import ensurepip, venv"])) {
-        // Debian keeps them apart from its interpreter.
-        setup::apt(shell, "python3-venv", "schemathesis goes into a virtual environment of its own")?;
-    }
-    shell::run(shell.program(python).args(["-m", "venv", "--clear"]).arg(folder(shell)))?;
+    setup::venv(shell, python, &folder(shell), "schemathesis goes into a virtual environment of its own")?;
     let mut pip = shell.program(folder(shell).join("bin/python"));
     pip.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--no-deps"]);
     shell::run(pip.args(["--require-hashes", "--requirement", "tests/rest/requirements.txt"]))

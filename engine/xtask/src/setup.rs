@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::compilers;
 use crate::pythons::{self, Python};
 use crate::rest;
 use crate::shell::{self, Context, Failure, Result, Shell};
@@ -29,6 +30,8 @@ pub(crate) fn run(shell: &Shell) -> Result<Tools> {
         get_wasm(shell)?;
         let nextest = get_nextest(shell);
         let pythons = get_pythons(shell)?;
+        compilers::get_clang(shell)?;
+        compilers::get_zig(shell, &pythons)?;
         let schemathesis = rest::get(shell, &pythons)?;
         Ok(Tools { nextest, pythons, schemathesis })
     })
@@ -118,10 +121,24 @@ fn get_pythons(shell: &Shell) -> Result<Vec<Python>> {
     Ok(found)
 }
 
+/// A virtual environment, made anew.
+pub(crate) fn venv(shell: &Shell, python: &Path, folder: &Path, why: &str) -> Result<()> {
+    if !shell::answers(shell.program(python).args(["-c", "import ensurepip, venv"])) {
+        // Debian keeps them apart from its interpreter.
+        apt(shell, "python3-venv", why)?;
+    }
+    shell::run(shell.program(python).args(["-m", "venv", "--clear"]).arg(folder))
+}
+
+/// Packages can be installed here.
+pub(crate) fn is_debian_root(shell: &Shell) -> bool {
+    let root = shell::read(shell.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    root && Path::new("/etc/debian_version").exists() && toolchain::on_path("apt-get").is_some()
+}
+
 /// Debian packages, only as root on Debian; anybody else is told what is missing.
 pub(crate) fn apt(shell: &Shell, packages: &str, why: &str) -> Result<()> {
-    let root = shell::read(shell.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !root || !Path::new("/etc/debian_version").exists() || toolchain::on_path("apt-get").is_none() {
+    if !is_debian_root(shell) {
         return Err(Failure::new(format!(
             "{packages} is missing ({why}); on Debian run `apt-get install {packages}` as root, elsewhere install what \
              your system has in its place, and start this again"

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
+use crate::compilers;
 use crate::guests;
 use crate::pythons::Python;
 use crate::rest;
@@ -84,6 +85,9 @@ fn python(shell: &Shell, pythons: &[Python]) -> Result<()> {
 /// Tests find the guests and the interpreters by these.
 fn tell_where(shell: &Shell, command: &mut Command, pythons: &[Python]) {
     command.env("HEADEND_GUESTS", guests::folder(shell));
+    if let Some(zig) = compilers::zig_folder(shell) {
+        command.env(compilers::ZIG, zig);
+    }
     for (major, name) in [(2, "HEADEND_PYTHON2"), (3, "HEADEND_PYTHON3")] {
         if let Some(python) = pythons.iter().rev().find(|python| python.version.0 == major)
             && std::env::var_os(name).is_none()
