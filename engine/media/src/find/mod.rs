@@ -1,0 +1,217 @@
+//! Where a smaller picture is in a larger one: the place of the smallest sum of absolute differences, exactly.
+//!
+//! Nearly all places are ruled out without looking at their pixels. The sum over a box of one picture cannot differ from that of the other by more than
+//! the pixels in it do, so differences of box sums add up to a lower bound of the true difference:
+//!
+//! ```text
+//!  all places ─► bound by a few boxes (a whole row of places at once) ─► the most promising ones exactly: what is the best so far?
+//!                                                                        └► the rest: bound by all boxes ─► pixel rows, until too much
+//! ```
+//!
+//! No place is ruled out that could be as good as the best, so the answer is that of a search of everything.
+
+mod boxes;
+
+use crate::lanes::wide;
+use crate::{Fault, Picture, Rect};
+use boxes::{Block, Boxes};
+
+/// Where something was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Found {
+    /// From the left, of its top left corner.
+    pub x: u32,
+    /// From the top.
+    pub y: u32,
+    /// 1.0 minus the mean difference over 255.
+    pub score: f64,
+}
+
+/// Boxes that the first bound looks at.
+const FIRST_LOOK: usize = 32;
+/// Promising places that are looked at before the others.
+const PROMISING: usize = 48;
+/// Places after which the caller is asked whether he still waits.
+const PATIENCE: usize = 64;
+
+/// What is looked for, and where.
+struct Search<'a> {
+    image: Picture,
+    what: &'a Picture,
+    /// Of `what`, 255 for each byte that counts; `None`: all do.
+    mask: Option<Vec<u8>>,
+    /// Bytes that count.
+    samples: u64,
+    stopped: &'a dyn Fn() -> bool,
+}
+
+/// A place that is not ruled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    bound: u32,
+    y: u32,
+    x: u32,
+}
+
+/// The best place so far; ties go to the topmost, then leftmost.
+type Best = Option<(u64, u32, u32)>;
+
+impl Picture {
+    /// Looks for `what` at every place of a part, to the pixel. The best score that is at least `least`, if there is one; the topmost and then leftmost of equals.
+    ///
+    /// `mask`: grey, of the size of `what`; pixels where it is 0 do not count. `stopped` is asked now and then.
+    ///
+    /// # Errors
+    /// [`Fault::Misfit`] when one has colour and the other has not, or the mask does not fit; [`Fault::Empty`] when the mask lets nothing
+    /// through; [`Fault::Stopped`].
+    pub fn find(
+        &self,
+        what: &Self,
+        mask: Option<&Self>,
+        area: Rect,
+        least: f64,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Found>, Fault> {
+        if self.is_grey() != what.is_grey() || mask.is_some_and(|mask| !mask.masks(what)) {
+            return Err(Fault::Misfit);
+        }
+        let pixels = mask.map_or(what.bounds().pixels() as u32, Self::let_through);
+        if pixels == 0 {
+            return Err(Fault::Empty);
+        }
+        let Ok(image) = self.crop(area) else { return Ok(None) };
+        if image.width() < what.width() || image.height() < what.height() {
+            return Ok(None);
+        }
+        let samples = u64::from(pixels) * what.channels() as u64;
+        let Some(limit) = limit(samples, least) else { return Ok(None) };
+        let mask_bytes = mask.map(|mask| mask.mask_bytes(what.channels()));
+        let search = Search { image, what, mask: mask_bytes, samples, stopped };
+        let found = search.run(limit, mask)?;
+        Ok(found.map(|(difference, y, x)| Found { x: area.x + x, y: area.y + y, score: score(difference, samples) }))
+    }
+}
+
+fn score(difference: u64, samples: u64) -> f64 {
+    1.0 - difference as f64 / (samples as f64 * 255.0)
+}
+
+/// Largest difference whose score is still `least`. `None`: no score is.
+fn limit(samples: u64, least: f64) -> Option<u64> {
+    if least.is_nan() || least > 1.0 {
+        return None;
+    }
+    let most = samples * 255;
+    let mut limit = (((1.0 - least.max(0.0)) * most as f64) as u64).min(most);
+    // The last digits of a product of floating-point numbers are settled by the score itself.
+    while limit < most && score(limit + 1, samples) >= least {
+        limit += 1;
+    }
+    while limit > 0 && score(limit, samples) < least {
+        limit -= 1;
+    }
+    (score(limit, samples) >= least).then_some(limit)
+}
+
+impl Search<'_> {
+    fn run(&self, mut limit: u64, mask: Option<&Picture>) -> Result<Best, Fault> {
+        let boxes = Boxes::new(&self.image, self.what, mask);
+        let mut places = self.first_look(&boxes, limit)?;
+        let mut best = None;
+        if places.len() > PROMISING {
+            places.select_nth_unstable(PROMISING);
+        }
+        let promising = places.len().min(PROMISING);
+        places[..promising].sort_unstable();
+        self.look(&places[..promising], &boxes, &mut limit, &mut best)?;
+        places.drain(..promising);
+        places.retain(|place| u64::from(place.bound) <= limit);
+        places.sort_unstable();
+        self.look(&places, &boxes, &mut limit, &mut best)?;
+        Ok(best)
+    }
+
+    /// The places that a few boxes do not rule out.
+    fn first_look(&self, boxes: &Boxes, limit: u64) -> Result<Vec<Place>, Fault> {
+        let blocks = boxes.telling(FIRST_LOOK);
+        let (columns, rows) =
+            (self.image.width() - self.what.width() + 1, self.image.height() - self.what.height() + 1);
+        let mut bounds = vec![0_u16; columns as usize];
+        let mut places = Vec::new();
+        for y in 0..rows {
+            if (self.stopped)() {
+                return Err(Fault::Stopped);
+            }
+            boxes.bounds_of_row(y, &blocks, &mut bounds);
+            for (x, bound) in bounds.iter().enumerate() {
+                let bound = u32::from(*bound) << boxes.shift();
+                if u64::from(bound) <= limit {
+                    places.push(Place { bound, y, x: x as u32 });
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    /// Looks at places in the order of their bounds.
+    fn look(&self, places: &[Place], boxes: &Boxes, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
+        for (number, place) in places.iter().enumerate() {
+            if number % PATIENCE == 0 && (self.stopped)() {
+                return Err(Fault::Stopped);
+            }
+            // Sorted: those that follow are no better.
+            if u64::from(place.bound) > *limit {
+                break;
+            }
+            if boxes.rules_out(place.x, place.y, *limit) {
+                continue;
+            }
+            let Some(difference) = self.difference(place.x, place.y, *limit) else { continue };
+            let this = (difference, place.y, place.x);
+            if best.is_none_or(|best| this < best) {
+                (*best, *limit) = (Some(this), difference);
+            }
+        }
+        Ok(())
+    }
+
+    /// The sum of all differences; `None`: more than the limit.
+    fn difference(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
+        let channels = self.what.channels();
+        let (start, length) = (x as usize * channels, self.what.width() as usize * channels);
+        let mut sum = 0;
+        for (number, row) in self.what.rows().enumerate() {
+            let image = &self.image.row(y + number as u32)[start..start + length];
+            let mask = self.mask.as_ref().map(|mask| &mask[number * length..][..length]);
+            sum += wide(|| row_difference(image, row, mask));
+            if sum > limit {
+                return None;
+            }
+        }
+        debug_assert!(sum <= self.samples * 255, "a difference is at most 255 for each sample");
+        Some(sum)
+    }
+}
+
+#[inline(always)]
+fn row_difference(one: &[u8], other: &[u8], mask: Option<&[u8]>) -> u64 {
+    // At most 4096 * 3 * 255: 32 bits hold a row.
+    let mut sum = 0_u32;
+    match mask {
+        None => {
+            for (one, other) in one.iter().zip(other) {
+                sum += u32::from(one.abs_diff(*other));
+            }
+        }
+        Some(mask) => {
+            for ((one, other), mask) in one.iter().zip(other).zip(mask) {
+                sum += u32::from(one.abs_diff(*other) & *mask);
+            }
+        }
+    }
+    u64::from(sum)
+}
+
+/// The blocks of a template that may be compared by their sums.
+pub(crate) type Blocks = Vec<Block>;
