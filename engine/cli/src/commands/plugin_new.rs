@@ -1,10 +1,12 @@
 //! `headend plugin new`: a project that builds at once. Needs no server.
 
 mod files;
+mod freestanding;
 mod sdk;
 
 use std::path::{Path, PathBuf};
 
+use headend_c_sdk::SdkFile;
 use headend_model::PolicyName;
 
 use crate::exit::Exit;
@@ -14,6 +16,7 @@ use crate::ui::Ui;
 const AFTER: &str = "\
 Rust projects use the SDK of a clone of the repository: the one that this program lies in or was built from, or the one \
 that --sdk names (the folder sdk/rust). They build for wasm32-unknown-unknown.
+Projects in C and Zig bring their SDK along. C needs clang and wasm-ld, Zig its own compiler.
 Nothing is written into a folder that holds something.";
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +45,8 @@ pub(crate) enum Kind {
     CoveragePolicy,
     /// Which job gets a free device first.
     QueuePolicy,
+    /// What a picture or sound shows.
+    Analyser,
     /// A test.
     Script,
 }
@@ -53,6 +58,10 @@ pub(crate) enum Lang {
     Rust,
     /// Runs as it is written.
     Rhai,
+    /// Becomes WebAssembly. Coverage policies and scripts.
+    C,
+    /// Becomes WebAssembly. Coverage policies and scripts.
+    Zig,
 }
 
 /// Longest name: it becomes names of files and crates.
@@ -64,20 +73,42 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
     let folder = args.dir.clone().unwrap_or_else(|| PathBuf::from(&args.name));
     let sdk = match args.lang {
         Lang::Rust => Some(sdk::find(args.sdk.as_deref())?),
-        Lang::Rhai => None,
+        Lang::Rhai | Lang::C | Lang::Zig => None,
     };
+    let brought = brought(args.kind, args.lang)?;
     refuse_what_is_there(&folder)?;
     let made = files::of(&args.name, args.kind, args.lang, sdk.as_deref());
     for (path, text) in &made {
-        write(&folder.join(path), text)?;
+        write(&folder.join(path), text.as_bytes())?;
     }
-    let names: Vec<&str> = made.iter().map(|(path, _)| *path).collect();
+    let mut names: Vec<&str> = made.iter().map(|(path, _)| *path).collect();
+    for file in &brought {
+        write(&folder.join(&file.path), &file.bytes)?;
+        // A folder full of files stands for them.
+        let name = file.path.split_once('/').map_or(file.path.as_str(), |(folder, _)| folder);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     if ui.json {
         return ui.print_json(&serde_json::json!({ "name": args.name, "folder": folder, "files": names }));
     }
     ui.print(&format!("{} holds {}", folder.display(), names.join(", ")))?;
     ui.say(&format!("what comes next is in {}", folder.join("README.md").display()));
     Ok(())
+}
+
+/// The files of an SDK that the project takes along.
+fn brought(kind: Kind, lang: Lang) -> Result<Vec<SdkFile>> {
+    if matches!(lang, Lang::Rust | Lang::Rhai) {
+        return Ok(Vec::new());
+    }
+    let Some(begin) = freestanding::of(kind, lang) else {
+        return Err(Failure::usage("there is no SDK for this kind in this language")
+            .help("C and Zig serve coverage policies and scripts; Rust and Rhai serve every kind"));
+    };
+    headend_c_sdk::files(begin.world, begin.language)
+        .map_err(|error| Failure::new(Exit::Fault, "sdk", "the SDK cannot be written").because(error))
 }
 
 /// A name that is good for a policy, a file, and a crate.
@@ -105,13 +136,13 @@ fn refuse_what_is_there(folder: &Path) -> Result<()> {
     Err(Failure::new(Exit::Conflict, "taken", what).help("take another name, or name an empty folder with --dir"))
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, error))?;
     }
     // `create_new`: whatever came here meanwhile is somebody's.
     let file = std::fs::File::options().write(true).create_new(true).open(path);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
         .map_err(|error| Failure::file("write", path, error))
 }
 

@@ -72,16 +72,35 @@ impl Lab {
     /// Copies one of our own plugins from the workspace, without limits that a busy machine could exceed.
     pub(crate) fn stage_own(&self, name: &str) -> PathBuf {
         let source = workspace().join("plugins/policies").join(name);
-        let manifest = fs::read_to_string(source.join("headend-plugin.toml")).unwrap();
-        let file = manifest.lines().find_map(|line| line.strip_prefix("file = ")).unwrap().trim_matches('"').to_owned();
+        let (manifest, file) = manifest_of(&source);
         let code = if Path::new(&file).extension().is_some_and(|end| end == "wasm") {
             guest(name, &file)
         } else {
             source.join(&file)
         };
+        self.stage(name, &manifest, &file, &code)
+    }
+
+    /// As [`Self::stage_own`], an example in C or Zig. `None`, told in the output: it was not built, for want of a compiler. On Debian CI
+    /// has them all.
+    pub(crate) fn stage_example(&self, name: &str) -> Option<PathBuf> {
+        let (manifest, file) = manifest_of(&workspace().join("examples").join(name));
+        let guests =
+            std::env::var_os("HEADEND_GUESTS").map_or_else(|| workspace().join("target/guests"), PathBuf::from);
+        let code = guests.join("examples").join(name).join(&file);
+        if code.exists() {
+            return Some(self.stage(name, &manifest, &file, &code));
+        }
+        let must = std::env::var_os("CI").is_some() && Path::new("/etc/debian_version").exists();
+        assert!(!must, "{} is not built; `cargo xtask test` brings its compiler", code.display());
+        println!("SKIPPED: {} is not built; `cargo xtask setup` says what is missing", code.display());
+        None
+    }
+
+    fn stage(&self, name: &str, manifest: &str, file: &str, code: &Path) -> PathBuf {
         let folder = self.plugins().join(name);
         fs::create_dir_all(&folder).unwrap();
-        fs::copy(&code, folder.join(&file)).unwrap();
+        fs::copy(code, folder.join(file)).unwrap();
         let patient = manifest
             .lines()
             .map(|line| if line.starts_with("deadline_ms") { "deadline_ms = 30000" } else { line })
@@ -96,6 +115,13 @@ pub(crate) fn manifest(name: &str, file: &str, more: &str) -> String {
     format!(
         "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"coverage-policy\"\nworld = \"1.0.0\"\nfile = \"{file}\"\n{more}\n"
     )
+}
+
+/// The manifest in a folder, and the file that it names.
+fn manifest_of(folder: &Path) -> (String, String) {
+    let manifest = fs::read_to_string(folder.join("headend-plugin.toml")).unwrap();
+    let file = manifest.lines().find_map(|line| line.strip_prefix("file = ")).unwrap().trim_matches('"').to_owned();
+    (manifest, file)
 }
 
 fn workspace() -> PathBuf {

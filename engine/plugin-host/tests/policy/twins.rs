@@ -110,12 +110,32 @@ fn lab() -> &'static Lab {
         for policy in ["dut-coverage", "test-coverage"] {
             lab.host.load(&lab.stage_own(policy)).unwrap();
         }
+        for policy in ["c-coverage", "zig-coverage"] {
+            if let Some(folder) = lab.stage_example(policy) {
+                lab.host.load(&folder).unwrap();
+            }
+        }
         lab
     })
 }
 
+/// Whether an example was built; the lab has said so if not.
+fn is_here(policy: &str) -> bool {
+    lab().plugins().join(policy).exists()
+}
+
 fn drive(policy: &str, runs: &[u32], targets: u32, rounds: &[Round]) -> Result<(), TestCaseError> {
-    let native = native(policy).unwrap();
+    drive_beside(policy, native(policy).unwrap(), runs, targets, rounds)
+}
+
+/// The plugin `policy`, beside a rule of the server's own.
+fn drive_beside(
+    policy: &str,
+    native: &dyn CoveragePolicy,
+    runs: &[u32],
+    targets: u32,
+    rounds: &[Round],
+) -> Result<(), TestCaseError> {
     let mut plan = plan(runs, targets);
     let mut books = PlainBooks::new(runs);
     let build = |plan: &PlanView| -> Box<dyn PolicyInstance> { lab().host.instance(&name(policy), plan).unwrap() };
@@ -175,6 +195,55 @@ proptest! {
     ) {
         drive("test-coverage", &runs, targets, &rounds)?;
     }
+
+    #[test]
+    fn least_started_in_c_equals_its_native_twin(
+        runs in list(),
+        targets in 1u32..8,
+        rounds in prop::collection::vec(round(), 1..16),
+    ) {
+        if is_here("c-coverage") {
+            drive_beside("c-coverage", native("test-coverage").unwrap(), &runs, targets, &rounds)?;
+        }
+    }
+
+    #[test]
+    fn list_order_in_zig_equals_its_native_twin(
+        runs in list(),
+        targets in 1u32..8,
+        rounds in prop::collection::vec(round(), 1..16),
+    ) {
+        if is_here("zig-coverage") {
+            drive_beside("zig-coverage", native("dut-coverage").unwrap(), &runs, targets, &rounds)?;
+        }
+    }
+}
+
+#[test]
+fn a_policy_in_c_and_one_in_zig_say_why() {
+    for (policy, expected) in [
+        ("c-coverage", "test 0 has the fewest starts (0) of those that target 1 has not run"),
+        ("zig-coverage", "test 0 is the first of the list that target 1 has not run"),
+    ] {
+        if !is_here(policy) {
+            continue;
+        }
+        let mut instance = lab().host.instance(&name(policy), &plan(&[2, 1], 2)).unwrap();
+        let answer = instance.propose(Timestamp::EPOCH, &[TargetIx(1)]).unwrap().start;
+        assert_eq!(instance.reason(answer[0]).unwrap(), expected);
+        assert_eq!(instance.report().unwrap(), "");
+    }
+}
+
+#[test]
+fn a_policy_in_zig_reads_its_parameters() {
+    if !is_here("zig-coverage") {
+        return;
+    }
+    let backwards = PlanView { parameters: r#"{"backwards": true}"#.into(), ..plan(&[1, 1, 1], 1) };
+    let mut instance = lab().host.instance(&name("zig-coverage"), &backwards).unwrap();
+    let answer = instance.propose(Timestamp::EPOCH, &[TargetIx(0)]).unwrap().start;
+    assert_eq!(answer, [Placement { test: TestIx(2), target: TargetIx(0) }]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ async fn walk(lab: &Lab, clone: &Path, line: &str) -> String {
 
 /// Limits for a busy machine.
 fn be_patient(clone: &Path) {
-    for name in ["my-order", "my-queue", "my-rust-order"] {
+    for name in ["my-order", "my-queue", "my-rust-order", "my-c-order"] {
         let path = clone.join(name).join("headend-plugin.toml");
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let patient = text
@@ -105,6 +105,27 @@ async fn a_stranger_follows_the_page_in_rust() {
     assert!(said.contains("my-rust-order 0.1.0 is live"), "{said}");
     said.push_str(&walk(&lab, &clone, "headend why 1").await);
     assert!(said.contains("chosen by plugin my-rust-order"), "{said}");
+}
+
+#[tokio::test]
+async fn a_stranger_follows_the_page_in_c() {
+    if !super::freestanding::has_clang() {
+        return super::freestanding::skip("clang and wasm-ld are not here");
+    }
+    let lab = Lab::start(2).await;
+    let clone = clone_in(&lab);
+    walk(&lab, &clone, "headend files upload examples/rhai-zap").await;
+    let lines = commands("c");
+    assert!(lines.len() >= 5, "{lines:?}");
+    let mut said = String::new();
+    for line in &lines {
+        said.push_str(&walk(&lab, &clone, line).await);
+        be_patient(&clone);
+    }
+    said.push_str(&walk(&lab, &clone, "headend why 1").await);
+    for expected in ["sound", "my-c-order 0.1.0 is live", "chosen by plugin my-c-order"] {
+        assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
+    }
 }
 
 /// The standard library for the target is here.

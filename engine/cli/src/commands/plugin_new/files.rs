@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Kind, Lang};
+use super::{Kind, Lang, freestanding};
 
 /// Path and text of each file.
 pub(super) fn of(name: &str, kind: Kind, lang: Lang, sdk: Option<&Path>) -> Vec<(&'static str, String)> {
@@ -14,6 +14,11 @@ pub(super) fn of(name: &str, kind: Kind, lang: Lang, sdk: Option<&Path>) -> Vec<
             (".gitignore", "/target\n".to_owned()),
         ],
         Lang::Rhai => vec![(file_of(kind), fill.text(code(kind).1))],
+        Lang::C | Lang::Zig => {
+            let begin = freestanding::of(kind, lang);
+            let own = begin.map(|b| [(b.file, fill.text(b.code)), (".gitignore", b.gitignore.to_owned())]);
+            own.into_iter().flatten().collect()
+        }
     };
     // What a rack runs as a test is a file of somebody's area; no server loads it as a plugin.
     if kind != Kind::Script {
@@ -27,6 +32,7 @@ const fn code(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::CoveragePolicy => (include_str!("templates/coverage.rs.in"), include_str!("templates/coverage.rhai")),
         Kind::QueuePolicy => (include_str!("templates/queue.rs.in"), include_str!("templates/queue.rhai")),
+        Kind::Analyser => (include_str!("templates/analyser.rs.in"), include_str!("templates/analyser.rhai")),
         Kind::Script => (include_str!("templates/script.rs.in"), include_str!("templates/script.rhai")),
     }
 }
@@ -34,6 +40,7 @@ const fn code(kind: Kind) -> (&'static str, &'static str) {
 const fn file_of(kind: Kind) -> &'static str {
     match kind {
         Kind::CoveragePolicy | Kind::QueuePolicy => "policy.rhai",
+        Kind::Analyser => "analyser.rhai",
         Kind::Script => "test.rhai",
     }
 }
@@ -57,7 +64,7 @@ impl Fill<'_> {
     fn cargo(&self) -> String {
         let text = self.text(include_str!("templates/Cargo.toml.in"));
         match self.kind {
-            Kind::CoveragePolicy | Kind::QueuePolicy => text,
+            Kind::CoveragePolicy | Kind::QueuePolicy | Kind::Analyser => text,
             // A test has no settings to read.
             Kind::Script => text.replace("serde = { version = \"1\", features = [\"derive\"] }\n", ""),
         }
@@ -66,10 +73,11 @@ impl Fill<'_> {
     fn manifest(&self, lang: Lang) -> String {
         let kind = match self.kind {
             Kind::QueuePolicy => include_str!("templates/queue.toml"),
+            Kind::Analyser => include_str!("templates/analyser.toml"),
             Kind::CoveragePolicy | Kind::Script => include_str!("templates/coverage.toml"),
         };
         let (file, deadline) = match lang {
-            Lang::Rust => ("{{crate}}.wasm", "100"),
+            Lang::Rust | Lang::C | Lang::Zig => ("{{crate}}.wasm", "100"),
             Lang::Rhai => (file_of(self.kind), "500"),
         };
         self.text(&kind.replace("{{file}}", file).replace("{{deadline}}", deadline))
@@ -79,10 +87,13 @@ impl Fill<'_> {
         let text = match (self.kind, lang) {
             (Kind::CoveragePolicy, Lang::Rhai) => include_str!("templates/coverage-rhai.md"),
             (Kind::QueuePolicy, Lang::Rhai) => include_str!("templates/queue-rhai.md"),
+            (Kind::Analyser, Lang::Rhai) => include_str!("templates/analyser-rhai.md"),
             (Kind::Script, Lang::Rhai) => include_str!("templates/script-rhai.md"),
             (Kind::CoveragePolicy, Lang::Rust) => include_str!("templates/coverage-rust.md"),
             (Kind::QueuePolicy, Lang::Rust) => include_str!("templates/queue-rust.md"),
+            (Kind::Analyser, Lang::Rust) => include_str!("templates/analyser-rust.md"),
             (Kind::Script, Lang::Rust) => include_str!("templates/script-rust.md"),
+            (kind, Lang::C | Lang::Zig) => freestanding::of(kind, lang).map_or("", |begin| begin.readme),
         };
         self.text(text)
     }
@@ -94,8 +105,8 @@ mod tests {
 
     #[test]
     fn no_template_keeps_a_blank() {
-        for kind in [Kind::CoveragePolicy, Kind::QueuePolicy, Kind::Script] {
-            for lang in [Lang::Rust, Lang::Rhai] {
+        for kind in [Kind::CoveragePolicy, Kind::QueuePolicy, Kind::Analyser, Kind::Script] {
+            for lang in [Lang::Rust, Lang::Rhai, Lang::C, Lang::Zig] {
                 for (path, text) in of("my-one", kind, lang, Some(Path::new("/clone/sdk/rust"))) {
                     assert!(!text.contains("{{"), "{kind:?} {lang:?} {path}: {text}");
                 }
