@@ -7,6 +7,7 @@ use headend_model::TreePath;
 
 use crate::digest::Digest;
 use crate::hash::BlobHash;
+use crate::select::{area_hint, clash_text};
 
 /// Why a file was not stored, not found or not believed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ pub enum FilesError {
         found: BlobHash,
     },
     /// Two names that a rack's file system may not tell apart, or a file and a folder of one name.
-    #[error("{new} and {old} would be one name on some racks; rename one of them")]
+    #[error("{}", clash_text(new, old))]
     Collision {
         /// What was to be added.
         new: TreePath,
@@ -125,7 +126,7 @@ pub enum FilesError {
         text: String,
     },
     /// The file is not in the tree.
-    #[error("there is no file or folder {path} in the area")]
+    #[error("there is no file or folder {path} in the area{}", area_hint(path.as_str()))]
     NoFile {
         /// Which.
         path: TreePath,

@@ -29,5 +29,5 @@ pub use error::FilesError;
 pub use hash::BlobHash;
 pub use pack::{MAX_PACK_BYTES, MAX_PACK_RECORDS, PackError, PackReader};
 pub use parts::{MAX_UNFINISHED, PartKey, Parts, Progress};
-pub use select::{Selection, clashes, folder, root_or_path};
+pub use select::{Selection, area_hint, clash_text, clashes, folder, root_or_path};
 pub use tree::{Change, FileEntry, Listed, MAX_FILES, Tree, TreeDiff};

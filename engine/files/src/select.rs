@@ -50,13 +50,14 @@ impl Selection {
     /// # Errors
     /// [`BadPath`], also for a `*` in another place.
     pub fn parse(text: &str, deep: bool) -> Result<Self, BadPath> {
+        let bad = |bad: BadPath| misplaced_wildcard(text, bad);
         if !text.contains('*') {
-            return Ok(Self { folder: folder(text)?, pattern: None, deep });
+            return Ok(Self { folder: folder(text).map_err(bad)?, pattern: None, deep });
         }
         let (before, last) = text.rsplit_once(is_slash).map_or(("", text), |(before, last)| (before, last));
         // The rest of the last component has to be a name; a star is as good as any letter of one.
-        TreePath::parse(&last.replace('*', "x")).map_err(|bad| BadPath { path: text.to_owned(), ..bad })?;
-        let folder = if before.is_empty() { None } else { Some(TreePath::parse(before)?) };
+        TreePath::parse(&last.replace('*', "x")).map_err(bad)?;
+        let folder = if before.is_empty() { None } else { Some(TreePath::parse(before).map_err(bad)?) };
         Ok(Self { folder, pattern: Some(Pattern::new(last)), deep })
     }
 
@@ -87,11 +88,40 @@ impl Selection {
     }
 }
 
+/// Nobody who writes `?` or `te*/` means a file of that name.
+fn misplaced_wildcard(text: &str, bad: BadPath) -> BadPath {
+    let problem = match bad.problem {
+        PathProblem::Character(sign @ ('*' | '?')) => PathProblem::Wildcard(sign),
+        other => other,
+    };
+    BadPath { path: text.chars().take(80).collect(), problem }
+}
+
 fn joined(folder: Option<&TreePath>, inside: &str) -> Result<TreePath, BadPath> {
     match folder {
         None => TreePath::parse(inside),
         Some(folder) => TreePath::parse(&format!("{folder}/{inside}")),
     }
+}
+
+/// Answers show paths as `public/...`, calls take them without that: what to say about one that is not there.
+pub fn area_hint(path: &str) -> &'static str {
+    match path.split('/').next() {
+        Some("public") => "; paths begin inside the area, so leave out `public/`",
+        Some("private") => "; paths begin inside the area, so leave out `private/`",
+        _ => "",
+    }
+}
+
+/// Why `new` cannot be there with `old`, a file or folder.
+pub fn clash_text(new: &TreePath, old: &str) -> String {
+    if new.as_str() == old {
+        return format!("{new} cannot be a file and a folder at once; choose another name");
+    }
+    if new.as_str().strip_prefix(old).is_some_and(|rest| rest.starts_with('/')) {
+        return format!("{old} is a file, so {new} cannot lie in it; delete {old} first, or choose another folder");
+    }
+    format!("{new} and {old} would be one name on some racks; rename one of them")
 }
 
 /// Places in `paths` of those that cannot be put into a tree, each with the name that it clashes with: one that the tree
@@ -186,6 +216,11 @@ mod tests {
         {
             assert!(Selection::parse(bad, true).is_err(), "{bad:?} was taken");
         }
+        for bad in ["te*/one.py", "**/*.py", "one?.py", "a/o?e*.py"] {
+            let told = Selection::parse(bad, true).unwrap_err();
+            assert!(matches!(told.problem, PathProblem::Wildcard(_)), "{told}");
+            assert_eq!(told.path, bad);
+        }
         for bad in ["//host/share", "a//", "..", "a/../b", "///"] {
             assert!(folder(bad).is_err(), "{bad:?} was taken");
         }
@@ -193,6 +228,15 @@ mod tests {
             assert_eq!(folder(root).unwrap(), None);
             assert!(root_or_path(root).is_err(), "nobody means the whole area");
         }
+    }
+
+    #[test]
+    fn a_clash_says_what_is_in_the_way() {
+        let told = |new: &str, old: &str| clash_text(&path(new), old);
+        assert!(told("a/b.py/x.bmp", "a/b.py").starts_with("a/b.py is a file, so a/b.py/x.bmp cannot lie in it"));
+        assert!(told("a/b", "a/b").contains("a file and a folder at once"));
+        assert!(told("a/B.py", "a/b.py").contains("one name on some racks"));
+        assert!(told("a/b.pyc", "a/b.py").contains("one name on some racks"));
     }
 
     #[test]

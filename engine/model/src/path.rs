@@ -51,6 +51,10 @@ pub enum PathProblem {
     LongComponent(usize),
     #[error("has the character {0:?}, which some rack's file system cannot store; rename the file")]
     Character(char),
+    #[error(
+        "has the wildcard {0:?}, where only `*` in the last component stands for any text; give the plain name of each folder"
+    )]
+    Wildcard(char),
     #[error("has a component that ends in a dot or space, which Windows drops; rename the file")]
     TrailingDotOrSpace,
     #[error("has the component {0:?}, a device name on Windows; rename the file")]

@@ -41,7 +41,7 @@ pub use auth::tokens::Secret;
 pub use farm_loop::{LoopFailure, RecoverError};
 pub use handle::{ServeError, ServerHandle};
 pub use load::{LabNow, LoadError, MOST_JOBS, load_between};
-pub use options::{AuthMode, Limits, Quotas, ServeOptions};
+pub use options::{AuthMode, Limits, OccurrencesKept, Quotas, ServeOptions};
 pub use replay::{ReplayReport, farm_in, replay_check};
 pub use routes::openapi_json;
 pub use schedules::zones::NoSuchZone;

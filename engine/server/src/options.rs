@@ -91,6 +91,21 @@ impl Default for Quotas {
     }
 }
 
+/// What is kept of occurrences of schedules that are over; `None`: no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OccurrencesKept {
+    /// For so long after their end.
+    pub age: Option<Duration>,
+    /// So many of each schedule.
+    pub count: Option<u32>,
+}
+
+impl Default for OccurrencesKept {
+    fn default() -> Self {
+        Self { age: Some(Duration::from_hours(730 * 24)), count: Some(100_000) }
+    }
+}
+
 /// Everything [`crate::Server::start`] is told.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
@@ -121,6 +136,8 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// Room for files.
     pub quotas: Quotas,
+    /// Room for what became of occurrences.
+    pub occurrences_kept: OccurrencesKept,
     /// A script is stopped after this long unless its test says otherwise.
     pub default_time_limit: Duration,
     /// A snapshot of the farm every so many events.
@@ -147,6 +164,7 @@ impl ServeOptions {
             store: StoreOptions::default(),
             limits: Limits::default(),
             quotas: Quotas::default(),
+            occurrences_kept: OccurrencesKept::default(),
             default_time_limit: Duration::from_hours(1),
             snapshot_every: 20_000,
             time_zone: None,

@@ -22,7 +22,7 @@ use crate::files::Areas;
 use crate::handle::{ServeError, ServerHandle, Stops, Tasks};
 use crate::http::guard::AllowedHosts;
 use crate::http::listener;
-use crate::options::{AuthMode, ServeOptions};
+use crate::options::{AuthMode, OccurrencesKept, ServeOptions};
 use crate::policies::PolicyDesk;
 use crate::policies::devices::Devices;
 use crate::policies::plugins::{HostMaker, Plugins, start_host};
@@ -139,7 +139,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     tasks.watch = Some(watch);
     tasks.helpers.spawn(take_answers(answered, farm.clone(), stop.farm.clone()));
     tasks.helpers.spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone()));
-    tasks.helpers.spawn(sweep_now_and_then(areas.clone(), stop.accept.clone()));
+    tasks.helpers.spawn(sweep_now_and_then(areas.clone(), options.occurrences_kept, stop.accept.clone()));
     let allowed_hosts = AllowedHosts::new(address, &options.allow_hosts);
     let limits = options.limits;
     let app = Arc::new(App {
@@ -232,8 +232,9 @@ async fn take_answers(mut answers: mpsc::Receiver<Event>, farm: FarmHandle, stop
     }
 }
 
-/// Removes what nobody needs any more: uploads that nobody goes on with, then blobs that nothing refers to.
-async fn sweep_now_and_then(areas: Arc<Areas>, stop: CancellationToken) {
+/// Removes what nobody needs any more: uploads that nobody goes on with, blobs that nothing refers to, old records of
+/// occurrences.
+async fn sweep_now_and_then(areas: Arc<Areas>, kept: OccurrencesKept, stop: CancellationToken) {
     // Not at once: a server that has just started has better things to do.
     let mut pause = FIRST_SWEEP;
     loop {
@@ -250,6 +251,11 @@ async fn sweep_now_and_then(areas: Arc<Areas>, stop: CancellationToken) {
         match areas.sweep().await {
             Ok(swept) => tracing::info!(removed = swept.removed, bytes = swept.bytes, kept = swept.kept, "swept blobs"),
             Err(error) => tracing::warn!(%error, "blobs were not swept"),
+        }
+        match past::forget(areas.store(), kept, crate::clock::wall_now()).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "forgot old occurrences of schedules"),
+            Err(error) => tracing::warn!(%error, "old occurrences of schedules were not forgotten"),
         }
     }
 }

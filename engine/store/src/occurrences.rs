@@ -1,4 +1,5 @@
-//! What became of the occurrences of schedules. The farm remembers the last ones; here are all of them.
+//! What became of the occurrences of schedules. The farm remembers the last ones; here they stay until they are forgotten
+//! by age or number.
 
 use headend_model::{JobId, OccurrenceNo, ScheduleId, Timestamp, UserName};
 use headend_scheduler::schedule::OccurrenceRecord;
@@ -7,6 +8,8 @@ use crate::codec::{Columns, Values};
 use crate::error::StoreError;
 use crate::read::MOST;
 use crate::store::Store;
+use crate::tx::Tx;
+use crate::writer::Work;
 
 /// What became of an occurrence, or of several in a row that were missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,4 +114,61 @@ impl Store {
         let sql = "SELECT 1 AS there FROM occurrences LIMIT 1";
         Ok(self.reader().row(sql, Values::default(), |row| row.int("there")).await?.is_none())
     }
+
+    /// Forgets records that ended before a time, and of each schedule all but its newest `most`. Gives how many went, in
+    /// portions between which others may write.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn forget_occurrences(&self, before: Option<Timestamp>, most: Option<u32>) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        if let Some(before) = before {
+            loop {
+                let mut values = Values::default();
+                values.time(before).number(u64::from(MOST));
+                let sql = "SELECT schedule, first FROM occurrences WHERE ended < $1 LIMIT $2";
+                let keys = self.reader().rows(sql, values, key).await?;
+                if keys.is_empty() {
+                    break;
+                }
+                gone += self.forget_these(keys).await?;
+            }
+        }
+        let Some(most) = most else { return Ok(gone) };
+        let mut values = Values::default();
+        values.number(u64::from(most));
+        let sql = "SELECT schedule, COUNT(*) - $1 AS first FROM occurrences GROUP BY schedule HAVING COUNT(*) > $1";
+        for (schedule, mut surplus) in self.reader().rows(sql, values, key).await? {
+            while surplus > 0 {
+                let mut values = Values::default();
+                values.number(schedule).number(surplus.min(u64::from(MOST)));
+                let sql = "SELECT schedule, first FROM occurrences WHERE schedule = $1 ORDER BY first LIMIT $2";
+                let keys = self.reader().rows(sql, values, key).await?;
+                let went = self.forget_these(keys).await?;
+                gone += went;
+                // Nothing left where there should be more: somebody else was faster.
+                surplus = if went == 0 { 0 } else { surplus.saturating_sub(went) };
+            }
+        }
+        Ok(gone)
+    }
+
+    async fn forget_these(&self, keys: Vec<(u64, u64)>) -> Result<u64, StoreError> {
+        let count = keys.len() as u64;
+        self.ask(Work::OccurrencesGone { keys }).await?.committed().await?;
+        Ok(count)
+    }
+}
+
+/// Which record: schedule and number.
+fn key(row: &Columns<'_>) -> Result<(u64, u64), StoreError> {
+    Ok((row.number("schedule")?, row.number("first")?))
+}
+
+pub(crate) async fn forget(tx: &mut Tx<'_>, keys: &[(u64, u64)]) -> Result<(), StoreError> {
+    let head = "DELETE FROM occurrences WHERE (schedule, first) IN (VALUES ";
+    tx.insert_all(head, 2, ")", keys, |values, (schedule, first)| {
+        values.number(*schedule).number(*first);
+    })
+    .await
 }

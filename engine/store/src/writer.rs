@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::codec::{Columns, Values};
 use crate::error::StoreError;
 use crate::files::{self, DigestRow, FileRow};
+use crate::occurrences;
 use crate::open::{FolderLock, Places};
 use crate::options::StoreOptions;
 use crate::rare;
@@ -67,6 +68,9 @@ pub(crate) enum Work {
     },
     DigestsGone {
         sha256: Vec<String>,
+    },
+    OccurrencesGone {
+        keys: Vec<(u64, u64)>,
     },
     RaiseGeneration,
 }
@@ -250,6 +254,10 @@ async fn apply<'a>(
         }
         Work::DigestsGone { sha256 } => {
             files::forget_digests(tx, sha256).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::OccurrencesGone { keys } => {
+            occurrences::forget(tx, keys).await?;
             write_rows(tx, sheet, &[]).await
         }
         Work::RaiseGeneration => rare::raise(tx, "generation").await.map(Answer::Generation),

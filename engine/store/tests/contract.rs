@@ -44,7 +44,8 @@ contract! {
     pruning_spares_what_the_older_snapshot_needs
     jobs_runs_and_counts
     a_run_that_ends_loses_its_pin
-    occurrences_are_kept_for_ever_and_listed_by_page
+    occurrences_are_kept_and_listed_by_page
+    old_occurrences_are_forgotten_by_age_and_by_number
     jobs_are_listed_newest_first_by_page
     the_feed_goes_on_where_it_was
     the_feed_keeps_the_newest

@@ -76,8 +76,8 @@ codes! {
     BAD_PLUGIN = 40, 422, "bad_plugin", "The plugin cannot be loaded", "see the detail";
     RACK_TAKEN = 35, 409, "rack_taken", "Another process runs this rack", "stop the other one, or wait until it has been silent for a while";
     MISSING_BLOBS = 37, 422, "missing_blobs", "Some files have not been uploaded", "put the blobs first";
-    CASE_CLASH = 38, 422, "case_clash", "Two names differ only in case", "rename one of them";
-    BAD_TIMING = 50, 422, "bad_timing", "The dates and times do not go together", "see the detail";
+    CASE_CLASH = 38, 422, "case_clash", "The name clashes with another", "rename one of them; see the detail";
+    BAD_TIMING = 50, 422, "bad_timing", "The schedule cannot be due like that", "see the detail";
     UNKNOWN_ZONE = 51, 422, "unknown_zone", "No such time zone", "use a name such as Europe/Dublin, UTC, or an offset such as +02:00";
     NAME_TAKEN = 52, 409, "name_taken", "Another schedule of the same user has this name", "choose another name";
     SCHEDULE_FULL = 53, 422, "schedule_full", "More than is kept of this", "delete some";

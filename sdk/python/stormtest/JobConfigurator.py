@@ -94,7 +94,7 @@ CODES = {
     "over_quota": (17, "The area of files would be over its quota"),
     "bad_path": (29, "The path is not allowed"),
     "missing_blobs": (37, "Some files have not been uploaded"),
-    "case_clash": (38, "Two names differ only in case"),
+    "case_clash": (38, "The name clashes with another"),
 }
 _OF_STATUS = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict",
               413: "too_large", 421: "wrong_host", 422: "invalid", 429: "too_many", 500: "internal",

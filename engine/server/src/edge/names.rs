@@ -10,13 +10,18 @@ use crate::http::ApiError;
 /// Most names that an error lists.
 const LISTED: usize = 12;
 
-/// The rack of a name.
+/// The rack of a name. Names of hosts know no letter case, so another one will do if it leaves no doubt.
 ///
 /// # Errors
 /// `unknown_rack` with those that there are.
 pub(crate) fn rack(farm: &Farm, name: &str) -> Result<RackId, ApiError> {
     let racks = &farm.inventory().racks;
-    racks.iter().find(|(_, known)| known.as_str() == name).map(|(id, _)| *id).ok_or_else(|| {
+    let exact = racks.iter().find(|(_, known)| known.as_str() == name);
+    let only = || {
+        let mut like = racks.iter().filter(|(_, known)| known.as_str().eq_ignore_ascii_case(name));
+        like.next().filter(|_| like.next().is_none())
+    };
+    exact.or_else(only).map(|(id, _)| *id).ok_or_else(|| {
         let known = listed(racks.values().map(ToString::to_string));
         ApiError::new(&codes::UNKNOWN_RACK, format!("there is no rack {:?}; there are: {known}", cut(name)))
     })

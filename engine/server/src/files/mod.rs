@@ -85,6 +85,11 @@ pub(crate) struct Areas {
 }
 
 impl Areas {
+    /// Where it is all kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The areas of a store.
     ///
     /// # Errors

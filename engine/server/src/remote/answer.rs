@@ -40,11 +40,19 @@ impl Answer {
         let code = codes::by_name(&problem.code).unwrap_or(&codes::INTERNAL);
         // Some successes of REST are errors in its eyes only; here the sign must say it.
         let number = if code.number > 0 { code } else { &codes::INTERNAL };
-        Self::with(number, format!("{}: {}", code.text, problem.detail), rest)
+        Self::with(number, worded(code.text, &problem.detail), rest)
     }
 
     pub(crate) fn into_value(self) -> Value {
         self.value
+    }
+}
+
+/// The table's text, then what exactly is wrong; a detail that begins with the same words is not said twice.
+fn worded(title: &str, detail: &str) -> String {
+    match detail.split_at_checked(title.len()) {
+        Some((same, rest)) if same.eq_ignore_ascii_case(title) => format!("{title}{rest}"),
+        _ => format!("{title}: {detail}"),
     }
 }
 
@@ -66,4 +74,16 @@ pub(crate) fn list(items: impl IntoIterator<Item = Value>) -> Value {
 /// Seconds since 1970; 0 for none.
 pub(crate) fn unix(at: Option<Timestamp>) -> Value {
     Value::Int(at.map_or(0, Timestamp::unix_seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        assert_eq!(worded("The job has no tests", "the job has no tests; give one"), "The job has no tests; give one");
+        assert_eq!(worded("Not found", "there is no job 7 here"), "Not found: there is no job 7 here");
+        assert_eq!(worded("Not found", "é"), "Not found: é");
+    }
 }

@@ -140,10 +140,35 @@ fn list_methods() -> Answer {
     Answer::bare(Value::Array(METHODS.iter().map(|name| Value::Text((*name).to_owned())).collect()))
 }
 
+/// Calls of the document that are none of this wire, and where they are.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("uploadFiles", "the package sends files by REST; see `POST /api/v1/files/{area}/commit`"),
+    ("setUser", "the package sends the header `X-Headend-User`"),
+    ("ServerVersion", "the package asks `GET /api/v1/server`"),
+    ("ServerStartTime", "the package asks `GET /api/v1/server`"),
+];
+
 fn no_such_method(name: &str) -> String {
+    if let Some((known, how)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
+        return format!("{known} is a call of the Python package alone (stormtest/JobConfigurator.py); {how}");
+    }
     let same = METHODS.iter().find(|known| known.eq_ignore_ascii_case(name));
     match same {
         Some(known) => format!("there is no method {name:?}; did you mean {known:?}?"),
         None => format!("there is no method {name:?}; there are: {}", METHODS.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_that_is_none_is_told_where_to_look() {
+        assert!(no_such_method("uploadFiles").contains("/files/{area}/commit"));
+        assert!(no_such_method("setUser").contains("X-Headend-User"));
+        assert!(no_such_method("GETBATCHSTATUS").ends_with("did you mean \"getBatchStatus\"?"));
+        assert!(no_such_method("nope").contains("submitBatchJob"));
+        assert!(ELSEWHERE.iter().all(|(name, _)| !METHODS.contains(name)));
     }
 }

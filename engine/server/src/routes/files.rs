@@ -66,10 +66,15 @@ pub(crate) async fn list(
     let head = app.areas.head(&key).await?;
     let rows = app.areas.files_of(&key, under.as_ref()).await?;
     if let (Some(under), true) = (under, rows.is_empty()) {
-        return Err(ApiError::not_found(format!("file or folder {under}")));
+        return Err(no_file(&under));
     }
     let files = rows.into_iter().map(item).collect();
     Ok(axum::Json(FileList { revision: head.revision, tree: head.hash.to_string(), files }))
+}
+
+fn no_file(path: &TreePath) -> ApiError {
+    let detail = format!("there is no file or folder {path} in the area{}", headend_files::area_hint(path.as_str()));
+    ApiError::new(&codes::NOT_FOUND, detail)
 }
 
 fn item(row: FileHistoryRow) -> FileItem {
@@ -143,14 +148,10 @@ async fn refused(app: &Shared, key: &AreaKey, texts: &[String]) -> ApiResult<Vec
         Some(RefusedPath {
             path: (*spelled.get(at)?).clone(),
             code: codes::CASE_CLASH.name.to_owned(),
-            detail: clash_text(good.get(at)?, &old),
+            detail: headend_files::clash_text(good.get(at)?, &old),
         })
     }));
     Ok(refused)
-}
-
-fn clash_text(path: &TreePath, old: &str) -> String {
-    format!("{path} and {old} would be one name on some racks; rename one of them")
 }
 
 /// How much room the public area and the caller's own take, and may take.

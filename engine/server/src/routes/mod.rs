@@ -194,6 +194,8 @@ pub(crate) fn router(app: Shared) -> Router {
     routes
         .route("/api/openapi.json", axum::routing::get(describe).route_layer(from_fn(gate::people)))
         .route("/", axum::routing::post(crate::remote::serve).route_layer(from_fn(gate::people)))
+        // Where XML-RPC libraries go when the address has no path.
+        .route("/RPC2", axum::routing::post(crate::remote::serve).route_layer(from_fn(gate::people)))
         .route("/logs/{*path}", axum::routing::get(logs::open).route_layer(from_fn(gate::people)))
         .fallback(problem::no_route)
         // From the last to the first that sees a request.

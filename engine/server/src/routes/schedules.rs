@@ -244,8 +244,8 @@ pub(crate) struct PastQuery {
     most: Option<u32>,
 }
 
-/// What became of the occurrences, the highest number first, a page at a time. All records are kept, those of a deleted
-/// schedule too.
+/// What became of the occurrences, the highest number first, a page at a time. Records are kept for as long as the
+/// server is told, those of a deleted schedule too.
 #[utoipa::path(get, path = "/schedules/{schedule}/past", operation_id = "past_occurrences", tag = "schedules",
     params(("schedule" = u64, Path,), PastQuery), responses((status = 200, body = PastList), (status = "4XX", body = Problem)))]
 pub(crate) async fn past(

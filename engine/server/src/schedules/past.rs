@@ -1,6 +1,6 @@
 //! What became of the occurrences of schedules: written by the loop with the event that each came of, read here by page.
 
-use headend_model::{OccurrenceNo, ScheduleId};
+use headend_model::{OccurrenceNo, ScheduleId, Timestamp};
 use headend_scheduler::Farm;
 use headend_store::{OccurrenceRow, Projection, Store, StoreError};
 use headend_wire::schedules::PastList;
@@ -10,6 +10,7 @@ use super::{show, zones};
 use crate::app::Shared;
 use crate::auth::Person;
 use crate::http::{ApiError, ApiResult};
+use crate::options::OccurrencesKept;
 
 /// Rows that are written in one go when a database is first filled.
 const FILLED_AT_ONCE: usize = 10_000;
@@ -70,4 +71,14 @@ pub(crate) async fn fill(store: &Store, farm: &Farm) -> Result<(), StoreError> {
         tracing::info!(records = rows.len(), "what became of the occurrences of schedules is written to the database");
     }
     if rows.is_empty() { Ok(()) } else { store.write(rows).await.map(drop) }
+}
+
+/// Forgets records that are too old, or too many of one schedule. Gives how many went.
+///
+/// # Errors
+/// Of the store.
+pub(crate) async fn forget(store: &Store, kept: OccurrencesKept, now: Timestamp) -> Result<u64, StoreError> {
+    let age = kept.age.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+    let before = age.map(|age| Timestamp::from_micros(now.micros().saturating_sub(age)));
+    store.forget_occurrences(before, kept.count).await
 }

@@ -13,8 +13,10 @@ use crate::http::ApiError;
 pub(crate) fn warning(farm: &Farm, spec: &JobSpec, warning: &Warning) -> WarningItem {
     match warning {
         Warning::ScriptMissing(test) => {
-            let area = if test_at(spec, *test).is_some_and(|test| test.public) { "public" } else { "private" };
-            item(&codes::WARN_SCRIPT_MISSING, &format!("not in the {area} area"), script(spec, *test))
+            let (script, found) = (script(spec, *test), test_at(spec, *test));
+            let area = if found.is_some_and(|test| test.public) { "public" } else { "private" };
+            let hint = hint(spec, &script);
+            item(&codes::WARN_SCRIPT_MISSING, &format!("not in the {area} area{hint}"), script)
         }
         Warning::Surplus { test, needed, given } => {
             item(&codes::WARN_SURPLUS, &format!("{needed} slots needed, {given} given"), script(spec, *test))
@@ -22,7 +24,11 @@ pub(crate) fn warning(farm: &Farm, spec: &JobSpec, warning: &Warning) -> Warning
         Warning::Busy { target, holder } => {
             item(&codes::WARN_BUSY, &format!("user {holder} has work there"), target_text(farm, spec, *target))
         }
-        Warning::NoDut(target) => item(&codes::WARN_NO_DUT, "", target_text(farm, spec, *target)),
+        Warning::NoDut(target) => {
+            let shelved = matches!(spec.targets.get(target.0 as usize), Some(Target::Dut(_)));
+            let more = if shelved { "the DUT is on the shelf" } else { "" };
+            item(&codes::WARN_NO_DUT, more, target_text(farm, spec, *target))
+        }
         Warning::NoDaemon(target) => item(&codes::WARN_NO_DAEMON, "", target_text(farm, spec, *target)),
         Warning::SeveralRacks(test) => item(&codes::WARN_SEVERAL_RACKS, "", script(spec, *test)),
     }
@@ -31,6 +37,16 @@ pub(crate) fn warning(farm: &Farm, spec: &JobSpec, warning: &Warning) -> Warning
 fn item(code: &Code, more: &str, parameter: String) -> WarningItem {
     let message = if more.is_empty() { code.text.to_owned() } else { format!("{}: {more}", code.text) };
     WarningItem { number: code.number, code: code.name.to_owned(), message, parameter }
+}
+
+/// Answers show `public/...` and the user's name in front of a path; calls take neither.
+fn hint(spec: &JobSpec, script: &str) -> String {
+    match script.split_once('/') {
+        Some((first, _)) if first == spec.owner.as_str() => {
+            format!("; paths begin inside the area, so leave out `{first}/`")
+        }
+        _ => headend_files::area_hint(script).to_owned(),
+    }
 }
 
 fn test_at(spec: &JobSpec, test: TestIx) -> Option<&headend_model::TestSpec> {

@@ -105,6 +105,48 @@ async fn with_fail_on_warning_there_is_no_handle() {
     assert_eq!(kill[2], taken[2]);
 }
 
+/// What is said of a job whose only test has this script, public.
+async fn said_of(client: &Client, rack: &str, script: &str) -> Vec<Value> {
+    let slots = list(vec![list(vec![text(rack), Value::Int(1)])]);
+    call(client, "submitBatchJob", &[text("job"), slots, Value::Nil, list(vec![test(script, 1)])]).await
+}
+
+#[tokio::test]
+async fn a_rack_is_known_whatever_its_letter_case_unless_two_are_meant() {
+    let lab = Lab::start().await;
+    let _rack = lab.rack("rack1", 1).await;
+    lab.upload("a.py", "print(1)").await;
+    assert_eq!(number(&said_of(&lab.client, "RACK1", "a.py").await[0]), 0);
+    let _twin = lab.rack("Rack1", 1).await;
+    assert_eq!(number(&said_of(&lab.client, "RACK1", "a.py").await[0]), 22, "which of both?");
+    assert_eq!(number(&said_of(&lab.client, "Rack1", "a.py").await[0]), 0);
+}
+
+#[tokio::test]
+async fn a_path_with_the_name_of_its_area_in_front_is_told_so() {
+    let lab = Lab::start().await;
+    let _rack = lab.rack("rack1", 1).await;
+    lab.upload("a/one.py", "print(1)").await;
+    let said = said_of(&lab.client, "rack1", "public\\a\\one.py").await;
+    assert_eq!(number(&said[0]), -1);
+    assert!(said[1].as_text().unwrap().ends_with("so leave out `public/`"), "{said:?}");
+    let listed = call(&lab.client, "listPublicFiles", &[text("public/a")]).await;
+    assert!(listed[1].as_text().unwrap().ends_with("so leave out `public/`"), "{listed:?}");
+    let listed = call(&lab.client, "listPublicFiles", &[text("b")]).await;
+    assert_eq!(listed[1], text("Not found: there is no file or folder b in the area"));
+}
+
+#[tokio::test]
+async fn where_libraries_go_without_a_path_the_same_calls_are_taken() {
+    let lab = Lab::start().await;
+    let request = |path| {
+        let request = lab.client.request(Method::POST, path).header("content-type", "text/xml");
+        lab.client.send(request.body(xmlrpc::write_call("system.listMethods", &[])))
+    };
+    let (root, other) = (request("/").await, request("/RPC2").await);
+    assert_eq!((other.status, &other.text), (StatusCode::OK, &root.text));
+}
+
 #[tokio::test]
 async fn devices_are_found_in_rows_of_twenty() {
     let lab = Lab::start().await;

@@ -120,7 +120,7 @@ pub(crate) async fn a_run_that_ends_loses_its_pin(factory: &impl Factory) {
     assert_eq!(store.pins().await.unwrap().iter().map(|p| p.run.0).collect::<Vec<_>>(), [11]);
 }
 
-pub(crate) async fn occurrences_are_kept_for_ever_and_listed_by_page(factory: &impl Factory) {
+pub(crate) async fn occurrences_are_kept_and_listed_by_page(factory: &impl Factory) {
     let store = open(factory).await;
     assert!(store.has_no_occurrences().await.unwrap());
     // As the farm tells them: one at a time, each with the event that it came of, some for several in a row.
@@ -145,6 +145,32 @@ pub(crate) async fn occurrences_are_kept_for_ever_and_listed_by_page(factory: &i
     let found = store.occurrences(ScheduleId(7), Some(OccurrenceNo(6)), 1).await.unwrap();
     assert_eq!(found, [OccurrenceRow { fate: "late".to_owned(), ..again }]);
     store.check_history().await.unwrap();
+}
+
+pub(crate) async fn old_occurrences_are_forgotten_by_age_and_by_number(factory: &impl Factory) {
+    let store = open(factory).await;
+    // More than one portion of each.
+    let rows = (1..=2_500).flat_map(|no| [occurrence(7, no), occurrence(8, no)]).collect();
+    store.write(rows).await.unwrap();
+    store.write((1..=10).map(|no| occurrence(9, no)).collect()).await.unwrap();
+    let left = async |schedule| {
+        let mut found = Vec::new();
+        while let page = store.occurrences(ScheduleId(schedule), found.last().copied(), 1_000).await.unwrap()
+            && !page.is_empty()
+        {
+            found.extend(page.iter().map(|row| row.first));
+        }
+        (found.len(), found.last().map(|no| no.0))
+    };
+    assert_eq!(store.forget_occurrences(None, None).await.unwrap(), 0);
+    // Number 400 ended at 400,090.
+    assert_eq!(store.forget_occurrences(Some(at(400_090)), None).await.unwrap(), 399 * 2 + 10);
+    assert_eq!((left(7).await, left(8).await, left(9).await), ((2_101, Some(400)), (2_101, Some(400)), (0, None)));
+    assert_eq!(store.forget_occurrences(Some(at(400_090)), Some(3_000)).await.unwrap(), 0);
+    assert_eq!(store.forget_occurrences(None, Some(100)).await.unwrap(), 2_001 * 2);
+    assert_eq!(left(7).await, (100, Some(2_401)));
+    let store = reopened(factory, store).await;
+    assert_eq!(store.occurrences(ScheduleId(8), None, 1_000).await.unwrap().len(), 100);
 }
 
 pub(crate) async fn jobs_are_listed_newest_first_by_page(factory: &impl Factory) {
