@@ -1,7 +1,8 @@
 //! Lays guests out as a server and its users take them:
 //!
 //! ```text
-//! target/guests/plugins/<name>/{headend-plugin.toml, *.wasm | *.rhai}
+//! target/guests/plugins/<name>/{headend-plugin.toml, *.wasm | *.rhai}      policies: what a server loads
+//! target/guests/analysers/<name>/{headend-plugin.toml, *.wasm | *.rhai}
 //! target/guests/examples/<story>/{*.rhai, *.py, *.wasm, ...}
 //! ```
 //!
@@ -43,7 +44,7 @@ pub(crate) fn lay_out(shell: &Shell, guests: &[Guest]) -> Result<Laid> {
     let mut plan = Plan::default();
     let manifests = find_manifests(&shell.path("plugins"))?;
     for manifest in &manifests {
-        lay_plugin(&mut plan, manifest, &into.join("plugins"), guests)?;
+        lay_plugin(&mut plan, manifest, &into, guests)?;
     }
     let examples = shell.path("examples");
     lay_tree(&mut plan, &examples, &into.join("examples"))?;
@@ -94,7 +95,8 @@ fn lay_plugin(plan: &mut Plan, manifest: &Path, into: &Path, guests: &[Guest]) -
     let folder = manifest.parent().context("a manifest without a folder")?;
     let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
     let name = text("name").context(format_args!("{} has no `name`", manifest.display()))?;
-    let into = into.join(name);
+    let kind = if text("kind") == Some("analyser") { "analysers" } else { "plugins" };
+    let into = into.join(kind).join(name);
     plan.copy(manifest, &into.join(MANIFEST))?;
     if let Some(guest) = guests.iter().find(|guest| guest.folder == folder) {
         let file = text("file").unwrap_or(&guest.name);
