@@ -138,7 +138,7 @@ mod tests {
             assert_eq!((sound.dbfs(channel, part), sound.tone(channel, part, 1_000.0)), (-120.0, 0.0));
         }
         for hertz in [0.0, -5.0, 24_000.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(sound.tone(0, sound.whole(), hertz), 0.0);
+            assert!(sound.tone(0, sound.whole(), hertz).abs() < f64::EPSILON);
         }
         assert_eq!(sound.read(0, Span { first: 4_799, count: u32::MAX }).count(), 1);
         assert!(Sound::new(0, 1, [1]).is_none() && Sound::new(1, 0, [1]).is_none() && Sound::new(1, 2, [1]).is_none());
