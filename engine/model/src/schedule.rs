@@ -7,13 +7,14 @@ mod calendar;
 mod name;
 mod timing;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use calendar::{BadDate, Date, DaySet, TimeOfDay, Weekday};
 pub use name::{ScheduleName, ZoneName};
 pub use timing::{BadTiming, ScheduleKind, Timing, TimingSpec};
 
-use crate::ids::UserName;
+use crate::ids::{PolicyName, UserName};
 use crate::job::{Mode, Priority, TestSpec};
 
 /// What `createSchedule` hands in (document 7.1.1). Slots, DUTs and tests come after it, one by one.
@@ -30,6 +31,9 @@ pub struct NewSchedule {
     pub timing: Timing,
     /// What happens at the edges.
     pub settings: ScheduleSettings,
+    /// What its owner asks of policies that its tests name: JSON text of an object each.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
+    pub policy_parameters: BTreeMap<PolicyName, String>,
 }
 
 /// What happens at the edges of an occurrence, where the document is silent.

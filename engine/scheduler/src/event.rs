@@ -9,6 +9,7 @@ use headend_model::{
 
 use crate::config::FarmConfig;
 use crate::schedule::{ScheduleCommand, ZoneData};
+use crate::trials::CanaryRequest;
 
 /// Something that happened. Facts only: whoever sends it has already checked its form at the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +142,9 @@ pub enum Event {
         /// What is never to be started.
         #[cfg_attr(feature = "serde", serde(default))]
         skips: Vec<Skip>,
+        /// What it says of them.
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Said::is_empty"))]
+        said: Said,
     },
     /// A coverage policy cannot serve the plan that it was asked about, and says so: no failure of its own.
     PolicyDeclined {
@@ -177,6 +181,25 @@ pub enum Event {
     UseQueuePolicy {
         /// A plugin; `None`: the built-in `priority-fifo`.
         policy: Option<PolicyName>,
+        /// Who asked; kept for the record.
+        by: UserName,
+    },
+    /// A share of the new jobs of a coverage policy is to go to another one, within bounds.
+    BeginCanary(Box<CanaryRequest>),
+    /// A canary is to end: its jobs go on under the live policy.
+    StopCanary {
+        /// Which.
+        policy: PolicyName,
+        /// Who asked; kept for the record.
+        by: UserName,
+    },
+    /// A canary was found good. Another version of the live policy is put into force by whoever sends this; another
+    /// policy gets all new jobs that name the live one from now on.
+    PromoteCanary {
+        /// Which.
+        policy: PolicyName,
+        /// Although it has not passed.
+        force: bool,
         /// Who asked; kept for the record.
         by: UserName,
     },
@@ -279,6 +302,23 @@ pub struct Skip {
     pub runs: u32,
     /// Why, in one sentence for people.
     pub reason: String,
+}
+
+/// What a policy says of its answer, for people. Decides nothing about the answer itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub struct Said {
+    /// Why something is to start on this target, in one sentence. Targets of which it has nothing to say are not here.
+    pub reasons: Vec<(TargetIx, String)>,
+    /// It failed while it was asked for these. What it has answered holds; the failure counts like any other.
+    pub fault: Option<String>,
+}
+
+impl Said {
+    /// Nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty() && self.fault.is_none()
+    }
 }
 
 /// A policy's wish: this test on this target.

@@ -5,11 +5,12 @@
 //!  Tick ──► Began, JobMade... ──► ordinary runs ──► Ended(record)     (or Ended alone: skipped, missed)
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use headend_model::schedule::{DaySet, OccurrenceFate, TestChange};
 use headend_model::{
-    DutId, JobId, NewSchedule, OccurrenceNo, ScheduleId, ScheduleKind, ScheduleName, ScheduleSettings, ScheduledTest,
+    DutId, JobId, NewSchedule, OccurrenceNo, PolicyName, ScheduleId, ScheduleKind, ScheduleName, ScheduleSettings, ScheduledTest,
     ScheduledTestId, SlotId, Target, Timestamp, Timing, UserName, ZoneName,
 };
 
@@ -53,6 +54,13 @@ pub enum ScheduleCommand {
         schedule: ScheduleId,
         /// From now on.
         settings: ScheduleSettings,
+    },
+    /// Sets what is asked of policies, in place of all that was asked before. Counts from the next occurrence on.
+    SetParameters {
+        /// Which.
+        schedule: ScheduleId,
+        /// JSON text of an object for each policy.
+        parameters: BTreeMap<PolicyName, String>,
     },
     /// `deleteSchedule`. Running tests finish, waiting ones end "Incomplete".
     Delete {
@@ -300,6 +308,8 @@ pub struct ScheduleView<'a> {
     pub zone: &'a ZoneName,
     /// What happens at the edges.
     pub settings: ScheduleSettings,
+    /// What is asked of policies: JSON text of an object each.
+    pub policy_parameters: &'a BTreeMap<PolicyName, String>,
     /// Rises with each change of it, its slots, DUTs and tests.
     pub revision: u64,
     /// The occurrence that is under way.

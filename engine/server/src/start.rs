@@ -24,8 +24,10 @@ use crate::http::guard::AllowedHosts;
 use crate::http::listener;
 use crate::options::{AuthMode, OccurrencesKept, ServeOptions};
 use crate::policies::PolicyDesk;
+use crate::policies::trials;
 use crate::policies::devices::Devices;
-use crate::policies::plugins::{HostMaker, Plugins, start_host};
+use crate::policies::hosted::{HostMaker, start_host};
+use crate::policies::plugins::Plugins;
 use crate::racks::Board;
 use crate::routes;
 use crate::run_files::RunFiles;
@@ -111,6 +113,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     let address = listener.local_addr().map_err(|source| ServeError::Listen { listen: options.listen, source })?;
 
     let changed_zones = zones::changed(&recovered.farm);
+    let canaries = trials::left_in(&recovered.farm);
     let restored = if options.restored { Some(store.raise_generation().await?) } else { None };
     // The farm takes 0 for a store that does not count.
     let generation = store.meta().await?.generation + 1;
@@ -130,14 +133,17 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
     let plugins = Arc::new(Plugins::new(host, &options, granted, store.clone(), farm.clone(), tell.clone(), clock));
     // Compiling may take a while: the farm's time goes on only after it.
     let found = plugins.find().await.map_err(|error| ServeError::Plugins(error.to_string()))?;
+    let lost_trials = plugins.resume_trials(canaries).await;
+    let lost_trials = lost_trials.map_err(|error| ServeError::Plugins(error.to_string()))?;
     let mut tasks = Tasks::default();
     tasks.farm.spawn(farm_loop::run(parts));
     let started = Event::ServerStarted { config: headend_scheduler::FarmConfig { generation, ..options.farm.clone() } };
-    let started = std::iter::once(started).chain(changed_zones).collect();
+    let started = std::iter::once(started).chain(changed_zones).chain(lost_trials).collect();
     plugins.announce(started, found).await.map_err(|error| ServeError::Refused(error.to_string()))?;
     let (watch, changes) = plugins.watch().map_err(ServeError::Plugins)?;
     tasks.watch = Some(watch);
     tasks.helpers.spawn(take_answers(answered, farm.clone(), stop.farm.clone()));
+    tasks.helpers.spawn(plugins.clone().keep_shadows(stop.farm.clone()));
     tasks.helpers.spawn(follow_plugins(changes, plugins.clone(), stop.farm.clone()));
     tasks.helpers.spawn(sweep_now_and_then(areas.clone(), options.occurrences_kept, stop.accept.clone()));
     let allowed_hosts = AllowedHosts::new(address, &options.allow_hosts);

@@ -63,6 +63,10 @@ pub struct ScheduleRequest {
     #[schema(pattern = "^(queue|skip)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub while_former_runs: Option<String>,
+    /// What is asked of policies that its tests name as their mode, by the policy's name: an object in the form that the policy takes.
+    #[schema(value_type = Object)]
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub parameters: serde_json::Map<String, serde_json::Value>,
 }
 
 /// `PATCH /schedules/{schedule}`: what is left out stays.
@@ -81,6 +85,11 @@ pub struct ScheduleChange {
     #[schema(pattern = "^(queue|skip)$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub while_former_runs: Option<String>,
+    /// What is asked of policies, by the policy's name; `null` for one that is asked for nothing any more. Policies that are left out keep what they
+    /// have. Counts from the next occurrence on.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// The answer to every change.
@@ -177,6 +186,10 @@ pub struct ScheduleDetail {
     pub duts: Vec<u64>,
     /// Its tests, in the order in which they were added.
     pub test_list: Vec<ScheduledTestItem>,
+    /// What is asked of policies, by the policy's name.
+    #[schema(value_type = Object)]
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub parameters: serde_json::Map<String, serde_json::Value>,
 }
 
 /// `POST /schedules/{schedule}/tests` (document 7.1.12).

@@ -1,5 +1,6 @@
 //! `headend plugin check`: the steps of loading, then the contract tests of the plugin's kind. Needs no server.
 
+mod analyser;
 mod cover;
 mod game;
 mod memory;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use headend_plugin_host::lifecycle::{Tried, Upload};
 use headend_plugin_host::policy::PluginInfo;
-use headend_plugin_host::{GuestProgram, Kind, PolicyHost, PolicyHostConfig};
+use headend_plugin_host::{GuestProgram, Kind, LoadError, PolicyHost, PolicyHostConfig};
 use serde_json::Value;
 
 use self::passport::{Outcome, Passport};
@@ -32,10 +33,16 @@ the contract of its kind asks for, on plans or queues that are made up, always t
   restart     built again from the plan and its past, it answers as if it had been there (coverage)
   company     a rank does not depend on what else is asked about (queue)
   time        a rank does not depend on when it is asked for, or on what was asked before (queue)
-  load        deadline and memory with --load tests on as many devices, or jobs and devices
+  sizes       frames of all sizes, down to 1x1, also mixed (analyser)
+  empty       a stream without frames (analyser)
+  settings    every parameter at the ends of what its schema allows (analyser)
+  load        deadline and memory with --load tests on as many devices, or jobs and devices; frames of 720p and 1080p
+
+A coverage policy is asked with what is set, and with the example of its parameters' schema, if that has one. One that declines all of its \
+plans is neither sound nor not: nothing of it was tried.
 
 A test that fails shows the smallest input that was found. A deadline that is missed counts at the third try: a machine may be busy.
-Exit code 0: all passed; 1: a test failed; 2: it would not be loaded.
+Exit code 0: all passed; 1: a test failed, or nothing could be tried; 2: it would not be loaded.
 A script is no plugin of the server's: `headend run FILE` tries it.";
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +66,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
     ui.show(&passport, Passport::people)?;
     match passport.outcome() {
         Outcome::Sound => Ok(()),
-        Outcome::Failed => Err(Failure::silent(Exit::Failed)),
+        Outcome::Failed | Outcome::NotTried => Err(Failure::silent(Exit::Failed)),
         Outcome::NotLoaded => Err(Failure::silent(Exit::Usage)),
     }
 }
@@ -68,6 +75,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
 struct Stage {
     host: PolicyHost,
     versions: PathBuf,
+    guest: GuestProgram,
+    compiled: PathBuf,
 }
 
 impl Stage {
@@ -76,16 +85,20 @@ impl Stage {
         let program = std::env::current_exe().map_err(|error| broken("cannot find this program").because(error))?;
         let folder = default_data()?.join("check");
         std::fs::create_dir_all(&folder).map_err(|error| Failure::file("make", &folder, error))?;
-        let mut config = PolicyHostConfig::new(GuestProgram::headend(program), folder.join("compiled"));
+        let (guest, compiled) = (GuestProgram::headend(program), folder.join("compiled"));
+        let mut config = PolicyHostConfig::new(guest.clone(), &compiled);
         // Two checks at once must not clear away each other's.
         config.versions = folder.join(format!("versions-{}", std::process::id()));
         let versions = config.versions.clone();
         let host = PolicyHost::new(config).map_err(|error| broken("the plugin host cannot start").because(error))?;
-        Ok(Self { host, versions })
+        Ok(Self { host, versions, guest, compiled })
     }
 
     fn passport(&self, path: &Path, set: Option<&Value>, load: u32) -> Result<Passport> {
         let tried = self.host.try_out(upload(path)?, set.cloned());
+        if let Some(LoadError::Kind { kind: Kind::Analyser, .. }) = &tried.error {
+            return analyser::passport(self.guest.clone(), &self.compiled, upload(path)?, set);
+        }
         let passport = Passport::new(&tried);
         let Tried { info: Some(info), error: None } = tried else { return Ok(passport) };
         self.host.install(upload(path)?, set.cloned()).map_err(|error| {

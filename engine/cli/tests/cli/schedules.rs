@@ -69,6 +69,19 @@ fn modify_sends_a_whole_calendar_and_keeps_what_was_not_given() {
 }
 
 #[test]
+fn what_is_asked_of_one_policy_is_sent_alone() {
+    let noted = json!({ "schedule": 17, "revision": 5, "changed": true });
+    let fake = server().on("PATCH /api/v1/schedules/17", 200, &noted);
+    let said = fake.headend(&["schedule", "parameters", "nightly", "pairwise", r#"{"fields": ["ModelName"]}"#]);
+    assert!(said.contains("schedule 17 asks other things of pairwise"), "{said}");
+    let sent: Value = serde_json::from_slice(&fake.seen().last().unwrap().body).unwrap();
+    assert_eq!(sent, json!({ "parameters": { "pairwise": { "fields": ["ModelName"] } } }));
+    fake.headend(&["schedule", "parameters", "17", "pairwise", "null"]);
+    let sent: Value = serde_json::from_slice(&fake.seen().last().unwrap().body).unwrap();
+    assert_eq!(sent, json!({ "parameters": { "pairwise": null } }));
+}
+
+#[test]
 fn a_name_that_nobody_gave_is_not_found() {
     let fake = Fake::start().on("GET /api/v1/schedules", 200, &json!({ "schedules": [] }));
     insta::assert_snapshot!(fake.headend(&["schedule", "show", "weekly"]));

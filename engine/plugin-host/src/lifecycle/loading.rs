@@ -7,7 +7,7 @@ use headend_model::PolicyName;
 use serde_json::Value;
 
 use super::{Grants, LoadError, Origin, Package, Step, Tried, Upload};
-use crate::manifest::{Language, MANIFEST_FILE, Manifest};
+use crate::manifest::{AtLoad, Kind, Language, MANIFEST_FILE, Manifest};
 use crate::policy::host::{Plugin, PolicyHost, UnknownPlugin};
 use crate::policy::scripted::RhaiPolicy;
 use crate::policy::selfcheck::self_check;
@@ -206,17 +206,45 @@ impl PolicyHost {
         Ok(info)
     }
 
+    /// The same without the last step. The oldest versions make room, but never that in force.
+    pub(super) fn keep_beside(&self, package: &Package) -> Result<PluginInfo, LoadError> {
+        let (name, label) = (package.manifest.name.clone(), package.label());
+        self.may_take(&name, &label, &package.origin)?;
+        let version = self.prepare(package, self.settings(&name, None))?;
+        let folder = self.kept.folder().into();
+        self.kept.keep(package).map_err(|source| LoadError::Keep { plugin: label, folder, source })?;
+        let mut plugins = self.plugins();
+        let plugin = plugins.get_mut(&name).ok_or_else(|| LoadError::NotLoaded(name.to_string()))?;
+        let new = KeptVersion::of(&version);
+        plugin.versions.retain(|kept| *kept != new || kept.hash == plugin.current.hash);
+        if !plugin.versions.contains(&new) {
+            plugin.versions.push(new.clone());
+        }
+        while plugin.versions.len() > self.keep.max(2) {
+            let spare = |kept: &KeptVersion| kept.hash != plugin.current.hash && *kept != new;
+            let Some(at) = plugin.versions.iter().position(spare) else { break };
+            self.kept.drop(&plugin.versions.remove(at).hash);
+        }
+        Ok(plugin.info())
+    }
+
     /// The steps from world to self-check.
     fn prepare(&self, package: &Package, set: Value) -> Result<Version, LoadError> {
         let grants = self.grants().clone();
         package.check_policy(&grants)?;
         let signature = package.check_signature(&self.trust)?;
         let (name, manifest) = (package.label(), &package.manifest);
-        let parameters = manifest.parameters.effective(&set, &Value::Null).map_err(|source| LoadError::Parameters {
-            plugin: name.clone(),
-            name: manifest.name.to_string(),
-            source,
-        })?;
+        let refused = |source| LoadError::Parameters { plugin: name.clone(), name: manifest.name.to_string(), source };
+        // Of a coverage policy each job may ask for something else; a queue policy has nobody else to ask.
+        let (parameters, wants_more) = match manifest.kind {
+            Kind::CoveragePolicy => match manifest.parameters.at_load(&set).map_err(refused)? {
+                AtLoad::Whole(all) => (all, false),
+                AtLoad::Partial(all) => (all, true),
+            },
+            Kind::QueuePolicy | Kind::Analyser | Kind::Script => {
+                (manifest.parameters.effective(&set, &Value::Null).map_err(refused)?, false)
+            }
+        };
         let code = match manifest.language {
             Language::Wasm => Code::Wasm(WasmPolicy::load(&self.compiler, &package.code, manifest, &name)?),
             Language::Rhai => Code::Rhai(RhaiPolicy::load(self.compiler.guest(), package)?),
@@ -224,7 +252,7 @@ impl PolicyHost {
         let label = format!("{name} ({})", package.hash.get(..12).unwrap_or_default());
         let Package { manifest, origin, hash, .. } = package;
         let (manifest, origin, hash) = (manifest.clone(), origin.clone(), hash.clone());
-        let version = Version { manifest, code, hash, origin, label, signature, set, parameters };
+        let version = Version { manifest, code, hash, origin, label, signature, set, parameters, wants_more };
         // On a busy machine a sound plugin may miss its deadline once, most likely at its very first call.
         self_check(&version)
             .or_else(|_first| self_check(&version))

@@ -12,12 +12,17 @@
 //! default = 10
 //! ```
 //!
+//! What a schema requires and has no default for may be missing from a coverage policy when it is loaded: each job may bring it, and is refused
+//! without. The self-check, and `headend plugin check`, then ask with the schema's `examples` (or those of the required properties);
+//! with none of these nothing of the policy is tried before the first job. A queue policy has nobody else to ask: it is loaded with all that it requires.
+//!
 //! The schema is foreign, and is worked with in the server's process. So it has no references (they may run in circles), and its
 //! patterns are those of an engine whose time is bounded by the length of the text.
 
 use std::sync::Arc;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 /// Keywords of JSON Schema (2020-12) that are taken. `$ref` and its kin are not: schemas are short, and circles are not.
@@ -74,7 +79,9 @@ const MAX_PATTERN: usize = 1 << 20;
 pub struct Parameters {
     schema: Arc<Value>,
     /// `None`: no schema, no parameters.
-    check: Option<Arc<Validator>>,
+    pub(super) check: Option<Arc<Validator>>,
+    /// The same schema without its `required`; `None`: it has none.
+    pub(super) open: Option<Arc<Validator>>,
 }
 
 /// Parameters that a plugin does not take.
@@ -96,7 +103,7 @@ impl ParameterError {
 impl Default for Parameters {
     /// A plugin that takes none.
     fn default() -> Self {
-        Self { schema: Arc::new(Value::Null), check: None }
+        Self { schema: Arc::new(Value::Null), check: None, open: None }
     }
 }
 
@@ -124,11 +131,17 @@ impl Parameters {
         let options = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN));
-        let check = options.build(&schema).map_err(|error| {
-            let place = error.instance_path().to_string();
-            format!("parameters is no good JSON Schema at {place:?}: {}", cut(&error.to_string()))
-        })?;
-        Ok(Self { schema: Arc::new(schema), check: Some(Arc::new(check)) })
+        let build = |schema: &Value| {
+            options.build(schema).map(Arc::new).map_err(|error| {
+                let place = error.instance_path().to_string();
+                format!("parameters is no good JSON Schema at {place:?}: {}", cut(&error.to_string()))
+            })
+        };
+        let check = build(&schema)?;
+        let mut open = schema.clone();
+        let has_required = open.as_object_mut().is_some_and(|open| open.remove("required").is_some());
+        let open = if has_required { Some(build(&open)?) } else { None };
+        Ok(Self { schema: Arc::new(schema), check: Some(check), open })
     }
 
     /// The schema; `null` for a plugin that takes no parameters.
@@ -142,6 +155,15 @@ impl Parameters {
     /// # Errors
     /// [`ParameterError`] with the place of the first mistake.
     pub fn effective(&self, set: &Value, asked: &Value) -> Result<Value, ParameterError> {
+        let all = self.merged(set, asked)?;
+        match self.check.as_ref().map(|check| check.validate(&all)) {
+            None | Some(Ok(())) => Ok(all),
+            Some(Err(error)) => Err(self.misfit(&all, &error)),
+        }
+    }
+
+    /// `asked` over `set` over the defaults, with names that the plugin knows.
+    pub(super) fn merged(&self, set: &Value, asked: &Value) -> Result<Value, ParameterError> {
         let mut all = Map::new();
         for given in [set, asked] {
             match given {
@@ -151,7 +173,7 @@ impl Parameters {
             }
         }
         let mut all = Value::Object(all);
-        let Some(check) = &self.check else {
+        if self.check.is_none() {
             return match all.as_object().and_then(|all| all.keys().next()) {
                 None => Ok(all),
                 Some(name) => Err(ParameterError {
@@ -159,19 +181,47 @@ impl Parameters {
                     what: "is not known: the plugin takes no parameters (its manifest has no `parameters`)".into(),
                 }),
             };
-        };
+        }
         fill(&self.schema, &mut all);
         if all.to_string().len() > MAX_PARAMETERS {
             return Err(ParameterError::whole(format!("has more than {MAX_PARAMETERS} bytes of JSON")));
         }
         self.check_members(&all)?;
-        match check.validate(&all) {
-            Ok(()) => Ok(all),
-            Err(error) => Err(ParameterError {
-                pointer: error.instance_path().to_string(),
-                what: format!("does not fit the plugin's schema: {}", cut(&error.to_string())),
-            }),
+        Ok(all)
+    }
+
+    /// Names the parameter, its value, and what the schema wants of it.
+    fn misfit(&self, all: &Value, error: &ValidationError<'_>) -> ParameterError {
+        let at = error.instance_path().to_string();
+        if let ValidationErrorKind::Required { property: Value::String(name) } = error.kind() {
+            let pointer = format!("{at}/{}", escaped(name));
+            let what = format!("is missing: the plugin cannot do without it{}", self.wish(&pointer));
+            return ParameterError { pointer, what };
         }
+        let what = match all.pointer(&at) {
+            Some(value) if !at.is_empty() => {
+                format!("is {}, and the schema says no: {}{}", shown(value), cut(&error.to_string()), self.wish(&at))
+            }
+            _ => format!("does not fit the plugin's schema: {}", cut(&error.to_string())),
+        };
+        ParameterError { pointer: at, what }
+    }
+
+    /// What the schema says of the place, without its prose.
+    fn wish(&self, pointer: &str) -> String {
+        let mut schema = &*self.schema;
+        for name in pointer.split('/').skip(1) {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let members = schema.get("properties").and_then(|named| named.get(&name));
+            let items = || schema.get("items").filter(|_| name.parse::<usize>().is_ok());
+            let Some(inner) = members.or_else(items) else { return String::new() };
+            schema = inner;
+        }
+        let mut wish = schema.clone();
+        if let Some(wish) = wish.as_object_mut() {
+            wish.retain(|keyword, _| !matches!(keyword.as_str(), "title" | "description" | "examples"));
+        }
+        format!("; it takes {}", shown(&wish))
     }
 
     /// A name that the schema does not know is refused with the nearest one that it does.
@@ -199,6 +249,12 @@ fn escaped(name: &str) -> String {
 
 fn cut(text: &str) -> String {
     text.chars().take(300).collect()
+}
+
+/// JSON text for people: the beginning of what is long.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= 200 { text } else { text.chars().take(200).chain("...".chars()).collect() }
 }
 
 /// Puts in the defaults of the members that are not there.
@@ -248,10 +304,23 @@ mod tests {
     #[test]
     fn each_mistake_has_its_place_and_words() {
         let cases = [
-            (json!({}), "", "\"field\" is a required property"),
+            (
+                json!({}),
+                "/field",
+                "is missing: the plugin cannot do without it; it takes {\"pattern\":\"^[A-Z]\",\"type\":\"string\"}",
+            ),
             (json!({"field": 5}), "/field", "not of type \"string\""),
             (json!({"field": "a"}), "/field", "does not match"),
-            (json!({"field": "A", "weight": 0}), "/weight", "less than the minimum of 1"),
+            (
+                json!({"field": "A", "weight": 0}),
+                "/weight",
+                "is 0, and the schema says no: 0 is less than the minimum of 1; it takes {\"default\":10,\"minimum\":1,\"type\":\"integer\"}",
+            ),
+            (
+                json!({"field": "A", "night": {"hours": "x"}}),
+                "/night/hours",
+                "it takes {\"default\":8,\"type\":\"number\"}",
+            ),
             (json!({"field": "A", "wieght": 2}), "/wieght", "did you mean `weight`?"),
             (json!({"field": "A", "colour": 2}), "/colour", "the plugin takes: field, night, weight"),
             (json!([1]), "", "is not an object"),

@@ -13,7 +13,7 @@ use super::version::{Counted, Version};
 use super::{PolicyInstance, QueueInstance};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{FolderChange, FolderWatch, Grants, Kept, WatchError};
-use crate::manifest::{Kind, Limits};
+use crate::manifest::{Kind, Limits, ParameterError};
 use crate::trust::Trust;
 use crate::wasm::{CompileError, Compiler, Engines};
 
@@ -64,6 +64,8 @@ pub struct PolicyHost {
     plugins: Mutex<BTreeMap<PolicyName, Plugin>>,
     /// Content that was last loaded from a path.
     seen: Mutex<BTreeMap<PathBuf, String>>,
+    /// Versions beside the one in force, under names of their own.
+    on_trial: Mutex<BTreeMap<PolicyName, Arc<Version>>>,
 }
 
 pub(crate) struct Plugin {
@@ -92,6 +94,7 @@ impl PolicyHost {
             grants: Mutex::new(config.grants),
             plugins: Mutex::default(),
             seen: Mutex::default(),
+            on_trial: Mutex::default(),
         })
     }
 
@@ -123,7 +126,15 @@ impl PolicyHost {
         let mut plugins = self.plugins();
         let plugin = plugins.get_mut(name).ok_or_else(|| UnknownPlugin(name.to_string()))?;
         plugin.state = state;
-        Ok(plugin.info())
+        let info = plugin.info();
+        let alive: Vec<_> =
+            plugin.older.iter().filter_map(Weak::upgrade).chain([Arc::clone(&plugin.current)]).collect();
+        drop(plugins);
+        if state != PluginState::Enabled {
+            // What nobody asks keeps no process.
+            alive.iter().for_each(|version| version.code.rest());
+        }
+        Ok(info)
     }
 
     /// All plugins, by name.
@@ -162,6 +173,21 @@ impl PolicyHost {
         Ok(Box::new(Counted { inner: version.coverage(plan)?, version }))
     }
 
+    /// What the named policy can be tried with, as its manifest says: JSON text of an object. `None`: it does not say.
+    pub fn example_parameters(&self, name: &PolicyName) -> Option<String> {
+        let version = self.plugins().get(name).map(|plugin| Arc::clone(&plugin.current))?;
+        version.example()
+    }
+
+    /// Whether the version in force takes what a job asks of it; one that is not loaded takes anything. `asked`: JSON text of an object, or empty.
+    ///
+    /// # Errors
+    /// [`ParameterError`] with the place of the first mistake.
+    pub fn check_parameters(&self, name: &PolicyName, asked: &str) -> Result<(), ParameterError> {
+        let version = self.plugins().get(name).map(|plugin| Arc::clone(&plugin.current));
+        version.map_or(Ok(()), |version| version.parameters_for(asked).map(drop))
+    }
+
     /// An instance of the named queue policy.
     ///
     /// # Errors
@@ -172,6 +198,9 @@ impl PolicyHost {
     }
 
     fn version(&self, name: &PolicyName, wanted: Kind) -> Result<Arc<Version>, PolicyFault> {
+        if let Some(version) = self.on_trial().get(name).filter(|version| version.manifest.kind == wanted) {
+            return Ok(Arc::clone(version));
+        }
         let plugins = self.plugins();
         let plugin = plugins.get(name).ok_or_else(|| PolicyFault::Unknown(name.to_string()))?;
         let is = plugin.current.manifest.kind;
@@ -204,6 +233,10 @@ impl PolicyHost {
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, BTreeMap<PathBuf, String>> {
         lock(&self.seen)
+    }
+
+    pub(crate) fn on_trial(&self) -> MutexGuard<'_, BTreeMap<PolicyName, Arc<Version>>> {
+        lock(&self.on_trial)
     }
 
     pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {

@@ -4,7 +4,7 @@
 //! from a thread that may wait up to the plugin's deadline, never from its event loop:
 //!
 //! ```text
-//!  Action::Ask ─► instance.apply(change)*, instance.propose(now, free) ─► Event::Proposed
+//!  Action::Ask ─► instance.apply(change)*, .propose(now, free), .reasons(..) ─► Event::Proposed
 //!                                                   └─ PolicyFault ─────► Event::PolicyFailed, instance dropped,
 //!                                                                         next time built again from plan and past
 //! ```
@@ -17,12 +17,15 @@ pub(crate) mod scripted;
 pub(crate) mod selfcheck;
 pub(crate) mod version;
 pub(crate) mod wasm;
+mod words;
 
 pub use fault::PolicyFault;
 pub use host::{PolicyHost, PolicyHostConfig, UnknownPlugin};
 pub use info::{KeptVersion, PluginInfo, PluginState, VersionInUse};
 pub use queue::QueueInstance;
 pub use scripted::{definitions, guest_main};
+
+use std::time::Duration;
 
 use headend_model::{TargetIx, Timestamp};
 use headend_scheduler::action::Noted;
@@ -45,7 +48,18 @@ pub(crate) trait Serves: Send {
     fn apply(&mut self, news: &Noted);
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault>;
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault>;
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons;
     fn report(&mut self) -> Result<String, PolicyFault>;
+}
+
+/// Why a policy wants what it wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reasons {
+    /// Sentences of at most 300 bytes for the first placements that were asked about, in their order; empty: nothing to say. Shorter than the
+    /// question when its time, or what it may use up, was spent.
+    pub texts: Vec<String>,
+    /// What it did wrong. The instance is of no use any more.
+    pub fault: Option<PolicyFault>,
 }
 
 /// A coverage policy at work on one plan. Used by one thread at a time; calls wait at most for the plugin's deadline.
@@ -61,7 +75,12 @@ pub trait PolicyInstance: Send {
     /// [`PolicyFault`] when it trapped, overran, asked for too much, or its process died.
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault>;
 
-    /// Why it proposed that, in one sentence of at most 300 bytes. To be asked before the next `apply`.
+    /// Why it proposed these: to be asked right after the `propose` whose answer they are from. Shares the deadline, the fuel and the
+    /// host calls of that question, and is given up when half of the time or of the fuel, or all host calls, are spent. `left`: the time
+    /// that its caller can spare.
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons;
+
+    /// Why it proposed that, as a question of its own: for those who try a policy.
     ///
     /// # Errors
     /// As [`PolicyInstance::propose`].

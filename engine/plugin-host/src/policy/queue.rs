@@ -81,7 +81,10 @@ pub(super) fn self_check(version: &Version) -> Result<(), String> {
     let slots = tiny_rack()?;
     let ask = |jobs: &[RankedJob], slots: &[RankedSlot]| {
         let ranks = version.queue().and_then(|mut queue| Ok((queue.rank(jobs)?, queue.rank_slots(slots)?)));
-        ranks.map_err(|fault| fault.to_string())
+        ranks.map_err(|fault| match fault {
+            PolicyFault::Declined { what, .. } => format!("it does not take its parameters: {what}"),
+            fault => fault.to_string(),
+        })
     };
     let together = ask(&jobs, &slots)?;
     if together != ask(&jobs, &slots)? {

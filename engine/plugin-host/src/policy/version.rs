@@ -1,6 +1,7 @@
 //! One version of a plugin, and instances of it in either language.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headend_model::{TargetIx, Timestamp};
 use headend_scheduler::action::Noted;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::fault::PolicyFault;
 use super::scripted::RhaiPolicy;
 use super::wasm::WasmPolicy;
-use super::{Answer, PolicyInstance, Serves};
+use super::{Answer, PolicyInstance, Reasons, Serves};
 use crate::lifecycle::Origin;
 use crate::manifest::{Manifest, ParameterError};
 use crate::trust::SignatureInfo;
@@ -29,6 +30,8 @@ pub(crate) struct Version {
     pub(crate) set: Value,
     /// What the plugin gets, unless a job asks for something else.
     pub(crate) parameters: Value,
+    /// Something that it cannot do without is not among them: it comes with each job.
+    pub(crate) wants_more: bool,
 }
 
 impl Version {
@@ -38,16 +41,21 @@ impl Version {
     /// # Errors
     /// [`ParameterError`] when that does not fit the manifest's schema.
     pub(crate) fn parameters_for(&self, asked: &str) -> Result<String, ParameterError> {
-        if asked.is_empty() {
+        if asked.is_empty() && !self.wants_more {
             return Ok(self.parameters.to_string());
         }
-        let asked = serde_json::from_str(asked)
+        let asked = serde_json::from_str(if asked.is_empty() { "{}" } else { asked })
             .map_err(|error| ParameterError { pointer: String::new(), what: format!("is no JSON: {error}") })?;
         self.manifest.parameters.effective(&self.set, &asked).map(|all| all.to_string())
     }
 }
 
 impl Version {
+    /// JSON text of what it can be tried with, when what is set does not do or the manifest has an example.
+    pub(crate) fn example(&self) -> Option<String> {
+        self.manifest.parameters.example(&self.set).map(|example| example.to_string())
+    }
+
     /// An instance for one plan.
     pub(crate) fn coverage(&self, plan: &PlanView) -> Result<Box<dyn Serves>, PolicyFault> {
         let declined = |error: ParameterError| PolicyFault::Declined {
@@ -66,6 +74,15 @@ pub(crate) enum Code {
 }
 
 impl Code {
+    /// Nobody asks it for now.
+    pub(super) fn rest(&self) {
+        match self {
+            // It has nothing but its instances.
+            Self::Wasm(_) => {}
+            Self::Rhai(policy) => policy.rest(),
+        }
+    }
+
     fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
         match self {
             Self::Wasm(policy) => policy.coverage(plan, parameters),
@@ -91,6 +108,10 @@ impl PolicyInstance for Counted<Box<dyn Serves>> {
 
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
         self.inner.reason(of)
+    }
+
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons {
+        self.inner.reasons(of, left)
     }
 
     fn report(&mut self) -> Result<String, PolicyFault> {

@@ -21,6 +21,8 @@ pub(crate) struct Fixture<'a> {
     pub(crate) propose: &'a str,
     /// Placements that `propose` gives, as pairs of test and target.
     pub(crate) answer: &'a [(u32, u32)],
+    /// Body of `reason`, in front of an empty sentence. Locals 0 and 1 are test and target.
+    pub(crate) reason: &'a str,
     /// Said to be the number of placements, if not the truth.
     pub(crate) answer_len: Option<u32>,
 }
@@ -37,7 +39,7 @@ impl Fixture<'_> {
 
     /// Lays the answer out at address 64: pointer and length, then the list at 128.
     fn text(&self) -> String {
-        let Self { imports, module, build, propose, .. } = self;
+        let Self { imports, module, build, propose, reason, .. } = self;
         let pages = self.pages.max(1);
         let mut bytes = String::new();
         for byte in self.answer.iter().flat_map(|(test, target)| [*test, *target]).flat_map(u32::to_le_bytes) {
@@ -65,6 +67,7 @@ impl Fixture<'_> {
                 (global.set $heap (i32.const 4096))
                 (i32.const 64))
               (func (export "headend:policy/coverage@1.0.0#reason") (param i32 i32) (result i32)
+                {reason}
                 (i32.store (i32.const 64) (i32.const 128))
                 (i32.store (i32.const 68) (i32.const 0))
                 (i32.const 64)))"#

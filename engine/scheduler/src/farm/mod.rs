@@ -30,6 +30,7 @@ mod skips;
 mod state;
 mod submit;
 mod timers;
+mod trials;
 mod usage;
 mod views;
 mod wear;
@@ -60,6 +61,7 @@ use state::{
 };
 use usage::Usage;
 use wear::Wear;
+pub use trials::{CanaryView, JobOnTrial};
 pub use why_change::{Change, SmallestChange};
 pub use why_not::{WhyNot, WhyNotAnswer};
 
@@ -96,6 +98,8 @@ pub struct Farm {
     /// Keys in the order in which they are forgotten.
     key_ages: VecDeque<(Timestamp, UserName, String)>,
     recent: Recent,
+    #[cfg_attr(feature = "serde", serde(default))]
+    trials: trials::Trials,
     #[cfg_attr(feature = "serde", serde(default))]
     schedules: Schedules,
     /// Digest of all starts so far.
@@ -146,6 +150,7 @@ impl Farm {
         self.count_usage();
         self.forget_old();
         self.handle(event);
+        self.judge_canaries();
         self.dispatch();
         self.settle();
         self.go_on_asking();
@@ -175,12 +180,15 @@ impl Farm {
             Event::PolicyFound { policy, kind, hash, contract } => self.policy_found(policy, *kind, hash, *contract),
             Event::PolicyLoaded { policy } => self.policy_loaded(policy),
             Event::PolicyRemoved { policy } => self.policy_removed(policy),
-            Event::Proposed { ask, placements, skips } => self.proposed(*ask, placements, skips),
+            Event::Proposed { ask, placements, skips, said } => self.proposed(*ask, placements, skips, said),
             Event::PolicyDeclined { ask, reason } => self.policy_declined(*ask, reason),
             Event::Reported { ask, report } => self.reported(*ask, report),
             Event::Ranked { ask, ranks, slots } => self.ranked(*ask, ranks, slots),
             Event::PolicyFailed { ask, reason } => self.policy_failed(*ask, reason),
             Event::UseQueuePolicy { policy, by } => self.use_queue_policy(policy.as_ref(), by),
+            Event::BeginCanary(request) => self.begin_canary(request),
+            Event::StopCanary { policy, by } => self.stop_canary(policy, by),
+            Event::PromoteCanary { policy, force, by } => self.promote_canary(policy, *force, by),
         }
     }
 

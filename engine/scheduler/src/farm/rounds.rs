@@ -11,9 +11,10 @@ use headend_model::{JobId, PolicyName, SlotId, TargetIx, TestIx};
 use super::Farm;
 use super::books::{Rule, Turn};
 use super::dispatch::{Candidate, Verdict};
+use super::skips::cut;
 use super::state::{AskBook, Timer};
 use crate::action::{Action, Ask, ChosenBy, Noted, PlacementFault};
-use crate::event::{Placement, PolicyKind, Skip};
+use crate::event::{Placement, PolicyKind, Said, Skip};
 use crate::policy::{DutCoverage, PlanBooks, native};
 
 impl Farm {
@@ -86,7 +87,8 @@ impl Farm {
         if group.runs_left(test) == 0 || group.was_on(test, candidate.target) {
             return Verdict::Later;
         }
-        let reason = format!("{name} chose test {} for target {}", test.0, candidate.target.0);
+        let stock = || format!("{name} chose test {} for target {}", test.0, candidate.target.0);
+        let reason = self.round.words.get(&(candidate.job(), candidate.target)).cloned().unwrap_or_else(stock);
         let verdict = self.start_one(candidate, test, ChosenBy::Plugin(name), reason);
         if matches!(verdict, Verdict::Started)
             && let Some(Turn::Answer(wishes)) = self.turn_mut(candidate.job(), number)
@@ -188,16 +190,19 @@ impl Farm {
         }
     }
 
-    pub(super) fn proposed(&mut self, ask: u64, placements: &[Placement], skips: &[Skip]) {
+    pub(super) fn proposed(&mut self, ask: u64, placements: &[Placement], skips: &[Skip], said: &Said) {
         let Some(book) = self.take_ask(ask) else { return };
         let Some(name) = self.policy_of(book.job, book.group) else { return };
         let (wishes, lie) = self.judge(&name, &book, placements);
         let (left_out, skip_lie) = self.leave_out(&name, &book, skips, &wishes);
         let lie = lie.or(skip_lie);
-        match &lie {
-            Some(fault) => self.strike(&name, &fault.to_string()),
-            None => self.forgive(&name),
+        match (&lie, &said.fault) {
+            (Some(fault), _) => self.strike(&name, &fault.to_string()),
+            // It could not say why: a failure, and yet what it wants is sound.
+            (None, Some(fault)) => self.strike(&name, fault),
+            (None, None) => self.forgive(&name),
         }
+        self.keep_words(book.job, &wishes, said);
         let idle = self.group(book.job, book.group).is_some_and(|group| group.running == 0);
         self.defer(&book, &wishes);
         if wishes.is_empty() && !left_out && (idle || lie.is_some()) {
@@ -207,6 +212,12 @@ impl Farm {
         }
         self.round.answered.insert((book.job, book.group));
         self.set_turn(book.job, book.group, Turn::Answer(wishes));
+    }
+
+    /// Its reasons for what may be started in this step.
+    fn keep_words(&mut self, job: JobId, wishes: &BTreeMap<TargetIx, TestIx>, said: &Said) {
+        let of_use = said.reasons.iter().filter(|(target, reason)| wishes.contains_key(target) && !reason.is_empty());
+        self.round.words.extend(of_use.map(|(target, reason)| ((job, *target), cut(reason))));
     }
 
     fn policy_of(&self, job: JobId, number: u32) -> Option<PolicyName> {

@@ -68,6 +68,9 @@ impl Farm {
         }
         let Some(book) = self.take_ask(ask) else { return };
         let reason = if reason.is_empty() { "it declined the plan".to_owned() } else { cut(reason) };
+        if self.declined_by_canary(book.job, book.group, &reason) {
+            return;
+        }
         if let Some(group) = self.jobs.get_mut(&book.job).and_then(|job| job.groups.get_mut(book.group as usize)) {
             group.talk.declined = Some(reason);
         }
@@ -81,7 +84,7 @@ impl Farm {
 }
 
 /// The first bytes of a reason, cut between characters.
-fn cut(reason: &str) -> String {
+pub(super) fn cut(reason: &str) -> String {
     let end = (0..=MOST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
 }

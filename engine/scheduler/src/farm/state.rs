@@ -290,6 +290,8 @@ pub(super) enum Timer {
     RanksAgain,
     /// The leases of a lost past have run out.
     Quiet,
+    /// The time of a canary is over.
+    Canary(u64),
 }
 
 /// Bookkeeping of one step; empty between steps.
@@ -306,6 +308,10 @@ pub(super) struct Round {
     pub room: BTreeMap<(QueueId, RackId), usize>,
     /// Groups with an answer in hand.
     pub answered: BTreeSet<(JobId, u32)>,
+    /// Policies that were put into quarantine.
+    pub quarantined: BTreeSet<PolicyName>,
+    /// Why policies want what they want, in their words.
+    pub words: BTreeMap<(JobId, TargetIx), String>,
 }
 
 /// Jobs that became final, newest last.

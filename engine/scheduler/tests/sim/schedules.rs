@@ -94,6 +94,7 @@ fn schedule(rng: &mut Rng) -> NewSchedule {
             at_window_end: if wait { AtWindowEnd::Wait } else { AtWindowEnd::End },
             ..ScheduleSettings::default()
         },
+        policy_parameters: std::collections::BTreeMap::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use headend_model::{DutId, Epoch, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
-use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady, Skip};
+use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady, Said, Skip};
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 
 use crate::plugins::{Folder, odd};
@@ -316,7 +316,7 @@ impl World {
         let mood = self.rng.range(0, 9);
         let event = match mood {
             0 => Event::PolicyFailed { ask, reason: "trap".to_owned() },
-            1 => Event::Proposed { ask, placements: Vec::new(), skips: Vec::new() },
+            1 => Event::Proposed { ask, placements: Vec::new(), skips: Vec::new(), said: Said::default() },
             3 if self.rng.percent(10) => Event::PolicyDeclined { ask, reason: "not this one".to_owned() },
             _ => {
                 let wish = |rng: &mut Rng| Placement {
@@ -333,6 +333,10 @@ impl World {
                     ask,
                     placements: (0..count).map(|_| wish(&mut self.rng)).collect(),
                     skips: (0..out).map(|_| skip(&mut self.rng)).collect(),
+                    said: Said {
+                        reasons: vec![(TargetIx(0), "why not".to_owned())],
+                        fault: (mood == 5).then(|| "trap in `reason`".to_owned()),
+                    },
                 }
             }
         };

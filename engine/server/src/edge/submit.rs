@@ -41,20 +41,31 @@ pub(crate) fn spec(request: &SubmitRequest, owner: UserName, known: &Known<'_>) 
     let priority = priority(request.priority)?;
     let targets = targets(request, known.farm)?;
     let tests = tests(&request.tests, targets.len(), known)?;
-    let policy_parameters = parameters(&request.parameters, &tests)?;
+    let policy_parameters = parameters(&request.parameters, |policy| named_by(policy, &tests))?;
     Ok(JobSpec { name, owner, priority, targets, tests, policy_parameters })
 }
 
-/// The form only: whether the policy takes them is for the version that will serve the job, and its answer is in the job's reasons.
-fn parameters(given: &Map<String, Value>, tests: &[TestSpec]) -> Result<BTreeMap<PolicyName, String>, ApiError> {
+fn named_by(policy: &PolicyName, tests: &[TestSpec]) -> Result<(), String> {
+    let of = |test: &TestSpec| matches!(&test.mode, Mode::Policy(named) if named == policy);
+    let nobody = || "are for nobody: no test of the job names that policy as its mode".to_owned();
+    if tests.iter().any(of) { Ok(()) } else { Err(nobody()) }
+}
+
+/// Parameters of policies by their names: the form only. `fits` says whether they are for anybody, in words that go on from their name.
+///
+/// # Errors
+/// `invalid`.
+pub(crate) fn parameters(
+    given: &Map<String, Value>,
+    fits: impl Fn(&PolicyName) -> Result<(), String>,
+) -> Result<BTreeMap<PolicyName, String>, ApiError> {
     let check = |(name, value): (&String, &Value)| {
         let bad = |what: &str| {
             let at = format!("/parameters/{}", name.replace('~', "~0").replace('/', "~1"));
-            ApiError::new(&codes::INVALID, format!("the parameters of {name:?} {what}")).at(&at)
+            ApiError::new(&codes::INVALID, format!("the parameters of {:?} {what}", names::cut(name))).at(&at)
         };
-        let of = |test: &TestSpec| matches!(&test.mode, Mode::Policy(policy) if policy.as_str() == name);
-        let policy = PolicyName::new(name).ok().filter(|_| tests.iter().any(of));
-        let policy = policy.ok_or_else(|| bad("are for nobody: no test of the job names that policy as its mode"))?;
+        let policy = PolicyName::new(name).map_err(|error| bad(&format!("are for nobody: {error}")))?;
+        fits(&policy).map_err(|what| bad(&what))?;
         let text = value.to_string();
         if !value.is_object() {
             return Err(bad("are not an object; write {\"name\": value}"));

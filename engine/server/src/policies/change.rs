@@ -15,8 +15,9 @@ use headend_wire::plugins::{
 };
 use serde_json::{Value, json};
 
+use super::deeds::blocking;
 use super::install::{refused, signature};
-use super::plugins::{Plugins, Word, blocking};
+use super::plugins::{Plugins, Word};
 use super::{lock, uses};
 use crate::auth::Person;
 use crate::clock::rfc3339;

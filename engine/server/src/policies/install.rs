@@ -13,7 +13,8 @@ use headend_wire::codes;
 use headend_wire::plugins::{SignatureItem, StepItem, VerifyAnswer};
 use serde_json::{Value, json};
 
-use super::plugins::{Plugins, Word, blocking};
+use super::deeds::blocking;
+use super::plugins::{Plugins, Word};
 use crate::http::json::next_piece;
 use crate::http::problem::Chain;
 use crate::http::{ApiError, ApiResult};
@@ -23,6 +24,8 @@ pub(crate) struct Sent {
     pub(crate) upload: Upload,
     /// Parameters to set at once.
     pub(crate) set: Option<Value>,
+    /// What is in force stays so.
+    pub(crate) beside: bool,
 }
 
 impl Plugins {
@@ -69,8 +72,15 @@ impl Plugins {
     pub(crate) async fn install(&self, sent: Sent, by: &UserName) -> ApiResult<PluginItem> {
         let _turn = self.turn().await?;
         let (host, file) = (self.host.clone(), sent.upload.file.clone());
-        let result = blocking(move || host.install(sent.upload, sent.set)).await?;
+        let beside = sent.beside;
+        let install = move || if beside { host.install_beside(sent.upload) } else { host.install(sent.upload, sent.set) };
+        let result = blocking(install).await?;
         match result {
+            Ok(info) if beside => {
+                let change = "installed_beside";
+                let info = self.note_changed(&info, Word::Nobody, change, by).await?;
+                Ok(self.item(&info))
+            }
             Ok(info) => {
                 let info = self.note_changed(&info, Word::Person, "installed", by).await?;
                 Ok(self.item(&info))

@@ -1,39 +1,44 @@
 //! Policy plugins at work: a few threads own the instances, answer the farm's questions, and forget what has ended.
 //!
 //! ```text
-//!  Action::Ask ─► PolicyDesk ─► thread of (job, group) ─► instance.apply*, propose ─► Event::Proposed ─► farm
-//!                                                           └─ fault ───────────────► Event::PolicyFailed, PolicyDeclined
+//!  Action::Ask ─► PolicyDesk ─► thread of (job, group) ─► instance.apply*, propose, reasons ─► Event::Proposed ─► farm
+//!                                                           └─ fault ────────────────────────► Event::PolicyFailed, PolicyDeclined
 //!  Action::AskReport ─► the same thread ─► instance.apply*, report ─► Event::Reported
 //!  Action::AskRanks ─► PolicyDesk ─► a thread of its own ─► instance.rank* ─► Event::Ranked, or PolicyFailed
 //! ```
 
 mod change;
+mod deeds;
 pub(crate) mod devices;
+pub(crate) mod hosted;
 pub(crate) mod install;
+mod listed;
 mod memory;
+mod parameters;
 pub(crate) mod plugins;
 mod ranks;
+mod seats;
 mod startup;
+pub(crate) mod trials;
 mod uses;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use headend_model::{JobId, PolicyName, TargetIx, Timestamp};
 use headend_plugin_host::lifecycle::HeldVersion;
 use headend_plugin_host::policy::Answer;
 use headend_scheduler::action::{Ask, AskRanks, AskReport, Noted, RankedJob, RankedSlot};
-use headend_scheduler::event::Event;
+use headend_scheduler::event::{Event, Placement, Said};
 use headend_scheduler::view::PlanView;
 use headend_scheduler::{Action, Farm};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use trials::Shadows;
 
-/// Threads that answer questions. A policy that stalls holds up only those that share its thread, until its deadline.
-const THREADS: usize = 4;
 /// Questions that may wait per thread.
 const QUEUE: usize = 1_024;
 /// Questions about ranks that may wait. The farm asks one at a time, and another one when it has given up the first.
@@ -82,6 +87,8 @@ pub(crate) trait Policy: Send {
     /// # Errors
     /// What it did wrong, for people.
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, String>;
+    /// Why it has just proposed these, within so much time. When that says that it failed, the instance is of no use any more.
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Said;
     /// What has come of the plan: JSON text, or nothing.
     ///
     /// # Errors
@@ -110,6 +117,8 @@ pub(crate) type Key = (JobId, u32);
 pub(crate) struct Question {
     asked: Asked,
     plan: Option<PlanView>,
+    /// The same for those that are asked aside.
+    aside: Vec<trials::Question>,
 }
 
 /// What a coverage policy is asked.
@@ -184,7 +193,7 @@ struct Pin {
 
 /// Where questions are handed in.
 pub(crate) struct PolicyDesk {
-    threads: Vec<std::sync::mpsc::SyncSender<Work>>,
+    seats: seats::Seats,
     /// Ranks have a thread of their own: a slow queue policy holds up no question about tests.
     ranks: std::sync::mpsc::SyncSender<AskRanks>,
     built: Built,
@@ -193,10 +202,12 @@ pub(crate) struct PolicyDesk {
     /// Failures in a row, and the last one.
     strikes: Mutex<BTreeMap<PolicyName, (u32, String)>>,
     answers: mpsc::Sender<Event>,
+    clock: Clock,
+    shadows: Arc<Shadows>,
 }
 
 impl PolicyDesk {
-    /// Starts the threads. They end when the desk is dropped.
+    /// Threads start as they are needed. They end when the desk is dropped.
     ///
     /// # Errors
     /// When the operating system gives no thread.
@@ -206,33 +217,43 @@ impl PolicyDesk {
         answers: mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
         let (built, pins) = (Built::default(), Pins::default());
-        let threads = (0..THREADS).map(|number| {
+        let shadows = Shadows::start(maker.clone(), clock)?;
+        let aside = shadows.clone();
+        let worker = {
+            let (maker, answers, built, pins) = (maker.clone(), answers.clone(), built.clone(), pins.clone());
+            move || worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone(), pins.clone(), shadows.clone())
+        };
+        let seats = seats::Seats::new(move |name| {
             let (sender, work) = std::sync::mpsc::sync_channel(QUEUE);
-            let worker = worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone(), pins.clone());
-            std::thread::Builder::new().name(format!("policy-{number}")).spawn(move || worker.run(&work))?;
+            let worker = worker();
+            std::thread::Builder::new().name(name).spawn(move || worker.run(&work))?;
             Ok(sender)
         });
-        let threads = threads.collect::<std::io::Result<Vec<_>>>()?;
-        let ranks = ranks::start(maker.clone(), clock, answers.clone(), RANK_QUEUE)?;
-        Ok(Self { threads, ranks, built, pins, maker, strikes: Mutex::default(), answers })
+        let ranks = ranks::start(maker.clone(), clock, answers.clone(), aside.clone(), RANK_QUEUE)?;
+        Ok(Self { seats, ranks, built, pins, maker, strikes: Mutex::default(), answers, clock, shadows: aside })
     }
 
     /// The questions among these actions, with plans where an instance has to be built.
     pub(crate) fn questions(&self, farm: &Farm, actions: &[Action]) -> Vec<Question> {
         let draw_up = |asked: Asked| {
             let (job, group) = asked.key();
-            let known = lock(&self.built).contains_key(&(job, group));
+            // A job that was taken off a canary has an instance of another policy.
+            let known = lock(&self.built).get(&(job, group)).is_some_and(|(policy, _)| policy == asked.policy());
             let plan = if known { None } else { farm.plan(job, group) };
-            Question { asked, plan }
+            let aside = if let Asked::Propose(ask) = &asked { self.shadows.draw_up(farm, ask) } else { Vec::new() };
+            Question { asked, plan, aside }
         };
+        self.shadows.look(farm, actions);
         actions.iter().filter_map(Asked::of).map(draw_up).collect()
     }
 
     /// Puts a question to its thread. It is answered by an event, whatever happens.
-    pub(crate) fn ask(&self, question: Question) {
+    pub(crate) fn ask(&self, mut question: Question) {
+        self.shadows.ask(std::mem::take(&mut question.aside));
         let (key, number) = (question.asked.key(), question.asked.number());
-        if self.thread_of(key).try_send(Work::Ask(Box::new(question))).is_err() {
-            let reason = "too many questions wait for the policy threads".to_owned();
+        let sent = self.seats.of(question.asked.policy(), key).map(|thread| thread.try_send(Work::Ask(Box::new(question))));
+        if !matches!(sent, Ok(Ok(()))) {
+            let reason = "too many questions wait for the policy's threads".to_owned();
             // Full here too: the farm's own deadline answers in our place.
             let _ = self.answers.try_send(Event::PolicyFailed { ask: number, reason });
         }
@@ -240,6 +261,7 @@ impl PolicyDesk {
 
     /// Puts a question about ranks to its thread. It is answered by an event, whatever happens.
     pub(crate) fn ask_ranks(&self, question: &AskRanks) {
+        self.shadows.ask_ranks(question, self.clock.now());
         if self.ranks.try_send(question.clone()).is_err() {
             let reason = "too many questions wait for the queue policy".to_owned();
             // As above.
@@ -247,19 +269,27 @@ impl PolicyDesk {
         }
     }
 
+    /// Policies that are asked aside.
+    pub(crate) const fn shadows(&self) -> &Arc<Shadows> {
+        &self.shadows
+    }
+
     /// Drops the instances of a job that has ended.
     pub(crate) fn forget(&self, job: JobId) {
         lock(&self.pins).retain(|(of, _), _| *of != job);
-        let groups: Vec<Key> = lock(&self.built).keys().copied().filter(|(of, _)| *of == job).collect();
-        for key in groups {
+        let built = lock(&self.built);
+        let groups = built.iter().filter(|((of, _), _)| *of == job);
+        let groups: Vec<(Key, PolicyName)> = groups.map(|(key, (policy, _))| (*key, policy.clone())).collect();
+        drop(built);
+        for (key, policy) in groups {
             // A full queue keeps the instance a little longer, no more: its key stays in `built`.
-            let _ = self.thread_of(key).try_send(Work::ForgetJob(job));
+            let _ = self.seats.of(&policy, key).map(|thread| thread.try_send(Work::ForgetJob(job)));
         }
     }
 
     /// Drops the instances of a policy that is not asked any more.
     pub(crate) fn forget_policy(&self, policy: &PolicyName) {
-        for thread in &self.threads {
+        for thread in self.seats.all_of(policy) {
             let _ = thread.try_send(Work::ForgetPolicy(policy.clone()));
         }
     }
@@ -311,12 +341,6 @@ impl PolicyDesk {
     /// Failures in a row, and the last one, for people.
     pub(crate) fn strikes(&self, policy: &PolicyName) -> Option<(u32, String)> {
         lock(&self.strikes).get(policy).cloned()
-    }
-
-    fn thread_of(&self, key: Key) -> &std::sync::mpsc::SyncSender<Work> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        &self.threads[hasher.finish() as usize % self.threads.len()]
     }
 }
 

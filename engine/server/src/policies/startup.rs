@@ -9,8 +9,9 @@ use headend_plugin_host::policy::{PluginInfo, PluginState};
 use headend_plugin_host::{LoadError, PolicyHost};
 use headend_scheduler::event::Event;
 
+use super::deeds::blocking;
 use super::memory::Memory;
-use super::plugins::{MANIFEST, Plugins, Standing, Word, blocking, events_of, same_folder};
+use super::plugins::{MANIFEST, Plugins, Standing, Word, events_of, same_folder};
 use super::{PolicyDesk, lock};
 use crate::http::ApiResult;
 

@@ -1,15 +1,17 @@
 //! One thread with the instances that it owns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
-use headend_model::PolicyName;
-use headend_scheduler::event::Event;
+use headend_model::{PolicyName, TargetIx};
+use headend_scheduler::event::{Event, Placement, Said};
 use headend_scheduler::view::PlanView;
 use tokio::sync::mpsc;
 
+use super::trials::Shadows;
 use super::{Asked, Built, Key, MakesPolicies, Pins, Policy, Question, Trouble, Work, lock};
 use crate::clock::Clock;
 
@@ -19,6 +21,7 @@ pub(super) struct Worker {
     answers: mpsc::Sender<Event>,
     built: Built,
     pins: Pins,
+    shadows: Arc<Shadows>,
     instances: HashMap<Key, (PolicyName, Box<dyn Policy>)>,
 }
 
@@ -29,8 +32,9 @@ impl Worker {
         answers: mpsc::Sender<Event>,
         built: Built,
         pins: Pins,
+        shadows: Arc<Shadows>,
     ) -> Self {
-        Self { maker, clock, answers, built, pins, instances: HashMap::new() }
+        Self { maker, clock, answers, built, pins, shadows, instances: HashMap::new() }
     }
 
     /// Works until the desk is gone.
@@ -38,7 +42,9 @@ impl Worker {
         while let Ok(work) = work.recv() {
             match work {
                 Work::Ask(question) => {
+                    let began = Instant::now();
                     let event = self.answer(*question);
+                    self.shadows.answered(&event, began.elapsed());
                     if self.answers.blocking_send(event).is_err() {
                         return;
                     }
@@ -50,13 +56,17 @@ impl Worker {
     }
 
     fn answer(&mut self, question: Question) -> Event {
-        let Question { asked, plan } = question;
+        let Question { asked, plan, .. } = question;
         let (ask, key) = (asked.number(), asked.key());
         // A panic of the host is our bug, but it must not take the thread's other instances along.
         let answered = catch_unwind(AssertUnwindSafe(|| self.put(&asked, plan)))
             .unwrap_or_else(|_| Err("the plugin host panicked".to_owned().into()));
         let is_over = matches!(asked, Asked::Report(_));
-        if is_over || answered.is_err() {
+        let is_broken = matches!(&answered, Ok(Event::Proposed { said: Said { fault: Some(_), .. }, .. }));
+        if is_broken {
+            self.unpin(&asked);
+        }
+        if is_over || is_broken || answered.is_err() {
             self.instances.remove(&key);
             lock(&self.built).remove(&key);
         }
@@ -64,10 +74,15 @@ impl Worker {
             Ok(event) => event,
             Err(Trouble::Declined(reason)) => Event::PolicyDeclined { ask, reason },
             Err(Trouble::Failed(reason)) => {
-                lock(&self.pins).remove(&(key.0, asked.policy().clone()));
+                self.unpin(&asked);
                 Event::PolicyFailed { ask, reason }
             }
         }
+    }
+
+    /// What is built after a failure is of the version in force.
+    fn unpin(&self, asked: &Asked) {
+        lock(&self.pins).remove(&(asked.key().0, asked.policy().clone()));
     }
 
     fn put(&mut self, asked: &Asked, plan: Option<PlanView>) -> Result<Event, Trouble> {
@@ -92,7 +107,11 @@ impl Worker {
         match asked {
             Asked::Propose(question) => {
                 let answer = instance.propose(now, &question.free)?;
-                Ok(Event::Proposed { ask, placements: answer.start, skips: answer.skip })
+                let of = worth_a_reason(&answer.start, &question.free);
+                let left = question.deadline.since(self.clock.now()).as_micros();
+                let left = Duration::from_micros(u64::try_from(left).unwrap_or_default());
+                let said = if of.is_empty() { Said::default() } else { instance.reasons(&of, left) };
+                Ok(Event::Proposed { ask, placements: answer.start, skips: answer.skip, said })
             }
             Asked::Report(_) => Ok(Event::Reported { ask, report: instance.report()? }),
         }
@@ -108,12 +127,17 @@ impl Worker {
     }
 }
 
+/// Placements that may hold, as far as can be seen from here: the first for each target that was offered. Nobody reads a reason for others.
+fn worth_a_reason(placements: &[Placement], free: &[TargetIx]) -> Vec<Placement> {
+    let mut open: BTreeSet<TargetIx> = free.iter().copied().collect();
+    placements.iter().filter(|placement| open.remove(&placement.target)).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use headend_model::{JobId, TargetIx, TestIx, Timestamp};
+    use headend_model::{JobId, TestIx, Timestamp};
     use headend_plugin_host::policy::Answer;
     use headend_scheduler::action::{Ask, AskReport, Noted, PlanChange};
-    use headend_scheduler::event::Placement;
 
     use super::super::PolicyDesk;
     use super::*;
@@ -139,6 +163,11 @@ mod tests {
             let test = TestIx(self.told as u32);
             let start = free.iter().map(|target| Placement { test, target: *target }).collect();
             Ok(Answer { start, skip: Vec::new() })
+        }
+        fn reasons(&mut self, of: &[Placement], left: Duration) -> Said {
+            assert!(!left.is_zero());
+            let reasons = of.iter().map(|of| (of.target, format!("told {} times", self.told))).collect();
+            Said { reasons, fault: (self.told == 3).then(|| "speechless".to_owned()) }
         }
         fn report(&mut self) -> Result<String, String> {
             Ok(self.told.to_string())
@@ -171,7 +200,7 @@ mod tests {
             changes: vec![started; changes],
             deadline: Timestamp::from_micros(i64::MAX),
         };
-        Question { asked: Asked::Propose(ask), plan: plan.then(PlanView::default) }
+        Question { asked: Asked::Propose(ask), plan: plan.then(PlanView::default), aside: Vec::new() }
     }
 
     fn started() -> Noted {
@@ -188,7 +217,7 @@ mod tests {
             deadline: Timestamp::from_micros(i64::MAX),
         };
         let plan = past.map(|past| PlanView { past: vec![started(); past], ..PlanView::default() });
-        Question { asked: Asked::Report(ask), plan }
+        Question { asked: Asked::Report(ask), plan, aside: Vec::new() }
     }
 
     #[tokio::test]
@@ -228,6 +257,7 @@ mod tests {
             ask,
             placements: vec![Placement { test: TestIx(test), target: TargetIx(4) }],
             skips: vec![],
+            said: Said { reasons: vec![(TargetIx(4), format!("told {test} times"))], fault: None },
         };
         desk.ask(question(1, true, 9));
         assert_eq!(events.recv().await.unwrap(), proposed(1, 0), "a new instance has its past from the plan");
@@ -242,5 +272,25 @@ mod tests {
         desk.ask(question(5, false, 0));
         assert!(matches!(events.recv().await.unwrap(), Event::PolicyFailed { ask: 5, .. }));
         assert!(lock(&desk.built).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_fails_over_its_reasons_answers_and_goes() {
+        let (answers, mut events) = mpsc::channel(8);
+        let clock = Clock::starting_at_or_after(Timestamp::EPOCH);
+        let desk = PolicyDesk::start(Arc::new(Maker), clock, answers).unwrap();
+        desk.ask(question(1, true, 0));
+        assert!(matches!(events.recv().await.unwrap(), Event::Proposed { ask: 1, .. }));
+        desk.ask(question(2, false, 3));
+        let Event::Proposed { placements, said, .. } = events.recv().await.unwrap() else { panic!("no answer") };
+        assert_eq!((placements.len(), said.fault.as_deref()), (1, Some("speechless")));
+        assert!(lock(&desk.built).is_empty(), "it is built anew");
+    }
+
+    #[test]
+    fn only_what_may_hold_is_worth_a_reason() {
+        let at = |test, target| Placement { test: TestIx(test), target: TargetIx(target) };
+        let placements = [at(0, 1), at(1, 1), at(2, 7), at(0, 0)];
+        assert_eq!(worth_a_reason(&placements, &[TargetIx(0), TargetIx(1)]), [at(0, 1), at(0, 0)]);
     }
 }

@@ -73,6 +73,7 @@ pub(crate) async fn hand_in(
     let (policies, user) = (app.plugins.coverage_policies(), person.user.clone());
     let spec =
         app.farm.read(move |view| spec(&request, user, &Known { farm: view.farm, policies: &policies })).await??;
+    app.plugins.check_parameters(spec.tests.iter().map(|test| &test.mode), &spec.policy_parameters)?;
     let missing_scripts = missing_scripts(app, &spec).await?;
     let submission = Submission { spec: spec.clone(), missing_scripts, fail_on_warning, key };
     let events = vec![Event::Submit(Box::new(submission))];

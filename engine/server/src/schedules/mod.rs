@@ -8,6 +8,7 @@
 //! A schedule is its owner's. Administrators may see and change all of them; for everybody else what is another's is not
 //! there.
 
+pub(crate) mod parameters;
 pub(crate) mod past;
 pub(crate) mod refusal;
 pub(crate) mod show;
@@ -120,10 +121,11 @@ pub(crate) async fn create(app: &Shared, person: &Person, request: &ScheduleRequ
     let Checked { timing, zone } = timing::check(&request.timing, "/timing")?;
     let (at_end, former) = (request.at_window_end.as_deref(), request.while_former_runs.as_deref());
     let settings = timing::settings(ScheduleSettings::default(), at_end, former)?;
+    let policy_parameters = parameters::checked(app, &request.parameters)?;
     let (zone, rules) = in_zone(app, zone.unwrap_or_else(|| app.zone.name.clone()), "/timing").await?;
     load_areas(app, &person.user).await?;
     let owner = person.user.clone();
-    let new = NewSchedule { owner, name, zone, timing, settings };
+    let new = NewSchedule { owner, name, zone, timing, settings, policy_parameters };
     done(command(app, person, rules, ScheduleCommand::Create(new)).await?).map_err(|error| match error.problem().code {
         ref code if code == codes::NAME_TAKEN.name => error.at("/name"),
         _ => error,
@@ -178,13 +180,17 @@ pub(crate) async fn rename(app: &Shared, person: &Person, schedule: ScheduleId, 
     done(command(app, person, None, ScheduleCommand::Rename { schedule, name }).await?)
 }
 
-/// Name and settings. The name comes first: it is what may be refused.
+/// Name, settings and parameters. All is checked first; of what is left, the name may be refused, so it comes first.
 ///
 /// # Errors
 /// As [`rename`].
 pub(crate) async fn change(app: &Shared, person: &Person, id: ScheduleId, change: &ScheduleChange) -> ApiResult<Noted> {
     let (now, revision) = look(app, person, id, |_, found| (found.settings, found.revision)).await?;
     let settings = timing::settings(now, change.at_window_end.as_deref(), change.while_former_runs.as_deref())?;
+    let parameters = match &change.parameters {
+        Some(asked) => Some(parameters::merged(app, person, id, asked).await?),
+        None => None,
+    };
     let mut noted = Noted { schedule: id, test: None, revision, already: None };
     if let Some(name) = &change.name {
         noted = rename(app, person, id, name).await.map_err(|error| error.at("/name"))?;
@@ -192,6 +198,10 @@ pub(crate) async fn change(app: &Shared, person: &Person, id: ScheduleId, change
     if settings != now {
         let configure = ScheduleCommand::Configure { schedule: id, settings };
         noted = done(command(app, person, None, configure).await?)?;
+    }
+    if let Some(parameters) = parameters {
+        let set = ScheduleCommand::SetParameters { schedule: id, parameters };
+        noted = done(command(app, person, None, set).await?)?;
     }
     Ok(noted)
 }

@@ -101,7 +101,13 @@ pub(crate) fn detail(farm: &Farm, view: &ScheduleView<'_>) -> ScheduleDetail {
         slots: slots(farm, view.schedule),
         duts: duts.collect(),
         test_list: tests.iter().map(|entry| test(view, entry)).collect(),
+        parameters: view.policy_parameters.iter().map(|(name, text)| (name.to_string(), parsed(text))).collect(),
     }
+}
+
+/// It was an object when it was kept.
+pub(super) fn parsed(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 /// The slots on a schedule.

@@ -6,7 +6,7 @@ use headend_scheduler::ScheduleCommand;
 use headend_wire::codes;
 use headend_wire::schedules::{ScheduledTestChange, ScheduledTestRequest};
 
-use super::{Noted, command, done, load_areas, look};
+use super::{Noted, command, done, load_areas, look, parameters};
 use crate::app::Shared;
 use crate::auth::Person;
 use crate::edge::{args, submit};
@@ -39,6 +39,7 @@ pub(crate) async fn add(
         args: arguments(&request.args)?,
         time_limit: submit::time_limit(request.time_limit_s).map_err(|error| error.at("/time_limit_s"))?,
     };
+    parameters::check_test(app, person, schedule, &test.mode).await?;
     let test = ScheduledTest { test, priority: priority(request.priority.unwrap_or(1))? };
     load_areas(app, &owner).await?;
     done(command(app, person, None, ScheduleCommand::AddTest { schedule, test }).await?)
@@ -54,7 +55,7 @@ pub(crate) async fn change(
     test: ScheduledTestId,
     change: &ScheduledTestChange,
 ) -> ApiResult<Noted> {
-    let now = spec(app, person, test).await?;
+    let (schedule, now) = spec(app, person, test).await?;
     let policies = app.plugins.coverage_policies();
     let change = TestChange {
         public: change.public.unwrap_or(now.test.public),
@@ -66,6 +67,7 @@ pub(crate) async fn change(
         },
         args: change.args.as_deref().map_or(Ok(now.test.args), arguments)?,
     };
+    parameters::check_test(app, person, schedule, &change.mode).await?;
     done(command(app, person, None, ScheduleCommand::UpdateTest { test, change }).await?)
 }
 
@@ -79,13 +81,13 @@ pub(crate) async fn delete(app: &Shared, person: &Person, test: ScheduledTestId)
 }
 
 /// A test on a schedule that this person may see.
-async fn spec(app: &Shared, person: &Person, test: ScheduledTestId) -> ApiResult<ScheduledTest> {
+async fn spec(app: &Shared, person: &Person, test: ScheduledTestId) -> ApiResult<(ScheduleId, ScheduledTest)> {
     let person = person.clone();
     let found = app.farm.read(move |view| {
         let schedule = view.farm.schedule_of_test(test)?;
         view.farm.schedule(schedule).filter(|found| person.may_see(found.owner))?;
         let tests = view.farm.schedule_tests(schedule)?;
-        tests.into_iter().find(|entry| entry.test == test).map(|entry| entry.spec.clone())
+        tests.into_iter().find(|entry| entry.test == test).map(|entry| (schedule, entry.spec.clone()))
     });
     found.await?.ok_or_else(|| ApiError::not_found(format!("test {test} on a schedule")))
 }

@@ -95,7 +95,7 @@ impl Policies for Backwards {
             test = headend_model::TestIx(99);
         }
         let placements = ask.free.iter().map(|target| Placement { test, target: *target }).collect();
-        Event::Proposed { ask: ask.ask, placements, skips: Vec::new() }
+        Event::Proposed { ask: ask.ask, placements, skips: Vec::new(), said: headend_scheduler::event::Said::default() }
     }
 
     fn rank(&mut self, ask: &AskRanks) -> Event {

@@ -128,3 +128,96 @@ async fn a_disabled_plugin_stays_disabled_over_restarts() {
         assert_eq!(plugin(&lab, "idle").await.unwrap().state, "disabled", "life {life}");
     }
 }
+
+/// Takes the first test that is left for each box, and says so in its own words.
+const TALKS: &str = r#"
+    fn propose(plan, free) {
+        let wanted = [];
+        let given = [0, 0];
+        for ix in free {
+            for test in plan.tests {
+                if test.left > given[test.ix] && !plan.targets[ix].seen.contains(test.ix) {
+                    given[test.ix] += 1;
+                    wanted.push([test.ix, ix]);
+                    break;
+                }
+            }
+        }
+        wanted
+    }
+    fn reason(test, target) { `box ${target} has a taste for \ntest ${test}` }
+"#;
+
+#[tokio::test]
+async fn why_tells_a_start_in_the_policys_own_words_also_after_a_restart() {
+    let mut lab = Lab::start(2).await;
+    load_rhai(&lab, "talks", TALKS).await;
+    let detail = run_under(&lab, "talks").await;
+    assert_eq!(detail.item.passed, 4, "{:#?}", detail.run_list);
+    for life in 1..=2 {
+        let why: headend_wire::api::WhyAnswer = lab.client.get(&format!("/jobs/{}/why", detail.item.job)).await.json();
+        let reasons: Vec<&str> = why.started.iter().map(|start| start.reason.as_str()).collect();
+        assert!(reasons.iter().all(|reason| reason.contains("has a taste for  test ")), "life {life}: {reasons:?}");
+        assert!(why.started.iter().all(|start| start.chosen_by.contains("talks")), "{why:#?}");
+        if life == 1 {
+            restart_server(&mut lab).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_policy_is_checked_where_it_is_given() {
+    let lab = Lab::start(1).await;
+    write_rhai(&lab, "picky", "fn propose(plan, free) { [] }");
+    let manifest = lab.folder.path().join("picky/headend-plugin.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("world = \"1.0.0\"", "world = \"2.0.0\"");
+    let schema = "\n[parameters]\ntype = \"object\"\nadditionalProperties = false\nrequired = [\"weight\"]\n\
+                  properties.weight = { type = \"integer\", minimum = 1 }\n";
+    std::fs::write(&manifest, text + schema).unwrap();
+    let answer = lab.client.post("/plugins/load", &json!({"path": lab.folder.path().join("picky")})).await;
+    assert!(answer.status.is_success(), "a job may bring what it needs: {}", answer.text());
+
+    lab.client.upload("public", &[("a.rhai", scripts::PASS.as_bytes())]).await;
+    let named = TestRequest { mode: ModeRef::Name("picky".into()), ..test("a.rhai") };
+    let asking = |parameters: serde_json::Value| {
+        let mut request = request("picky", &slots("rack1", 1..=1), [named.clone()]);
+        request.parameters = parameters.as_object().unwrap().clone();
+        request
+    };
+    let problem = lab.client.post("/jobs", &asking(json!({"picky": {"weight": 0}}))).await.problem();
+    assert_eq!(
+        (problem.code.as_str(), problem.fields.as_slice()),
+        ("bad_parameters", ["/parameters/picky/weight".to_owned()].as_slice())
+    );
+    assert!(
+        problem.detail.contains("\"weight\" of picky is 0") && problem.detail.contains("\"minimum\":1"),
+        "{}",
+        problem.detail
+    );
+    let problem = lab.client.post("/jobs", &asking(json!({}))).await.problem();
+    assert!(problem.detail.contains("\"weight\" of picky is missing"), "{}", problem.detail);
+    lab.client.submit(&asking(json!({"picky": {"weight": 2}}))).await;
+
+    let timing = json!({"type": "Daily", "start_date": "2030-01-01", "start_time": "01:00:00", "end_time": "02:00:00"});
+    let schedule =
+        |parameters: serde_json::Value| json!({"name": "nightly", "timing": timing, "parameters": parameters});
+    let problem = lab.client.post("/schedules", &schedule(json!({"picky": {"weight": "x"}}))).await.problem();
+    assert_eq!(problem.code, "bad_parameters", "{}", problem.detail);
+    let problem = lab.client.post("/schedules", &schedule(json!({"nobody": {}}))).await.problem();
+    assert_eq!(
+        (problem.code.as_str(), problem.fields.as_slice()),
+        ("invalid", ["/parameters/nobody".to_owned()].as_slice())
+    );
+    let made: headend_wire::schedules::ScheduleItem = lab.client.post("/schedules", &schedule(json!({}))).await.json();
+    let path = format!("/schedules/{}", made.schedule);
+    let on_it = json!({"script": "a.rhai", "mode": "picky"});
+    assert_eq!(lab.client.post(&format!("{path}/tests"), &on_it).await.problem().code, "bad_parameters");
+    let patch = |body: serde_json::Value| lab.client.request(reqwest::Method::PATCH, &path).json(&body);
+    let set = patch(json!({"parameters": {"picky": {"weight": 7}}})).send().await.unwrap();
+    assert!(set.status().is_success());
+    assert!(lab.client.post(&format!("{path}/tests"), &on_it).await.status.is_success());
+    let detail: headend_wire::schedules::ScheduleDetail = lab.client.get(&path).await.json();
+    assert_eq!(detail.parameters["picky"], json!({"weight": 7}));
+    let taken = patch(json!({"parameters": {"picky": null}})).send().await.unwrap();
+    assert_eq!(taken.status().as_u16(), 422, "its test cannot do without");
+}

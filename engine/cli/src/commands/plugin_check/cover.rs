@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::game::Game;
 use super::memory::Memory;
-use super::passport::{Fault, Test};
+use super::passport::{Fault, How, Test};
 use super::plans;
 
 /// A deadline that is missed so often is the plugin's own.
@@ -31,11 +31,15 @@ const LOAD: &str = "load";
 /// All of them.
 pub(super) fn tests(host: &PolicyHost, info: &PluginInfo, load: u32) -> Vec<Test> {
     let mut found = Findings::default();
+    let asked: Vec<String> = [String::new()].into_iter().chain(host.example_parameters(&info.name)).collect();
     for (seed, plan) in plans::all() {
-        found.play(host, info, seed, &plan);
+        for parameters in &asked {
+            found.play(host, info, seed, &PlanView { parameters: parameters.clone(), ..plan.clone() });
+        }
     }
     let mut tests = found.tests();
-    tests.push(under_load(host, info, load));
+    let under_load = asked.iter().map(|parameters| under_load(host, info, load, parameters));
+    tests.extend(worst(under_load));
     tests
 }
 
@@ -266,11 +270,20 @@ fn answer_json(answer: &Answer) -> Value {
     })
 }
 
-fn under_load(host: &PolicyHost, info: &PluginInfo, load: u32) -> Test {
+/// One that failed, or else one that was tried.
+fn worst(tests: impl Iterator<Item = Test>) -> Option<Test> {
+    tests.min_by_key(|test| match test.how {
+        How::Failed => 0,
+        How::Passed => 1,
+        How::NotTried => 2,
+    })
+}
+
+fn under_load(host: &PolicyHost, info: &PluginInfo, load: u32, parameters: &str) -> Test {
     let limits = format!("limits {} ms, {} MiB", info.limits.deadline_ms, info.limits.memory_mib);
     let mut held = String::new();
     for size in SIZES.iter().copied().filter(|size| *size < load).chain([load]) {
-        let plan = plans::large(size);
+        let plan = PlanView { parameters: parameters.to_owned(), ..plans::large(size) };
         match (1..=TRIES).map(|_| measure(host, info, &plan)).find(|result| !missed(result)) {
             Some(Ok(figures)) => held = format!("{size} tests x {size} devices: {figures} ({limits})"),
             Some(Err(Stop::Fault(PolicyFault::Declined { what, .. }))) => return Test::not_tried(LOAD, &what),

@@ -16,7 +16,7 @@ const SHOWN: usize = 1_000;
 /// The report.
 #[derive(Debug, Serialize)]
 pub(super) struct Passport {
-    /// It would be loaded, and passed all tests.
+    /// It would be loaded, and passed all tests, and some could be tried.
     pub(super) ok: bool,
     /// Version of the program that checked it.
     checked_by: String,
@@ -103,6 +103,8 @@ impl Test {
 pub(super) enum Outcome {
     Sound,
     Failed,
+    /// It declined everything.
+    NotTried,
     NotLoaded,
 }
 
@@ -126,7 +128,8 @@ impl Passport {
 
     /// With the tests of its kind.
     pub(super) fn with(mut self, tests: Vec<Test>) -> Self {
-        self.ok &= tests.iter().all(|test| test.how != How::Failed);
+        let none_failed = tests.iter().all(|test| test.how != How::Failed);
+        self.ok &= none_failed && tests.iter().any(|test| test.how == How::Passed);
         self.tests = tests;
         self
     }
@@ -136,8 +139,10 @@ impl Passport {
             Outcome::Sound
         } else if self.tests.is_empty() {
             Outcome::NotLoaded
-        } else {
+        } else if self.tests.iter().any(|test| test.how == How::Failed) {
             Outcome::Failed
+        } else {
+            Outcome::NotTried
         }
     }
 
@@ -165,6 +170,10 @@ impl Passport {
         text + match self.outcome() {
             Outcome::Sound => "sound",
             Outcome::Failed => "not sound",
+            Outcome::NotTried => {
+                "neither sound nor not: it declined every plan, so none of its answers was seen; give it what it wants with --parameters, \
+                 or put `examples` into its schema"
+            }
             Outcome::NotLoaded => "it would not be loaded",
         }
     }

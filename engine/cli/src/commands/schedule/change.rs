@@ -35,6 +35,9 @@ pub(crate) struct NewArgs {
     more: TimingArgs,
     #[command(flatten)]
     edges: EdgeArgs,
+    /// What is asked of policies: a JSON object by policy, or @FILE.
+    #[arg(long, value_name = "JSON")]
+    parameters: Option<String>,
 }
 
 /// Another calendar for a schedule.
@@ -163,6 +166,14 @@ pub(super) async fn create(context: &Context, args: &NewArgs) -> Result<()> {
         },
         at_window_end: args.edges.at_window_end.clone(),
         while_former_runs: args.edges.while_former_runs.clone(),
+        parameters: match args.parameters.as_deref().map(crate::commands::plugin_life::json).transpose()? {
+            None => serde_json::Map::new(),
+            Some(serde_json::Value::Object(by_policy)) => by_policy,
+            Some(_) => {
+                return Err(Failure::usage("the parameters are no object")
+                    .help("write {\"POLICY\": {\"name\": value}}, or use `headend schedule parameters`"));
+            }
+        },
     };
     let made: ScheduleItem = context.client.post("/schedules", &request).await?;
     context.ui.show(&made, |made| made.schedule.to_string())?;
@@ -180,9 +191,9 @@ fn today() -> String {
 pub(super) async fn modify(context: &Context, args: &ModifyArgs) -> Result<()> {
     let id = id_of(context, &args.which).await?;
     let edges = ScheduleChange {
-        name: None,
         at_window_end: args.edges.at_window_end.clone(),
         while_former_runs: args.edges.while_former_runs.clone(),
+        ..ScheduleChange::default()
     };
     let detail: ScheduleDetail = context.client.get(&format!("/schedules/{id}")).await?;
     let timing = merged(&detail.item.timing, args);
@@ -227,6 +238,15 @@ pub(super) async fn rename(context: &Context, which: &Which, name: &str) -> Resu
     let change = ScheduleChange { name: Some(name.to_owned()), ..ScheduleChange::default() };
     let noted = patch(context, &format!("/schedules/{id}"), &change).await?;
     tell(context, &noted, "has a new name")
+}
+
+pub(super) async fn parameters(context: &Context, which: &Which, policy: &str, parameters: &str) -> Result<()> {
+    let asked = crate::commands::plugin_life::json(parameters)?;
+    let id = id_of(context, which).await?;
+    let by_policy = serde_json::Map::from_iter([(policy.to_owned(), asked)]);
+    let change = ScheduleChange { parameters: Some(by_policy), ..ScheduleChange::default() };
+    let noted = patch(context, &format!("/schedules/{id}"), &change).await?;
+    tell(context, &noted, &format!("asks other things of {policy} from its next occurrence on"))
 }
 
 pub(super) async fn delete(context: &Context, which: &Which) -> Result<()> {

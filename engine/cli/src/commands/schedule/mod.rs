@@ -75,6 +75,15 @@ pub(crate) enum Command {
         /// Its number, as `headend schedule show` tells it.
         test: u64,
     },
+    /// Set what is asked of a policy that its tests name, from the next occurrence on.
+    Parameters {
+        #[command(flatten)]
+        which: Which,
+        /// The policy.
+        policy: String,
+        /// A JSON object, or @FILE with one; `null`: nothing is asked of it any more.
+        parameters: String,
+    },
     /// When it is due next.
     Next {
         #[command(flatten)]
@@ -83,7 +92,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         most: u32,
     },
-    /// What became of its occurrences, the newest first: ran, late, skipped or missed, and why. All of them are kept.
+    /// What became of its occurrences, the newest first: ran, late, skipped or missed, and why.
     Past {
         #[command(flatten)]
         which: Which,
@@ -131,6 +140,9 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::AddTest(args) => change::add_test(context, args).await,
         Command::SetTest(args) => change::set_test(context, args).await,
         Command::RemoveTest { test } => change::remove_test(context, *test).await,
+        Command::Parameters { which, policy, parameters } => {
+            change::parameters(context, which, policy, parameters).await
+        }
         Command::Next { which, most } => next(context, which, *most).await,
         Command::Past { which, most, before } => past(context, which, *most, *before).await,
     }

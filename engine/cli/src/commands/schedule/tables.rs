@@ -57,7 +57,7 @@ fn state(schedule: &ScheduleItem) -> String {
 }
 
 pub(super) fn detail(context: &Context, detail: &ScheduleDetail) -> String {
-    let ScheduleDetail { item, slots, duts, test_list } = detail;
+    let ScheduleDetail { item, slots, duts, test_list, parameters } = detail;
     let timing = &item.timing;
     let targets = slots.iter().map(targets::show).chain(duts.iter().map(|dut| format!("DUT {dut}")));
     let targets = targets.collect::<Vec<_>>().join(", ");
@@ -75,7 +75,10 @@ pub(super) fn detail(context: &Context, detail: &ScheduleDetail) -> String {
         format!("state     {}", plain(&state(item))),
         format!("targets   {}", plain(if targets.is_empty() { "none; see `headend schedule add`" } else { &targets })),
     ];
-    let head = lines.join("\n");
+    let asked = parameters
+        .iter()
+        .map(|(policy, asked)| format!("asks      of {}: {}", plain(policy), plain(&asked.to_string())));
+    let head = lines.into_iter().chain(asked).collect::<Vec<_>>().join("\n");
     if test_list.is_empty() {
         return format!("{head}\ntests     none; see `headend schedule add-test`");
     }

@@ -207,7 +207,11 @@ impl Policies for Asked<'_> {
             Err(trouble) => Err(trouble),
         };
         match answer {
-            Ok(answer) => Event::Proposed { ask: ask.ask, placements: answer.start, skips: answer.skip },
+            // Nobody reads reasons of a play, so none is asked for.
+            Ok(answer) => {
+                let said = headend_scheduler::event::Said::default();
+                Event::Proposed { ask: ask.ask, placements: answer.start, skips: answer.skip, said }
+            }
             Err(trouble) => self.failed(ask.ask, key, trouble),
         }
     }

@@ -25,8 +25,8 @@ const MAX_ITEMS: usize = 200_000;
 /// defaults differ between builds.
 pub(super) fn engine() -> Engine {
     let mut engine = Engine::new_raw();
-    // Left out on purpose: LanguageCorePackage (sleep, exit), BasicTimePackage (clock), MoreStringPackage (`replace`, `pad` and `split`
-    // make large strings in one operation), BasicBlobPackage, BitFieldPackage.
+    // Left out on purpose: LanguageCorePackage (sleep, exit), BasicTimePackage (clock), MoreStringPackage (`replace` and `pad` make
+    // large strings in one operation; `strings` has those of it that do not), BasicBlobPackage, BitFieldPackage.
     ArithmeticPackage::new().register_into_engine(&mut engine);
     LogicPackage::new().register_into_engine(&mut engine);
     BasicMathPackage::new().register_into_engine(&mut engine);
@@ -34,6 +34,7 @@ pub(super) fn engine() -> Engine {
     BasicArrayPackage::new().register_into_engine(&mut engine);
     BasicMapPackage::new().register_into_engine(&mut engine);
     BasicIteratorPackage::new().register_into_engine(&mut engine);
+    super::strings::register(&mut engine);
     engine
         .set_optimization_level(OptimizationLevel::None)
         .set_strict_variables(true)

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use headend_model::TestIx;
 use headend_scheduler::action::{Noted, PlanChange};
 use headend_scheduler::event::{Placement, Skip};
 use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope, format_map_as_json};
+use rustix::process::getppid;
 
-use super::super::wasm::{MAX_REASON, cut};
+use super::super::words::sentence;
 use super::books::Books;
 use super::engine::engine;
 use super::protocol::{Answer, Entry, Envelope, Request, WirePlan};
@@ -17,19 +19,33 @@ use crate::guest::{ProcessLimits, own_address_space};
 
 /// Room for the engine, the plan's books and a line of JSON, beyond what the manifest gives to the script.
 const OVERHEAD_MIB: u64 = 96;
+/// How often the child looks whether its parent is still there.
+const PARENT_CHECK: Duration = Duration::from_secs(1);
 /// Most placements taken from one answer. More cannot be meant: there are not that many slots.
 const MAX_PLACEMENTS: usize = 50_000;
 
 /// The life of a policy child: `headend guest policy`. JSON lines on standard input, one answer each on standard output. Ends when its input
 /// ends.
 pub fn guest_main() -> ExitCode {
-    match serve() {
+    match go_with_parent().and_then(|()| serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "policy guest: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends this process soon after its parent, whatever a script is doing then: a server that was killed kills nobody.
+fn go_with_parent() -> io::Result<()> {
+    let parent = getppid();
+    let watch = move || {
+        while getppid() == parent {
+            std::thread::sleep(PARENT_CHECK);
+        }
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("parent".into()).stack_size(64 << 10).spawn(watch).map(drop)
 }
 
 fn serve() -> io::Result<()> {
@@ -66,8 +82,8 @@ fn limit_process(memory_mib: u32) -> io::Result<()> {
 }
 
 /// A parsed script and the plans it serves.
-struct Desk {
-    engine: Engine,
+pub(super) struct Desk {
+    pub(super) engine: Engine,
     script: AST,
     /// Major number of the contract that the script was written against.
     world: u32,
@@ -75,7 +91,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(source: &str, entry: Entry, world: u32) -> Result<Self, Answer> {
+    pub(super) fn open(source: &str, entry: Entry, world: u32) -> Result<Self, Answer> {
         let engine = engine();
         let script = engine.compile(source).map_err(|error| Answer::Refused(error.to_string()))?;
         let desk = Self { engine, script, world, plans: BTreeMap::new() };
@@ -97,7 +113,7 @@ impl Desk {
         self.script.iter_functions().any(|function| function.name == name && function.params.len() == params)
     }
 
-    fn answer(&mut self, gone: &[u64], request: Request) -> Answer {
+    pub(super) fn answer(&mut self, gone: &[u64], request: Request) -> Answer {
         for plan in gone {
             self.plans.remove(plan);
         }
@@ -107,6 +123,7 @@ impl Desk {
             Request::Note { plan, changes } => self.note(plan, &changes),
             Request::Propose { plan, now, free } => self.propose(plan, now, &free),
             Request::Reason { plan, of } => self.reason(plan, of),
+            Request::Reasons { plan, of, begin_within_ms } => Ok(self.reasons(plan, &of, begin_within_ms)),
             Request::Report { plan, now } => self.report(plan, now),
             Request::Rank { parameters, of } => self.rank(&parameters, &of),
         };
@@ -177,7 +194,8 @@ impl Desk {
     fn propose(&mut self, plan: u64, now: i64, free: &[u32]) -> Result<Answer, String> {
         let view = self.books(plan)?.view(now);
         let free: Array = free.iter().map(|target| Dynamic::from_int(INT::from(*target))).collect();
-        wishes(self.call(plan, "propose", (view, free))?, self.world)
+        let reasoned = self.defines("reason", 2);
+        wishes(self.call(plan, "propose", (view, free))?, self.world, reasoned)
     }
 
     fn report(&mut self, plan: u64, now: i64) -> Result<Answer, String> {
@@ -196,11 +214,29 @@ impl Desk {
     }
 
     fn reason(&mut self, plan: u64, of: Placement) -> Result<Answer, String> {
-        if !self.defines("reason", 2) {
-            return Ok(Answer::Text(format!("the script chose test {} for target {}", of.test.0, of.target.0)));
+        if self.defines("reason", 2) {
+            self.reason_of(plan, of).map(Answer::Text)
+        } else {
+            Ok(Answer::Text(String::new()))
         }
+    }
+
+    fn reasons(&mut self, plan: u64, of: &[Placement], begin_within_ms: u64) -> Answer {
+        let (begin, within) = (Instant::now(), Duration::from_millis(begin_within_ms));
+        let mut texts = Vec::with_capacity(of.len());
+        for placement in of.iter().take_while(|_| begin.elapsed() < within) {
+            match self.reason_of(plan, *placement) {
+                Ok(text) => texts.push(text),
+                Err(what) => return Answer::Reasons { texts, threw: Some(what) },
+            }
+        }
+        Answer::Reasons { texts, threw: None }
+    }
+
+    fn reason_of(&mut self, plan: u64, of: Placement) -> Result<String, String> {
         let text = self.call(plan, "reason", (INT::from(of.test.0), INT::from(of.target.0)))?;
-        text.into_string().map(Answer::Text).map_err(|is| format!("`reason` answered with {is}, not with a string"))
+        let text = text.into_string().map_err(|is| format!("`reason` answered with {is}, not with a string"))?;
+        Ok(sentence(&text))
     }
 
     fn rank(&self, parameters: &str, of: &super::queue::Of) -> Result<Answer, String> {
@@ -229,7 +265,7 @@ fn run(engine: &Engine, script: &AST, this: &mut Dynamic, name: &str, args: impl
 }
 
 /// From an array of placements, or, from the second contract on, `#{start: [..], skip: [[test, runs, reason], ..]}`.
-fn wishes(answer: Dynamic, world: u32) -> Result<Answer, String> {
+fn wishes(answer: Dynamic, world: u32, reasoned: bool) -> Result<Answer, String> {
     let (start, skip) = match answer.try_cast_result::<Map>() {
         Ok(mut map) if world > 1 => {
             (map.remove("start").unwrap_or_else(empty), map.remove("skip").unwrap_or_else(empty))
@@ -244,7 +280,7 @@ fn wishes(answer: Dynamic, world: u32) -> Result<Answer, String> {
     let skip = list(skip, "skips")?.into_iter().map(skip_of).collect::<Option<_>>().ok_or(
         "`propose` answered with something else than [test, runs, reason] or #{test: .., runs: .., reason: ..} in `skip`",
     )?;
-    Ok(Answer::Wishes { start, skip })
+    Ok(Answer::Wishes { start, skip, reasoned })
 }
 
 fn empty() -> Dynamic {
@@ -273,7 +309,7 @@ fn skip_of(item: Dynamic) -> Option<Skip> {
         }
     };
     let reason = if reason.is_unit() { String::new() } else { reason.into_string().ok()? };
-    Some(Skip { test: TestIx(test), runs, reason: cut(&reason, MAX_REASON).to_owned() })
+    Some(Skip { test: TestIx(test), runs, reason: sentence(&reason) })
 }
 
 fn placement(item: Dynamic) -> Option<(u32, u32)> {

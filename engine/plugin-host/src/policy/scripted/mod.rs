@@ -7,17 +7,20 @@
 mod books;
 mod child;
 mod engine;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod guest;
 mod protocol;
 mod queue;
+mod strings;
 
 pub use engine::definitions;
 pub use guest::guest_main;
 pub(super) use queue::RhaiQueue;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headend_model::{TargetIx, Timestamp};
 use headend_scheduler::action::Noted;
@@ -25,8 +28,8 @@ use headend_scheduler::event::Placement;
 use headend_scheduler::view::PlanView;
 
 use super::fault::PolicyFault;
-use super::wasm::{MAX_REASON, cut};
-use super::{self as wish, MAX_REPORT, Serves};
+use super::words::sentence;
+use super::{self as wish, MAX_REPORT, Reasons, Serves};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
 use crate::manifest::{Kind, Limits};
@@ -53,6 +56,8 @@ struct Inner {
     limits: Limits,
     /// One call at a time. `None`: not started yet, or killed.
     child: Mutex<Option<Child>>,
+    /// Nobody is to ask: no child is kept between calls.
+    resting: AtomicBool,
     next_plan: AtomicU64,
     /// Plans of dropped instances, told to the child with the next request.
     gone: Mutex<Vec<u64>>,
@@ -85,6 +90,7 @@ impl RhaiPolicy {
             label: plugin.clone(),
             limits: package.manifest.limits,
             child: Mutex::default(),
+            resting: AtomicBool::new(false),
             next_plan: AtomicU64::new(1),
             gone: Mutex::default(),
         };
@@ -99,16 +105,35 @@ impl RhaiPolicy {
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Nobody asks it for now: its child goes, at once or after the call that is under way. A new instance ends this.
+    pub(super) fn rest(&self) {
+        self.0.resting.store(true, Ordering::SeqCst);
+        if let Ok(mut child) = self.0.child.try_lock() {
+            *child = None;
+        }
+    }
+
     /// An instance for one plan.
     /// `parameters`: JSON text of an object.
     pub(super) fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
         if self.0.entry != Entry::Coverage {
             return Err(self.0.wrong_kind(Kind::QueuePolicy, Kind::CoveragePolicy));
         }
+        self.0.resting.store(false, Ordering::SeqCst);
         let id = self.0.next_plan.fetch_add(1, Ordering::Relaxed);
         let policy = Arc::clone(&self.0);
         let plan = plan.clone();
-        let mut instance = RhaiCoverage { policy, id, built_in: None, plan, parameters, news: Vec::new(), fault: None };
+        let mut instance = RhaiCoverage {
+            policy,
+            id,
+            built_in: None,
+            plan,
+            parameters,
+            news: Vec::new(),
+            reasoned: false,
+            asked: Instant::now(),
+            fault: None,
+        };
         instance.build()?;
         Ok(Box::new(instance))
     }
@@ -147,18 +172,34 @@ impl Inner {
         call: &'static str,
         factor: u32,
     ) -> Result<Answer, PolicyFault> {
-        let deadline = Duration::from_millis(self.limits.deadline_ms) * factor;
+        self.ask_within(slot, request, call, Duration::from_millis(self.limits.deadline_ms) * factor)
+    }
+
+    fn ask_within(
+        &self,
+        slot: &mut Option<Child>,
+        request: Request,
+        call: &'static str,
+        deadline: Duration,
+    ) -> Result<Answer, PolicyFault> {
         let envelope = Envelope { gone: std::mem::take(&mut *lock(&self.gone)), request };
         match self.child(slot)?.ask(&envelope, deadline) {
             Ok(Answer::Threw(what)) => Err(self.failed(call, what)),
             Ok(Answer::Declined(what)) => {
-                Err(PolicyFault::Declined { plugin: self.label.clone(), what: cut(&what, MAX_REASON).into() })
+                Err(PolicyFault::Declined { plugin: self.label.clone(), what: sentence(&what) })
             }
             Ok(answer) => Ok(answer),
             Err(fault) => {
                 *slot = None;
                 Err(self.lost(call, deadline, fault))
             }
+        }
+    }
+
+    /// After a call.
+    fn settle(&self, child: &mut Option<Child>) {
+        if self.resting.load(Ordering::SeqCst) {
+            *child = None;
         }
     }
 
@@ -190,7 +231,7 @@ impl Inner {
 fn said(answer: Answer) -> String {
     match answer {
         Answer::Refused(what) | Answer::Misfit(what) | Answer::Threw(what) | Answer::Declined(what) => what,
-        Answer::Done | Answer::Wishes { .. } | Answer::Text(_) | Answer::Ranks(_) => {
+        Answer::Done | Answer::Wishes { .. } | Answer::Reasons { .. } | Answer::Text(_) | Answer::Ranks(_) => {
             "it answered another question".into()
         }
     }
@@ -212,6 +253,10 @@ struct RhaiCoverage {
     parameters: String,
     /// Told right before the next question.
     news: Vec<Noted>,
+    /// The script can say why it has proposed what it has proposed last.
+    reasoned: bool,
+    /// When it was asked that.
+    asked: Instant,
     fault: Option<PolicyFault>,
 }
 
@@ -223,8 +268,10 @@ impl Serves for RhaiCoverage {
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<wish::Answer, PolicyFault> {
         let request =
             Request::Propose { plan: self.id, now: now.micros(), free: free.iter().map(|target| target.0).collect() };
+        self.asked = Instant::now();
         match self.ask(request, "propose", 1)? {
-            Answer::Wishes { start, skip } => {
+            Answer::Wishes { start, skip, reasoned } => {
+                self.reasoned = reasoned;
                 Ok(wish::Answer { start: start.into_iter().map(placement).collect(), skip })
             }
             other => Err(self.policy.failed("propose", said(other))),
@@ -233,8 +280,35 @@ impl Serves for RhaiCoverage {
 
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
         match self.ask(Request::Reason { plan: self.id, of }, "reason", 1)? {
-            Answer::Text(text) => Ok(cut(&text, MAX_REASON).into()),
+            Answer::Text(text) => Ok(sentence(&text)),
             other => Err(self.policy.failed("reason", said(other))),
+        }
+    }
+
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons {
+        let deadline = Duration::from_millis(self.policy.limits.deadline_ms);
+        let (left, half) = (left.min(deadline.saturating_sub(self.asked.elapsed())), deadline / 2);
+        let spare = left.saturating_sub(half).as_millis() as u64;
+        if !self.reasoned || of.is_empty() || spare == 0 {
+            return Reasons::default();
+        }
+        let request = Request::Reasons { plan: self.id, of: of.to_vec(), begin_within_ms: spare };
+        let answer = self.once_sound(|this, slot| {
+            // Another instance may have lost the child meanwhile: this plan is not worth building for a sentence.
+            if slot.as_ref().map(Child::id) != this.built_in {
+                return Ok(Answer::Reasons { texts: Vec::new(), threw: None });
+            }
+            this.policy.ask_within(slot, request, "reason", left)
+        });
+        match answer {
+            Ok(Answer::Reasons { texts, threw: None }) => Reasons { texts, fault: None },
+            Ok(Answer::Reasons { texts, threw: Some(what) }) => {
+                let fault = self.policy.failed("reason", what);
+                self.fault = Some(fault.clone());
+                Reasons { texts, fault: Some(fault) }
+            }
+            Ok(other) => Reasons { texts: Vec::new(), fault: Some(self.policy.failed("reason", said(other))) },
+            Err(fault) => Reasons { texts: Vec::new(), fault: Some(fault) },
         }
     }
 
@@ -271,7 +345,10 @@ impl RhaiCoverage {
             return Err(fault.clone());
         }
         let policy = Arc::clone(&self.policy);
-        let result = work(self, &mut lock(&policy.child));
+        let mut child = lock(&policy.child);
+        let result = work(self, &mut child);
+        policy.settle(&mut child);
+        drop(child);
         self.fault = result.as_ref().err().cloned();
         result
     }

@@ -43,6 +43,12 @@ pub(super) enum Request {
         plan: u64,
         of: Placement,
     },
+    /// Why it has just proposed these. No sentence is begun after so many milliseconds.
+    Reasons {
+        plan: u64,
+        of: Vec<Placement>,
+        begin_within_ms: u64,
+    },
     Report {
         plan: u64,
         now: i64,
@@ -69,6 +75,13 @@ pub(super) enum Answer {
     Wishes {
         start: Vec<(u32, u32)>,
         skip: Vec<Skip>,
+        /// It can say why.
+        reasoned: bool,
+    },
+    /// For the first of those that were asked about, and what it threw at the next.
+    Reasons {
+        texts: Vec<String>,
+        threw: Option<String>,
     },
     /// The script cannot serve the plan, for this reason.
     Declined(String),

@@ -51,6 +51,7 @@ impl RhaiPolicy {
         if self.0.entry != Entry::Queue {
             return Err(self.0.wrong_kind(Kind::CoveragePolicy, Kind::QueuePolicy));
         }
+        self.0.resting.store(false, std::sync::atomic::Ordering::SeqCst);
         let queue = RhaiQueue { policy: std::sync::Arc::clone(&self.0), parameters };
         queue.ask(Of::Nothing)?;
         Ok(queue)
@@ -70,7 +71,11 @@ impl RhaiQueue {
         let (call, asked) = (of.call(), of.len());
         let inner = &self.policy;
         let request = Request::Rank { parameters: self.parameters.clone(), of };
-        match inner.ask(&mut lock(&inner.child), request, call, 1)? {
+        let mut child = lock(&inner.child);
+        let answer = inner.ask(&mut child, request, call, 1);
+        inner.settle(&mut child);
+        drop(child);
+        match answer? {
             Answer::Ranks(ranks) if ranks.len() == asked => Ok(ranks),
             other => Err(inner.failed(call, said(other))),
         }
@@ -94,7 +99,10 @@ pub(super) fn answer(
         rank.as_int().map_err(|is| format!("`{name}` answered with {is}, not with a whole number"))
     };
     let ranks: Result<Vec<INT>, String> = match of {
-        Of::Nothing if defines(name, 1) => call(name, vec![parameters.clone()]).map(|_answer| Vec::new()),
+        Of::Nothing if defines(name, 1) => match call(name, vec![parameters.clone()]) {
+            Ok(_answer) => Ok(Vec::new()),
+            Err(what) => return Ok(Answer::Declined(what)),
+        },
         Of::Nothing => Ok(Vec::new()),
         Of::Jobs(jobs) => jobs.iter().map(|job| rank(job_map(job))).collect(),
         Of::Slots(slots) if with || defines(name, 1) => slots.iter().map(|slot| rank(slot_map(slot))).collect(),

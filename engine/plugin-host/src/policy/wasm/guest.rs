@@ -2,11 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Store, Trap};
 
+use super::super::Reasons;
 use super::super::fault::PolicyFault;
+use super::super::words::{cut, sentence};
 use crate::manifest::{Kind, Limits};
 use crate::wasm::{Meter, Ticker};
 
@@ -34,21 +36,14 @@ impl State {
     }
 }
 
-/// The first `most` bytes, cut between characters.
-pub(in crate::policy) fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 /// A store with its limits. After a fault it answers nothing but that fault.
 pub(super) struct Guest {
     store: Store<State>,
     ticker: Arc<Ticker>,
     limits: Limits,
     fault: Option<PolicyFault>,
+    /// When the last call began.
+    called: Instant,
 }
 
 impl Guest {
@@ -58,13 +53,13 @@ impl Guest {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_ANSWER);
-        Self { store, ticker: Arc::clone(ticker), limits, fault: None }
+        Self { store, ticker: Arc::clone(ticker), limits, fault: None, called: Instant::now() }
     }
 
     /// The plugin has said itself that it cannot serve this plan.
     pub(super) fn declined(&self, what: &str) -> PolicyFault {
         let plugin = self.store.data().label.to_string();
-        PolicyFault::Declined { plugin, what: cut(what, super::MAX_REASON).into() }
+        PolicyFault::Declined { plugin, what: sentence(what) }
     }
 
     /// One call. `factor`: how many times the usual deadline it may take.
@@ -77,19 +72,55 @@ impl Guest {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let result = self.fill(factor).and_then(|()| {
-            let _running = self.ticker.running();
-            let store = &mut self.store;
-            // A panic can only come from our own host functions or from the runtime; neither may take the server's thread along.
-            catch_unwind(AssertUnwindSafe(|| call(store)))
-                .unwrap_or_else(|_| Err(wasmtime::format_err!("the host panicked during the call")))
+        self.called = Instant::now();
+        let result = self.fill(factor).and_then(|()| self.guarded(call));
+        self.tell_dropped_lines();
+        result.map_err(|error| self.broken(name, factor, &error))
+    }
+
+    /// A small call for each of these, out of what the last one has left of its time, its fuel and its log lines. What has no room any
+    /// more is not asked: no call is begun when half is spent. `left`: the time that the caller can spare.
+    pub(super) fn reasons<I: Copy>(
+        &mut self,
+        of: &[I],
+        left: Duration,
+        call: impl Fn(&mut Store<State>, I) -> wasmtime::Result<String>,
+    ) -> Reasons {
+        let deadline = Duration::from_millis(self.limits.deadline_ms);
+        let left = left.min(deadline.saturating_sub(self.called.elapsed()));
+        let (begin, half) = (Instant::now(), deadline / 2);
+        let mut texts = Vec::with_capacity(of.len());
+        if self.fault.is_some() || of.is_empty() || left < half {
+            return Reasons { texts, fault: None };
+        }
+        self.store.set_epoch_deadline(Ticker::ticks(left));
+        let limits = self.limits;
+        let result = self.guarded(|store| {
+            for item in of {
+                if left.saturating_sub(begin.elapsed()) < half || is_used_up(store, &limits) {
+                    break;
+                }
+                texts.push(sentence(&call(store, *item)?));
+            }
+            Ok(())
         });
         self.tell_dropped_lines();
-        result.map_err(|error| {
-            let fault = self.fault(name, factor, &error);
-            self.fault = Some(fault.clone());
-            fault
-        })
+        let fault = result.err().map(|error| self.broken("reason", 1, &error));
+        Reasons { texts, fault }
+    }
+
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
+        let _running = self.ticker.running();
+        let store = &mut self.store;
+        // A panic can only come from our own host functions or from the runtime; neither may take the server's thread along.
+        catch_unwind(AssertUnwindSafe(|| call(store)))
+            .unwrap_or_else(|_| Err(wasmtime::format_err!("the host panicked during the call")))
+    }
+
+    fn broken(&mut self, name: &'static str, factor: u64, error: &wasmtime::Error) -> PolicyFault {
+        let fault = self.fault(name, factor, error);
+        self.fault = Some(fault.clone());
+        fault
     }
 
     /// Gives the call its time, its fuel and its log lines.
@@ -140,6 +171,13 @@ impl Guest {
     pub(super) fn wrong_kind(&self, is: Kind, wanted: Kind) -> PolicyFault {
         PolicyFault::WrongKind { name: self.store.data().label.to_string(), is: is.as_str(), wanted: wanted.as_str() }
     }
+}
+
+/// Half of the fuel or all log lines of a question are spent.
+fn is_used_up(store: &Store<State>, limits: &Limits) -> bool {
+    let mute = store.data().log_left == 0 && limits.host_calls > 0;
+    let dry = limits.fuel.is_some_and(|fuel| store.get_fuel().is_ok_and(|left| left < fuel / 2));
+    mute || dry
 }
 
 /// The runtime has no type for this one. A change of its words makes the fault less exact, not wrong.

@@ -20,13 +20,10 @@ use crate::manifest::{Capability, Kind, Limits, Manifest};
 use crate::wasm::{Compiler, Counting, Ticker};
 use guest::{Guest, State};
 
-pub(super) use guest::cut;
 pub(crate) use queue::WasmQueue;
 
 /// Building reads the whole past: it may take this many times as long as a question.
 const BUILD_FACTOR: u64 = 10;
-/// Most bytes of a reason.
-pub(super) const MAX_REASON: usize = 300;
 
 /// A linked policy: an instance costs some microseconds.
 pub(crate) struct WasmPolicy {
@@ -57,8 +54,19 @@ impl WasmPolicy {
         Ok(Self { pre, ticker: Arc::clone(compiler.engines().ticker()), label: label.into(), limits })
     }
 
+    /// What is compiled in this process: for code that we wrote ourselves.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn compiled_here(
+        component: &Component,
+        manifest: &Manifest,
+        ticker: &Arc<Ticker>,
+    ) -> wasmtime::Result<Self> {
+        let (ticker, limits) = (Arc::clone(ticker), manifest.limits);
+        Ok(Self { pre: link(component, manifest)?, ticker, label: manifest.name.to_string().into(), limits })
+    }
+
     /// An instance for one plan. `parameters`: JSON text of an object.
-    pub(super) fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
+    pub(crate) fn coverage(&self, plan: &PlanView, parameters: String) -> Result<Box<dyn Serves>, PolicyFault> {
         match &self.pre {
             Pre::CoverageV1(pre) => Ok(Box::new(v1::Coverage::build(self.guest(), pre, plan)?)),
             Pre::CoverageV2(pre) => Ok(Box::new(v2::Coverage::build(self.guest(), pre, plan, parameters)?)),
@@ -67,7 +75,7 @@ impl WasmPolicy {
     }
 
     /// An instance for all jobs. `parameters`: JSON text of an object.
-    pub(super) fn queue(&self, parameters: &str) -> Result<WasmQueue, PolicyFault> {
+    pub(crate) fn queue(&self, parameters: &str) -> Result<WasmQueue, PolicyFault> {
         let guest = self.guest();
         let Pre::Queue(pre) = &self.pre else {
             return Err(guest.wrong_kind(Kind::CoveragePolicy, Kind::QueuePolicy));

@@ -6,7 +6,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::super::fault::PolicyFault;
 use super::BUILD_FACTOR;
-use super::guest::{Guest, State, cut};
+use super::guest::{Guest, State};
 
 mod v1 {
     wasmtime::component::bindgen!({
@@ -26,9 +26,6 @@ mod v2 {
 
 use v1::exports::headend::policy::queue as first;
 use v2::exports::headend::policy::queue as second;
-
-/// Most bytes of what a policy says against its parameters.
-const MAX_WORD: usize = 1_000;
 
 impl v1::headend::policy::types::Host for State {}
 impl v2::headend::policy::types::Host for State {}
@@ -86,7 +83,7 @@ impl QueuePre {
                 let bindings = guest.call("instantiate", BUILD_FACTOR, |store| pre.instantiate(store))?;
                 let queue = bindings.headend_policy_queue();
                 let built = guest.call("build", BUILD_FACTOR, |store| queue.call_build(store, parameters))?;
-                built.map_err(|what| guest.failed("build", cut(&what, MAX_WORD)))?;
+                built.map_err(|what| guest.declined(&what))?;
                 Bindings::V2(bindings)
             }
         };
@@ -106,7 +103,7 @@ enum Bindings {
 }
 
 impl WasmQueue {
-    pub(in crate::policy) fn rank(&mut self, jobs: &[RankedJob]) -> Result<Vec<i64>, PolicyFault> {
+    pub(crate) fn rank(&mut self, jobs: &[RankedJob]) -> Result<Vec<i64>, PolicyFault> {
         let Self { guest, bindings } = self;
         match bindings {
             Bindings::V1(bindings) => {
@@ -126,7 +123,7 @@ impl WasmQueue {
         }
     }
 
-    pub(in crate::policy) fn rank_slots(&mut self, slots: &[RankedSlot]) -> Result<Vec<i64>, PolicyFault> {
+    pub(crate) fn rank_slots(&mut self, slots: &[RankedSlot]) -> Result<Vec<i64>, PolicyFault> {
         let Self { guest, bindings } = self;
         match bindings {
             Bindings::V1(_) => Ok(vec![0; slots.len()]),
@@ -152,7 +149,7 @@ impl Guest {
 fn to_first(job: &RankedJob) -> first::Job {
     first::Job {
         id: job.job.0,
-        owner: job.owner.to_string(),
+        owner: job.owner.as_str().to_owned(),
         priority: job.priority.0,
         accepted: job.accepted.micros(),
     }
@@ -163,7 +160,7 @@ fn to_second(job: &RankedJob) -> second::Job {
         second::Usage { running: job.usage.running, device_ms: job.usage.device_ms, open_jobs: job.usage.open_jobs };
     second::Job {
         id: job.job.0,
-        owner: job.owner.to_string(),
+        owner: job.owner.as_str().to_owned(),
         priority: job.priority.0,
         accepted: job.accepted.micros(),
         usage,
@@ -173,7 +170,7 @@ fn to_second(job: &RankedJob) -> second::Job {
 fn to_device(slot: &RankedSlot) -> second::Device {
     second::Device {
         slot: slot.slot.0,
-        place: v2::headend::policy::types::Place { rack: slot.rack.to_string(), slot: slot.no.0 },
+        place: v2::headend::policy::types::Place { rack: slot.rack.as_str().to_owned(), slot: slot.no.0 },
         dut: slot.dut.map(|dut| dut.0),
         starts: slot.starts,
         device_ms: slot.device_ms,

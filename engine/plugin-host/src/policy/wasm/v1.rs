@@ -2,6 +2,7 @@
 //! names, changes without times, no skips, no report.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use headend_model::{TargetIx, TestIx, Timestamp};
 use headend_scheduler::action::{Noted, PlanChange};
@@ -10,9 +11,10 @@ use headend_scheduler::view::PlanView;
 use wasmtime::Store;
 
 use super::super::fault::PolicyFault;
-use super::super::{Answer, Serves};
-use super::guest::{Guest, State, cut};
-use super::{BUILD_FACTOR, MAX_REASON};
+use super::super::words::sentence;
+use super::super::{Answer, Reasons, Serves};
+use super::BUILD_FACTOR;
+use super::guest::{Guest, State};
 use world::exports::headend::policy::coverage as wit;
 use world::headend::policy::types;
 
@@ -86,8 +88,12 @@ impl Serves for Coverage {
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
         let call =
             |store: &mut Store<State>| self.bindings.headend_policy_coverage().call_reason(store, to_placement(of));
-        let text = self.guest.call("reason", 1, call)?;
-        Ok(cut(&text, MAX_REASON).into())
+        self.guest.call("reason", 1, call).map(|text| sentence(&text))
+    }
+
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons {
+        let coverage = self.bindings.headend_policy_coverage();
+        self.guest.reasons(of, left, |store, of| coverage.call_reason(store, to_placement(of)))
     }
 
     fn report(&mut self) -> Result<String, PolicyFault> {
@@ -107,7 +113,7 @@ fn to_plan(plan: &PlanView) -> wit::Plan {
     let tests = plan.tests.iter().map(|test| types::Test { ix: test.test.0, runs: left(test.test, test.runs) });
     let target = |target: &headend_scheduler::view::TargetView| types::Target {
         ix: target.target.0,
-        place: target.place.as_ref().map(|(rack, slot)| types::Place { rack: rack.to_string(), slot: slot.0 }),
+        place: target.place.as_ref().map(|(rack, slot)| types::Place { rack: rack.as_str().to_owned(), slot: slot.0 }),
         dut: target.dut.map(|dut| dut.0),
     };
     wit::Plan {

@@ -1,5 +1,7 @@
 //! Coverage policies of the second version of the contract.
 
+use std::time::Duration;
+
 use headend_model::search::fields_of;
 use headend_model::{DutFields, DutId, TargetIx, TestIx, Timestamp};
 use headend_scheduler::action::{Noted, PlanChange};
@@ -9,9 +11,10 @@ use headend_scheduler::view::{PlanView, TargetView, TestView};
 use wasmtime::Store;
 
 use super::super::fault::PolicyFault;
-use super::super::{Answer, MAX_REPORT, Serves};
-use super::guest::{Guest, State, cut};
-use super::{BUILD_FACTOR, MAX_REASON};
+use super::super::words::sentence;
+use super::super::{Answer, MAX_REPORT, Reasons, Serves};
+use super::BUILD_FACTOR;
+use super::guest::{Guest, State};
 use world::headend::policy::plans::{self, Change, News};
 use world::headend::policy::types;
 
@@ -92,8 +95,12 @@ impl Serves for Coverage {
     fn reason(&mut self, of: Placement) -> Result<String, PolicyFault> {
         let call =
             |store: &mut Store<State>| self.bindings.headend_policy_coverage().call_reason(store, to_placement(of));
-        let text = self.guest.call("reason", 1, call)?;
-        Ok(cut(&text, MAX_REASON).into())
+        self.guest.call("reason", 1, call).map(|text| sentence(&text))
+    }
+
+    fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons {
+        let coverage = self.bindings.headend_policy_coverage();
+        self.guest.reasons(of, left, |store, of| coverage.call_reason(store, to_placement(of)))
     }
 
     fn report(&mut self) -> Result<String, PolicyFault> {
@@ -143,7 +150,7 @@ fn to_history(history: &ScriptHistory) -> plans::History {
 fn to_target(plan: &PlanView, target: &TargetView) -> plans::Target {
     plans::Target {
         ix: target.target.0,
-        place: target.place.as_ref().map(|(rack, slot)| types::Place { rack: rack.to_string(), slot: slot.0 }),
+        place: target.place.as_ref().map(|(rack, slot)| types::Place { rack: rack.as_str().to_owned(), slot: slot.0 }),
         dut: target.dut.map(|dut| to_dut(dut, plan.duts.get(&dut))),
     }
 }
@@ -182,5 +189,5 @@ fn from_placement(placement: types::Placement) -> Placement {
 }
 
 fn from_skip(skip: &plans::Skip) -> Skip {
-    Skip { test: TestIx(skip.test), runs: skip.runs, reason: cut(&skip.reason, MAX_REASON).into() }
+    Skip { test: TestIx(skip.test), runs: skip.runs, reason: sentence(&skip.reason) }
 }

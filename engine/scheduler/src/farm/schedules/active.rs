@@ -1,6 +1,6 @@
 //! Occurrences that begin, pause at the end of their window, resume, and end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use headend_model::run::Incomplete;
 use headend_model::schedule::{AtWindowEnd, OccurrenceFate};
@@ -81,7 +81,7 @@ impl Farm {
                 priority,
                 targets: book.targets.clone(),
                 tests: entries.iter().map(|entry| entry.spec.test.clone()).collect(),
-                policy_parameters: BTreeMap::new(),
+                policy_parameters: book.parameters_for(&entries),
             };
             // Whether a script is there is known when its run is given its files.
             let submission = Submission { spec, missing_scripts: BTreeSet::new(), fail_on_warning: false, key: None };

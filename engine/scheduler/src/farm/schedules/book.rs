@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use headend_model::{
-    JobId, NewSchedule, OccurrenceNo, Priority, ScheduleId, ScheduleName, ScheduleSettings, ScheduledTest,
-    ScheduledTestId, Span, Target, Timestamp, Timing, UserName, ZoneName,
+    JobId, Mode, NewSchedule, OccurrenceNo, PolicyName, Priority, ScheduleId, ScheduleName, ScheduleSettings,
+    ScheduledTest, ScheduledTestId, Span, Target, Timestamp, Timing, UserName, ZoneName,
 };
 use jiff::tz::TimeZone;
 
@@ -34,6 +34,8 @@ pub(super) struct Book {
     pub zone: ZoneName,
     pub timing: Timing,
     pub settings: ScheduleSettings,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
+    pub policy_parameters: BTreeMap<PolicyName, String>,
     pub created: Timestamp,
     pub revision: u64,
     /// The last change of its times, targets or tests: it begins nothing until it has been left alone for a while.
@@ -139,6 +141,15 @@ impl Schedules {
 }
 
 impl Book {
+    /// What is asked of the policies of these tests.
+    pub(super) fn parameters_for(&self, tests: &[&TestEntry]) -> BTreeMap<PolicyName, String> {
+        let named = tests.iter().filter_map(|entry| match &entry.spec.test.mode {
+            Mode::Policy(name) => Some(name),
+            Mode::SingleProcess | Mode::DutCoverage | Mode::TestCoverage => None,
+        });
+        named.filter_map(|name| Some((name.clone(), self.policy_parameters.get(name)?.clone()))).collect()
+    }
+
     pub(super) fn new(new: &NewSchedule, now: Timestamp, recurrence: &Recurrence) -> Self {
         Self {
             owner: new.owner.clone(),
@@ -146,6 +157,7 @@ impl Book {
             zone: new.zone.clone(),
             timing: new.timing,
             settings: new.settings,
+            policy_parameters: new.policy_parameters.clone(),
             created: now,
             revision: 1,
             edited: now,

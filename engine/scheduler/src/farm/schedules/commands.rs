@@ -1,10 +1,12 @@
 //! Commands: create, change, delete. All or nothing, each answered once.
 
+use std::collections::BTreeMap;
+
 use headend_model::run::Incomplete;
 use headend_model::schedule::{OccurrenceFate, TestChange};
 use headend_model::{
-    NewSchedule, ScheduleId, ScheduleName, ScheduleSettings, ScheduledTest, ScheduledTestId, Target, Timing, UserName,
-    ZoneName,
+    NewSchedule, PolicyName, ScheduleId, ScheduleName, ScheduleSettings, ScheduledTest, ScheduledTestId, Target,
+    Timing, UserName, ZoneName,
 };
 
 use super::book::{Book, TestEntry, floor};
@@ -42,6 +44,7 @@ impl Farm {
             ScheduleCommand::Rename { schedule, name } => self.rename(*schedule, name),
             ScheduleCommand::Modify { schedule, timing, zone } => self.modify(*schedule, timing, zone.as_ref()),
             ScheduleCommand::Configure { schedule, settings } => self.configure(*schedule, *settings),
+            ScheduleCommand::SetParameters { schedule, parameters } => self.set_parameters(*schedule, parameters),
             ScheduleCommand::AddTarget { schedule, target } => self.add_target(*schedule, *target),
             ScheduleCommand::RemoveTarget { schedule, target } => self.remove_target(*schedule, *target),
             ScheduleCommand::AddTest { schedule, test } => self.add_test(by, *schedule, test),
@@ -131,6 +134,13 @@ impl Farm {
     fn configure(&mut self, id: ScheduleId, settings: ScheduleSettings) -> Done {
         let book = self.book(id)?;
         book.settings = settings;
+        book.revision += 1;
+        Ok((id, None))
+    }
+
+    fn set_parameters(&mut self, id: ScheduleId, parameters: &BTreeMap<PolicyName, String>) -> Done {
+        let book = self.book(id)?;
+        book.policy_parameters.clone_from(parameters);
         book.revision += 1;
         Ok((id, None))
     }

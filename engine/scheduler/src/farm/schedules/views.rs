@@ -81,6 +81,7 @@ impl Farm {
             owner: &book.owner,
             zone: &book.zone,
             settings: book.settings,
+            policy_parameters: &book.policy_parameters,
             revision: book.revision,
             active: book.active.as_ref().map(view_active),
             pending: book.pending.as_ref().map(view_pending),

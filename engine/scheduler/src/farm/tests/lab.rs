@@ -258,7 +258,8 @@ impl Lab {
             test: headend_model::TestIx(*test),
             target: headend_model::TargetIx(*target),
         };
-        self.step(Event::Proposed { ask, placements: placements.iter().map(wish).collect(), skips: Vec::new() })
+        let placements = placements.iter().map(wish).collect();
+        self.step(Event::Proposed { ask, placements, skips: Vec::new(), said: crate::event::Said::default() })
     }
 }
 

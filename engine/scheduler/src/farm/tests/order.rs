@@ -295,7 +295,7 @@ fn the_judge_sees_words_put_into_a_plugins_mouth() {
     case.submit(spec(), |_| ()).unwrap();
     let placements = vec![Placement { test: TestIx(0), target: TargetIx(0) }];
     let ask = case.lab.last_ask().unwrap().ask;
-    let answer = Event::Proposed { ask, placements, skips: Vec::new() };
+    let answer = Event::Proposed { ask, placements, skips: Vec::new(), said: crate::event::Said::default() };
     assert!(says(&case.step(&answer, |action| is_test(action, 0, 1)), "O5"), "it wished for another");
     assert_eq!(case.lab.run_on(1), Some(RunId(1)), "{:?}", SlotId(1));
 }

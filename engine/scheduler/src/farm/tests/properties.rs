@@ -240,10 +240,16 @@ impl Play {
                     reason: "not worth it".to_owned(),
                 };
                 let out = usize::from(ask % 4 == 0).min(placements.len());
+                // It may have words for some of them, or have failed over these.
+                let said = crate::event::Said {
+                    reasons: vec![(headend_model::TargetIx(u32::from(ask % 3)), "why not".to_owned())],
+                    fault: (ask % 16 == 7).then(|| "trap in `reason`".to_owned()),
+                };
                 Event::Proposed {
                     ask: self.ask(ask),
                     skips: placements.iter().take(out).copied().map(skip).collect(),
                     placements: placements.into_iter().skip(out).map(wish).collect(),
+                    said,
                 }
             }
             Move::Fail(ask) => Event::PolicyFailed { ask: self.ask(ask), reason: "trap".to_owned() },

@@ -6,7 +6,7 @@ use headend_model::{DutId, JobId, JobStatus, Mode, Outcome, PolicyName, RunId, S
 use super::lab::slots;
 use super::{Lab, job, lab, test};
 use crate::action::{AskReport, ChosenBy, PlacementFault, PlanChange, PolicyReport};
-use crate::event::{Placement, Skip};
+use crate::event::{Placement, Said, Skip};
 use crate::{Action, Event, FarmConfig};
 
 fn mine() -> PolicyName {
@@ -27,7 +27,7 @@ fn answer(lab: &mut Lab, placements: &[(u32, u32)], skips: &[(u32, u32)]) -> Vec
     let wish = |(test, target): &(u32, u32)| Placement { test: TestIx(*test), target: TargetIx(*target) };
     let skip = |(test, runs): &(u32, u32)| Skip { test: TestIx(*test), runs: *runs, reason: "no time left".to_owned() };
     let (placements, skips) = (placements.iter().map(wish).collect(), skips.iter().map(skip).collect());
-    lab.step(Event::Proposed { ask, placements, skips })
+    lab.step(Event::Proposed { ask, placements, skips, said: Said::default() })
 }
 
 fn refused(actions: &[Action]) -> Vec<(u32, u32, PlacementFault)> {
@@ -232,4 +232,63 @@ fn a_snapshot_of_a_former_release_is_read() {
     talk["past"] = serde_json::json!([{ "started": { "test": 0, "target": 0 } }]);
     let read: crate::Farm = serde_json::from_value(snapshot).unwrap();
     assert_eq!(read.plan(id, 0).unwrap().past[0].change, lab.farm.plan(id, 0).unwrap().past[0].change);
+}
+
+fn say(lab: &mut Lab, placements: &[(u32, u32)], said: Said) -> Vec<Action> {
+    let ask = lab.last_ask().unwrap().ask;
+    let wish = |(test, target): &(u32, u32)| Placement { test: TestIx(*test), target: TargetIx(*target) };
+    lab.step(Event::Proposed { ask, placements: placements.iter().map(wish).collect(), skips: Vec::new(), said })
+}
+
+fn reasons_of_starts(actions: &[Action]) -> Vec<(String, ChosenBy)> {
+    let whys =
+        actions.iter().filter_map(|action| if let Action::Start { why, .. } = action { Some(why) } else { None });
+    whys.map(|why| (why.test.clone(), why.chosen_by.clone())).collect()
+}
+
+#[test]
+fn a_start_is_told_with_the_policys_own_words_and_what_it_leaves_unsaid_with_ours() {
+    let (mut lab, _) = asked(3, 3);
+    let long = "\u{e4}".repeat(400);
+    let reasons =
+        vec![(TargetIx(0), "never ran on this model".to_owned()), (TargetIx(1), long), (TargetIx(2), String::new())];
+    let actions = say(&mut lab, &[(0, 0), (1, 1), (2, 2)], Said { reasons, fault: None });
+    let by = || ChosenBy::Plugin(mine());
+    let expected = [
+        ("never ran on this model".to_owned(), by()),
+        ("\u{e4}".repeat(150), by()),
+        ("mine chose test 2 for target 2".to_owned(), by()),
+    ];
+    assert_eq!(reasons_of_starts(&actions), expected);
+}
+
+#[test]
+fn a_policy_that_fails_over_its_reasons_has_a_strike_and_what_it_wants_is_started() {
+    let (mut lab, _) = asked(2, 2);
+    let fault = Some("it trapped in `reason`".to_owned());
+    let said = Said { reasons: vec![(TargetIx(0), "first".to_owned())], fault };
+    let actions = say(&mut lab, &[(0, 0), (1, 1)], said);
+    let texts: Vec<String> = reasons_of_starts(&actions).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(texts, ["first", "mine chose test 1 for target 1"]);
+    let struck = |action: &Action| matches!(action, Action::PolicyStruck { strikes: 1, reason, .. } if reason.contains("`reason`"));
+    assert!(actions.iter().any(struck), "{actions:?}");
+}
+
+#[test]
+fn reasons_for_what_is_not_wanted_are_nobodys() {
+    let (mut lab, _) = asked(2, 2);
+    let said = Said { reasons: vec![(TargetIx(9), "x".to_owned()), (TargetIx(1), "later".to_owned())], fault: None };
+    let actions = say(&mut lab, &[(0, 0)], said);
+    assert_eq!(reasons_of_starts(&actions).len(), 1);
+    let actions = lab.pass_run(RunId(1));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Start { why, .. } if why.test == "later")));
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_journal_from_before_reasons_is_read_and_what_says_nothing_is_written_as_before() {
+    let old = r#"{"proposed":{"ask":3,"placements":[{"test":0,"target":1}],"skips":[]}}"#;
+    let event: Event = serde_json::from_str(old).unwrap();
+    assert!(matches!(&event, Event::Proposed { ask: 3, said, .. } if said.is_empty()));
+    assert_eq!(serde_json::to_string(&event).unwrap(), old);
 }

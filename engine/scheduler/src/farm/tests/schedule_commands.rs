@@ -22,6 +22,7 @@ fn names_are_unique_per_owner_and_everything_refused_says_why() {
         zone: ZoneName::new(zone).unwrap(),
         timing: daily("01:00", "02:00"),
         settings: ScheduleSettings::default(),
+        policy_parameters: std::collections::BTreeMap::new(),
     };
     assert_eq!(
         lab.refused(ScheduleCommand::Create(new("UTC", "a"))),
@@ -77,6 +78,7 @@ fn a_zone_is_known_by_the_rules_that_the_journal_has_and_they_survive_as_data() 
         zone: dublin.clone(),
         timing: daily("10:00", "20:00"),
         settings: ScheduleSettings::default(),
+        policy_parameters: std::collections::BTreeMap::new(),
     };
     let (id, _) = lab.noted(ScheduleCommand::Create(new));
     assert_eq!(lab.farm.schedule(id).unwrap().next, Some(clock(9, 0)));
@@ -117,4 +119,41 @@ fn of_many_schedules_a_tick_looks_at_those_that_are_due() {
     assert_eq!(lab.farm.schedule(due).unwrap().pending, Some((OccurrenceNo(1), OccurrenceReason::NoTests)));
     let pending = lab.farm.schedules().filter(|view| view.pending.is_some()).count();
     assert_eq!(pending, 50 + 50 + 8);
+}
+
+#[test]
+fn what_a_schedule_asks_of_a_policy_comes_with_the_jobs_whose_tests_name_it() {
+    let mut lab = lab(2);
+    lab.load("mine");
+    let id = lab.create("nightly", daily("01:00", "02:00"), ScheduleSettings::default());
+    lab.add_slots(id, [1, 2]);
+    let mine = headend_model::PolicyName::new("mine").unwrap();
+    let named = super::test(headend_model::Mode::Policy(mine.clone()), 1);
+    for (test, priority) in [(named, 1), (super::test(headend_model::Mode::DutCoverage, 1), 2)] {
+        let test = headend_model::ScheduledTest { test, priority: headend_model::Priority(priority) };
+        lab.noted(ScheduleCommand::AddTest { schedule: id, test });
+    }
+    let asked = std::collections::BTreeMap::from([(mine, r#"{"weight":3}"#.to_owned())]);
+    lab.noted(ScheduleCommand::SetParameters { schedule: id, parameters: asked.clone() });
+    assert_eq!(lab.farm.schedule(id).unwrap().policy_parameters, &asked);
+    lab.until(clock(1, 0));
+    let mut parameters: Vec<_> = lab.farm.open_jobs().map(|job| job.spec.policy_parameters.clone()).collect();
+    parameters.sort();
+    assert_eq!(parameters, [std::collections::BTreeMap::new(), asked]);
+    assert!(
+        lab.refused(ScheduleCommand::SetParameters {
+            schedule: headend_model::ScheduleId(99),
+            parameters: std::collections::BTreeMap::new()
+        })
+        .contains("no schedule 99")
+    );
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_schedule_of_a_journal_from_before_parameters_asks_for_none() {
+    let new = r#"{"create":{"owner":"anna","name":"n","zone":"UTC","timing":TIMING,"settings":{}}}"#;
+    let timing = serde_json::to_string(&daily("01:00", "02:00")).unwrap();
+    let command: ScheduleCommand = serde_json::from_str(&new.replace("TIMING", &timing)).unwrap();
+    assert!(matches!(command, ScheduleCommand::Create(new) if new.policy_parameters.is_empty()));
 }

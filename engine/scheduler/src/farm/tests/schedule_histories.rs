@@ -203,6 +203,7 @@ impl Play {
                     zone: Self::zone(zone),
                     timing,
                     settings,
+                    policy_parameters: std::collections::BTreeMap::new(),
                 }))
             }
             Move::Modify { which, spec } => {

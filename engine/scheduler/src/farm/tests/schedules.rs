@@ -75,7 +75,14 @@ impl Lab {
 
     /// A schedule of anna's without anything on it.
     pub(super) fn create(&mut self, name: &str, timing: Timing, settings: ScheduleSettings) -> ScheduleId {
-        let new = NewSchedule { owner: anna(), name: name.parse().unwrap(), zone: ZoneName::utc(), timing, settings };
+        let new = NewSchedule {
+            owner: anna(),
+            name: name.parse().unwrap(),
+            zone: ZoneName::utc(),
+            timing,
+            settings,
+            policy_parameters: std::collections::BTreeMap::new(),
+        };
         self.noted(ScheduleCommand::Create(new)).0
     }
 

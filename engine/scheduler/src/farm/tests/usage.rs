@@ -252,6 +252,32 @@ fn set_slot_ranks(lab: &mut Lab) {
 }
 
 #[test]
+fn with_other_parameters_all_jobs_and_slots_are_ranked_again() {
+    let mut lab = followed(2);
+    lab.submit(work("anna", [1], 2));
+    lab.submit(work("bert", [1], 1));
+    lab.pass(Span::seconds(2));
+    while open_question(&lab).is_some() {
+        answer(&mut lab, |_| 5, |_| 5);
+    }
+    // A person has set them: the content is the same.
+    found_of(&mut lab, "v1", 2);
+    assert!(open_question(&lab).is_none());
+    lab.step(Event::PolicyLoaded { policy: mine() });
+    assert_eq!(question(&lab).jobs.len(), 2);
+    answer(&mut lab, |_| 7, |_| 7);
+    lab.pass(Span::seconds(2));
+    let mut slots: Vec<u32> = Vec::new();
+    while open_question(&lab).is_some() {
+        slots.extend(question(&lab).slots.iter().map(|slot| slot.slot.0));
+        answer(&mut lab, |_| 7, |_| 7);
+    }
+    slots.sort_unstable();
+    slots.dedup();
+    assert_eq!(slots, [1, 2]);
+}
+
+#[test]
 fn an_answer_that_leaves_a_slot_out_is_a_failure() {
     let mut lab = lab(2);
     lab.submit(work("anna", [1], 1));
