@@ -5,13 +5,15 @@
 //!  folder, bundle, file ─► manifest ─► lifecycle (world, capabilities, trust, parameters, compile in a child, link, self-check, keep, switch)
 //!                            │
 //!                            ├─► wasm      one engine per process, no WASI; policies answer in the server's process
-//!                            └─► policy    PolicyHost: load, roll back, disable, instance(plan) ─► propose
-//!                                           └─ Rhai policies answer in a child process, never in the server's
+//!                            ├─► policy    PolicyHost: load, roll back, disable, instance(plan) ─► propose
+//!                            │              └─ Rhai policies answer in a child process, never in the server's
+//!                            └─► analyser  AnalyserHost: load, roll back, instance(references) ─► feed(frame) ─► verdicts
 //! ```
 //!
 //! Meet [`policy::PolicyHost`] first. Absent on purpose: tokio, the store, and any decision on what is done with an answer. A policy
 //! proposes; the scheduler disposes.
 
+pub mod analyser;
 pub mod guest;
 pub mod lifecycle;
 pub mod manifest;
@@ -20,6 +22,7 @@ pub mod script;
 pub mod trust;
 pub mod wasm;
 
+pub use analyser::{AnalyserFault, AnalyserHost, AnalyserHostConfig, AnalyserInstance};
 pub use guest::GuestProgram;
 pub use lifecycle::LoadError;
 pub use manifest::{Capability, Kind, Limits, Manifest};

@@ -14,6 +14,7 @@ mod kept;
 mod loading;
 mod package;
 mod steps;
+mod trials;
 pub(crate) mod watch;
 
 pub use bundle::is_bundle;
@@ -23,6 +24,7 @@ pub use loading::{Former, HeldVersion};
 pub use package::{MAX_CODE, MAX_SIGNATURE, MAX_UPLOAD, Origin, Upload};
 pub(crate) use package::{Package, label};
 pub use steps::{Step, Tried};
+pub use trials::OnTrial;
 pub use watch::{FolderChange, FolderWatch, WatchError};
 
 use std::fmt;
@@ -44,6 +46,17 @@ impl fmt::Display for Worlds {
             write!(f, "{before}{world} and older {}.x", world.0)?;
         }
         Ok(())
+    }
+}
+
+/// Kinds that a host loads, for people: `coverage-policy and queue-policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(pub &'static [Kind]);
+
+impl fmt::Display for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(|kind| kind.as_str()).collect();
+        f.write_str(&names.join(" and "))
     }
 }
 
@@ -80,12 +93,14 @@ pub enum LoadError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// Step 2, manifest: a plugin of another kind.
-    #[error("plugin {plugin} is of kind {kind}; only coverage-policy and queue-policy are loaded here")]
+    #[error("plugin {plugin} is of kind {kind}; only {taken} {} loaded here", if taken.0.len() == 1 { "is" } else { "are" })]
     Kind {
         /// Name and version.
         plugin: String,
         /// Its kind.
         kind: Kind,
+        /// Those that are loaded.
+        taken: Kinds,
     },
     /// Step 1, read: a bundle, or a single file, without what makes a plugin.
     #[error("{bundle} cannot be taken as a plugin: {what}")]

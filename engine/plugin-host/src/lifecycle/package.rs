@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Grants, LoadError, bundle, inside};
+use super::{Grants, Kinds, LoadError, bundle, inside};
 use crate::manifest::{Kind, Language, Limits, MANIFEST_FILE, Manifest, WorldVersion};
 use crate::trust::{Claim, SignatureInfo, Trust};
 
@@ -187,14 +187,24 @@ impl Package {
         label(&self.manifest)
     }
 
-    /// Steps 3 and 4: the contract is offered, and what is asked for is granted.
+    /// Steps 3 and 4 for policies.
     pub(crate) fn check_policy(&self, grants: &Grants) -> Result<(), LoadError> {
+        self.check_contract(&[Kind::CoveragePolicy, Kind::QueuePolicy], POLICY_WORLDS, grants)
+    }
+
+    /// Steps 3 and 4: it is of a kind that is loaded here, its contract is offered, and what is asked for is granted.
+    pub(crate) fn check_contract(
+        &self,
+        kinds: &'static [Kind],
+        worlds: &'static [WorldVersion],
+        grants: &Grants,
+    ) -> Result<(), LoadError> {
         let manifest = &self.manifest;
-        if !matches!(manifest.kind, Kind::CoveragePolicy | Kind::QueuePolicy) {
-            return Err(LoadError::Kind { plugin: self.label(), kind: manifest.kind });
+        if !kinds.contains(&manifest.kind) {
+            return Err(LoadError::Kind { plugin: self.label(), kind: manifest.kind, taken: Kinds(kinds) });
         }
-        if !POLICY_WORLDS.iter().any(|offered| offered.serves(manifest.world)) {
-            let offered = super::Worlds(POLICY_WORLDS);
+        if !worlds.iter().any(|offered| offered.serves(manifest.world)) {
+            let offered = super::Worlds(worlds);
             return Err(LoadError::World { plugin: self.label(), asked: manifest.world, offered });
         }
         match grants.missing(manifest).as_slice() {
