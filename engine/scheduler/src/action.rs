@@ -8,6 +8,7 @@ use headend_model::{
 use crate::event::{Placement, Skip};
 use crate::policy::QueuedJob;
 use crate::schedule::ScheduleAction;
+use crate::trials::CanaryRefusal;
 
 /// Something to do or to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +126,24 @@ pub enum Action {
         state: QueueState,
         /// Who asked for it, if this is the answer.
         by: Option<UserName>,
+    },
+    /// For the record, and the answer to `BeginCanary`, `StopCanary` and `PromoteCanary`: a canary stands otherwise.
+    CanaryChanged {
+        /// Which.
+        policy: PolicyName,
+    },
+    /// The answer to `BeginCanary`, `StopCanary` and `PromoteCanary`: nothing was changed.
+    CanaryRefused(CanaryRefusal),
+    /// For the record: a job was taken off a canary and goes on under the policy that it names.
+    PolicyMoved {
+        /// Which job.
+        job: JobId,
+        /// The canary.
+        from: PolicyName,
+        /// The live policy.
+        to: PolicyName,
+        /// Why, for people.
+        reason: String,
     },
     /// For the record: a rack came, went, drained, or its gate moved.
     RackChanged {

@@ -22,6 +22,7 @@ pub mod mutant;
 pub mod policy;
 pub mod recurrence;
 pub mod schedule;
+pub mod trials;
 pub mod view;
 
 pub use action::Action;

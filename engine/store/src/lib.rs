@@ -22,6 +22,7 @@ mod options;
 mod rare;
 mod read;
 mod reports;
+mod shadows;
 mod rows;
 mod sheet;
 mod store;
@@ -34,6 +35,7 @@ pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, F
 pub use occurrences::OccurrenceRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use reports::ReportRow;
+pub use shadows::ShadowRow;
 pub use rows::{
     AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled,
     Pin, PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,

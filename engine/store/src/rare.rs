@@ -5,6 +5,7 @@ use headend_model::{CatalogueEntry, DutFields, DutId, Timestamp, UserName};
 use crate::codec::Values;
 use crate::error::StoreError;
 use crate::reports;
+use crate::shadows;
 use crate::rows::{AreaHead, AreaId, Projection};
 use crate::tx::Tx;
 
@@ -74,6 +75,14 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
         Projection::PolicyReport(row) => {
             reports::bind(&mut values, row);
             reports::INSERT
+        }
+        Projection::Shadow(row) => {
+            shadows::bind(&mut values, row);
+            shadows::INSERT
+        }
+        Projection::ShadowRemoved { policy } => {
+            values.text(policy);
+            "DELETE FROM shadows WHERE policy = $1"
         }
         Projection::PluginRemoved { name } => {
             values.text(name);

@@ -9,6 +9,7 @@ use headend_scheduler::action::StartReason;
 
 use crate::occurrences::OccurrenceRow;
 use crate::reports::ReportRow;
+use crate::shadows::ShadowRow;
 
 /// One step of the scheduler on its way to the disk: the event, and the rows that show what came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +88,13 @@ pub enum Projection {
     OccurrenceEnded(Box<OccurrenceRow>),
     /// A policy has said what has come of its plan.
     PolicyReport(Box<ReportRow>),
+    /// What has come of a policy that is asked aside, new or changed.
+    Shadow(Box<ShadowRow>),
+    /// It is forgotten. Gone already: no error.
+    ShadowRemoved {
+        /// Its name.
+        policy: String,
+    },
     /// Something for the feed. It gets the next number.
     Feed(FeedItem),
     /// Descriptive fields of a DUT, new or changed.

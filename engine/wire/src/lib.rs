@@ -22,6 +22,7 @@ pub mod problem;
 pub mod rack;
 pub mod schedules;
 pub mod session;
+pub mod trials;
 pub mod whatif;
 pub mod xmlrpc;
 pub mod zygote;

@@ -1,5 +1,7 @@
 //! `headend plugin`: policies and other plugins of the server. What is sent, tried and shown is in [`super::plugin_life`].
 
+mod trials;
+
 use std::path::PathBuf;
 
 use comfy_table::Color;
@@ -22,7 +24,13 @@ pub(crate) enum Command {
     },
     /// Send a plugin to the server and let it in: a folder, a bundle (.tar, .tar.gz, .zip), or a file with its manifest inside or beside it.
     /// Another version of one that is there takes its place; jobs at work keep theirs.
-    Install(Sending),
+    Install {
+        #[command(flatten)]
+        sending: Sending,
+        /// Only keep it beside the version in force, for a shadow or a canary.
+        #[arg(long)]
+        beside: bool,
+    },
     /// Begin a plugin or test of your own: a project that builds at once. Needs no server.
     New(super::plugin_new::Args),
     /// Try a plugin here, without a server: the steps of loading and the contract tests of its kind, as a report.
@@ -89,6 +97,18 @@ pub(crate) enum Command {
         #[arg(long, requires = "capability")]
         revoke: bool,
     },
+    /// Have a policy, or another version of one, asked what the live one is asked, and compare the answers. Changes nothing.
+    Shadow(trials::Shadow),
+    /// Give a policy, or another version of one, a share of the new jobs, within bounds. Ends by itself when one breaks.
+    Canary(trials::Canary),
+    /// Put a canary that has passed into force.
+    Promote {
+        /// Its name, as `canary list` shows it, or its plugin's.
+        name: String,
+        /// Although it has not passed.
+        #[arg(long)]
+        force: bool,
+    },
     /// Let a queue policy order the jobs; `priority-fifo` is the built-in one. Without a name: which one does.
     Use {
         /// Its name.
@@ -114,7 +134,10 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::List => list(context).await,
         Command::Show { name } => plugin_life::show(context, name).await,
-        Command::Install(sending) => plugin_life::install(context, sending).await,
+        Command::Install { sending, beside } => plugin_life::install(context, sending, *beside).await,
+        Command::Shadow(shadow) => trials::shadow(context, shadow).await,
+        Command::Canary(canary) => trials::canary(context, canary).await,
+        Command::Promote { name, force } => trials::promote(context, name, *force).await,
         Command::Verify(sending) => plugin_life::verify(context, sending).await,
         Command::Rollback { name, to } => plugin_life::roll_back(context, name, to.as_deref()).await,
         Command::Remove { name, force } => plugin_life::remove(context, name, *force).await,
@@ -144,7 +167,10 @@ async fn list(context: &Context) -> Result<()> {
         context.ui.say("no plugins; install one with `headend plugin install FOLDER`");
         return Ok(());
     }
-    context.ui.show(&list, |list| format!("{}\n{}", table(context, &list.plugins), plain(&list.queue.text)))
+    context.ui.show(&list, |list| {
+        let trials = list.trials.iter().map(|trial| format!("\n{}", plain(&trial.text))).collect::<String>();
+        format!("{}\n{}{trials}", table(context, &list.plugins), plain(&list.queue.text))
+    })
 }
 
 fn told_order(context: &Context, queue: &QueueInfo) -> Result<()> {

@@ -36,8 +36,10 @@ pub(crate) struct Sending {
 }
 
 /// Sends a plugin and lets it in.
-pub(super) async fn install(context: &Context, sending: &Sending) -> Result<()> {
+pub(super) async fn install(context: &Context, sending: &Sending, beside: bool) -> Result<()> {
     let request = request(context, "/plugins", sending)?;
+    // An older server does not know the word, and must not take a trial for an installation: it refuses what it does not know.
+    let request = if beside { request.query(&[("beside", true)]) } else { request };
     let item: PluginItem = context.client.fetch_patiently(request).await?;
     told(context, &item)
 }

@@ -43,6 +43,9 @@ struct Shown {
 
 fn text(Shown { why: answer, reports, change }: &Shown) -> String {
     let mut out = format!("job {}: {}", answer.job, plain(&answer.status_text));
+    for canary in &answer.canaries {
+        write!(out, "\n{}", plain(&canary.text)).ok();
+    }
     if !answer.started.is_empty() {
         out.push_str("\n\nStarted");
         answer.started.iter().for_each(|run| started(&mut out, run));

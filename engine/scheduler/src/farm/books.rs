@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{Mode, PolicyName, RunId, TargetIx, TestIx, Timestamp};
 
+use super::trials::OnTrial;
 use crate::action::{Noted, PlanChange};
 use crate::policy::PlanBooks;
 
@@ -65,6 +66,9 @@ pub(super) struct Group {
     /// Runs of the group under a lease.
     pub running: u32,
     pub talk: Talk,
+    /// What it has to do with a canary.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub trial: Option<OnTrial>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +126,7 @@ impl Group {
             was_on: BTreeSet::new(),
             running: 0,
             talk: Talk::default(),
+            trial: None,
         }
     }
 
@@ -151,6 +156,12 @@ impl Group {
 
     pub(super) fn is_done(&self) -> bool {
         self.left.is_empty()
+    }
+
+    /// The policy that the job names, for which its parameters are meant; another one may serve it.
+    pub(super) fn named_policy(&self) -> Option<&PolicyName> {
+        let Rule::Policy(name) = &self.rule else { return None };
+        Some(self.trial.as_ref().map_or(name, |trial| &trial.beside))
     }
 
     /// Some test of the group could still run on the target.

@@ -94,7 +94,7 @@ impl Farm {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(book) = job.tests.get_mut(test.0 as usize) else { return };
-        let count = most.min(book.left());
+        let (count, number) = (most.min(book.left()), book.group);
         book.dropped += count;
         let first = book.first.0 + u64::from(book.total - book.dropped);
         let mut gang_is_over = false;
@@ -109,6 +109,7 @@ impl Farm {
             // The other tests of the job may have the slots that were held for this one.
             self.end_hold(id);
         }
+        self.count_trial_end(id, number, outcome, count);
         self.scheduled_end(id, test, count, false);
         for run in (first..first + u64::from(count)).map(RunId) {
             self.count_end(id, outcome);

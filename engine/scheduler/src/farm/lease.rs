@@ -23,6 +23,7 @@ impl Farm {
         let lease = Lease { job, run, attempt, rack, targets: leased, until };
         self.occupy(&lease);
         self.usage_of_run(job, lease.targets.len(), true);
+        self.count_trial_start(job, group);
         self.wear_of_start(&lease.targets);
         let incarnation = self.racks.get(&rack).and_then(|rack| rack.incarnation);
         self.arm(until, Timer::Lease(run));
@@ -185,6 +186,7 @@ impl Farm {
         self.remember_run(&held, &outcome);
         let places = held.lease.targets.iter().map(|target| (target.slot, target.dut)).collect();
         self.count_end(held.lease.job, &outcome);
+        self.count_trial_end(held.lease.job, held.group, &outcome, 1);
         self.scheduled_end(held.lease.job, held.test, 1, true);
         self.emit(Action::RunEnded(RunRecord {
             run,

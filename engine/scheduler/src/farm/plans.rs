@@ -20,7 +20,7 @@ impl Farm {
     pub fn plan(&self, id: JobId, group: u32) -> Option<PlanView> {
         let job = self.known_job(id)?;
         let books = job.groups.get(group as usize)?;
-        let policy = if let Rule::Policy(name) = &books.rule { Some(name) } else { None };
+        let policy = books.named_policy();
         let targets = job.spec.targets.iter().enumerate();
         let targets: Vec<TargetView> =
             targets.map(|(at, target)| self.view_target(TargetIx(at as u32), *target)).collect();
@@ -36,7 +36,7 @@ impl Farm {
     }
 
     /// An open job, or one that became final a moment ago.
-    fn known_job(&self, id: JobId) -> Option<&Job> {
+    pub(super) fn known_job(&self, id: JobId) -> Option<&Job> {
         let recent = || self.recent.iter().rev().find(|(recent, _)| *recent == id).map(|(_, job)| job);
         self.jobs.get(&id).or_else(recent)
     }
@@ -62,13 +62,18 @@ impl Farm {
 
     /// Goes by what is remembered of each script, which is little, not by all pairs of the plan.
     fn outcomes(&self, job: &Job, group: &Group, targets: &[TargetView]) -> Vec<(Placement, LastOutcome)> {
-        let at: BTreeMap<DutId, TargetIx> =
+        let mut at: Vec<(DutId, TargetIx)> =
             targets.iter().filter_map(|target| Some((target.dut?, target.target))).collect();
+        at.sort_unstable();
+        let target_of = |dut: DutId| {
+            let found = at.binary_search_by_key(&dut, |(dut, _)| *dut).ok()?;
+            at.get(found).map(|(_, target)| *target)
+        };
         let mut outcomes = Vec::new();
         for test in &group.tests {
             let Some(spec) = job.spec.tests.get(test.0 as usize) else { continue };
             let remembered = self.history.outcomes(script_of(job, spec));
-            let here = remembered.filter_map(|(dut, last)| Some((*at.get(&dut)?, last)));
+            let here = remembered.filter_map(|(dut, last)| Some((target_of(dut)?, last)));
             outcomes.extend(here.map(|(target, last)| (Placement { test: *test, target }, last)));
         }
         outcomes.sort_unstable_by_key(|(of, _)| *of);

@@ -28,6 +28,7 @@ impl Farm {
     pub(super) fn policy_found(&mut self, name: &PolicyName, kind: PolicyKind, hash: &str, contract: u32) {
         let book = self.policies.entry(name.clone()).or_default();
         let known = book.loaded && book.kind == kind && book.hash == hash && book.contract == contract;
+        let another = book.loaded && book.hash != hash;
         if book.kind != kind || book.hash != hash {
             book.pardon();
         }
@@ -35,6 +36,9 @@ impl Farm {
         book.kind = kind;
         book.contract = contract;
         hash.clone_into(&mut book.hash);
+        if another {
+            self.trials_see_change(name);
+        }
         if !known {
             self.retry_policy(name);
             self.queue_policy_came(name);
@@ -55,6 +59,7 @@ impl Farm {
         }
         self.drop_asks(Some(name));
         self.retry_policy(name);
+        self.trials_lose(name);
         self.queue_policy_went(name);
     }
 
@@ -67,6 +72,7 @@ impl Farm {
         reason.clone_into(&mut book.reason);
         let (strikes, quarantined) = (book.strikes, book.quarantined);
         self.emit(Action::PolicyStruck { policy: name.clone(), strikes, reason: reason.to_owned(), quarantined });
+        self.count_trial_fault(name, reason, quarantined);
     }
 
     pub(super) fn forgive(&mut self, name: &PolicyName) {

@@ -172,6 +172,7 @@ impl Farm {
         });
         self.round.touched.insert(id);
         self.drop_impossible(id, submission);
+        self.assign_canaries(id);
         self.expect_absent(id);
         self.unqueue_if_done(id);
         self.mark_targets(id);

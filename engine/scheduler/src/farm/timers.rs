@@ -25,6 +25,7 @@ impl Farm {
                 Timer::Ranks => self.ask_ranks(),
                 Timer::RanksAgain => self.order.woken(),
                 Timer::Quiet => self.quiet_due(),
+                Timer::Canary(number) => self.canary_due(number),
             }
         }
         // All at once: a rack takes all its slots along, and each job is looked at only once.

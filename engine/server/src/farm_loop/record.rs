@@ -214,6 +214,14 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
             let data = json!({ "policy": show::queue::name(policy.as_ref()), "state": state });
             Some(Note::new("queue_changed", text).with(data))
         }
+        Action::CanaryChanged { policy } => {
+            let (text, data) = show::trials::change(farm, policy)?;
+            Some(Note::new("canary_changed", text).with(data))
+        }
+        Action::PolicyMoved { job, from, to, reason } => {
+            let data = json!({ "from": from.as_str(), "policy": to.as_str(), "reason": reason });
+            Some(Note::job("policy_moved", *job, format!("goes on under {to}, not {from}: {reason}")).with(data))
+        }
         Action::RackChanged { rack } => Some(rack_note(farm, *rack)),
         Action::RackEnrolled { name, .. } => {
             Some(Note::new("rack_changed", format!("{name} was enrolled")).with(json!({ "rack": name.as_str() })))
@@ -235,6 +243,7 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
         | Action::PolicyReport(_)
         | Action::DutRemoved { .. }
         | Action::DutInUse { .. }
+        | Action::CanaryRefused(_)
         | Action::RunEnded(_)
         | Action::JobChanged { .. } => None,
     }

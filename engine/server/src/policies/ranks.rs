@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
 
 use headend_model::{JobId, SlotId};
 use headend_scheduler::action::AskRanks;
@@ -10,6 +11,7 @@ use headend_scheduler::event::Event;
 use tokio::sync::mpsc;
 
 use super::MakesPolicies;
+use super::trials::Shadows;
 use crate::clock::Clock;
 
 /// Jobs or slots that a policy is asked about in one call. Between calls the deadline of the question is looked at.
@@ -23,17 +25,24 @@ pub(super) fn start(
     maker: Arc<dyn MakesPolicies>,
     clock: Clock,
     answers: mpsc::Sender<Event>,
+    shadows: Arc<Shadows>,
     waiting: usize,
 ) -> std::io::Result<SyncSender<AskRanks>> {
     let (sender, work) = sync_channel(waiting);
-    let run = move || run(&*maker, clock, &answers, &work);
+    let run = move || run(&*maker, clock, &answers, &shadows, &work);
     std::thread::Builder::new().name("policy-ranks".to_owned()).spawn(run)?;
     Ok(sender)
 }
 
-fn run(maker: &dyn MakesPolicies, clock: Clock, answers: &mpsc::Sender<Event>, work: &Receiver<AskRanks>) {
+fn run(
+    maker: &dyn MakesPolicies,
+    clock: Clock,
+    answers: &mpsc::Sender<Event>,
+    shadows: &Shadows,
+    work: &Receiver<AskRanks>,
+) {
     while let Ok(question) = work.recv() {
-        let ask = question.ask;
+        let (ask, began) = (question.ask, Instant::now());
         // A panic of the host is our bug; the thread is needed all the same.
         let ranks = catch_unwind(AssertUnwindSafe(|| ranks(maker, clock, &question)))
             .unwrap_or_else(|_| Err("the plugin host panicked".to_owned()));
@@ -41,6 +50,7 @@ fn run(maker: &dyn MakesPolicies, clock: Clock, answers: &mpsc::Sender<Event>, w
             Ok((ranks, slots)) => Event::Ranked { ask, ranks, slots },
             Err(reason) => Event::PolicyFailed { ask, reason },
         };
+        shadows.answered(&event, began.elapsed());
         if answers.blocking_send(event).is_err() {
             return;
         }

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 mod pack;
 mod plugins;
 mod plugins_life;
+mod plugins_trials;
 pub(crate) mod racks;
 mod report;
 mod schedules;
@@ -129,6 +130,13 @@ fn for_admins() -> OpenApiRouter<Shared> {
         .routes(routes!(plugins::disable))
         .routes(routes!(plugins::enable))
         .routes(routes!(plugins::use_queue))
+        .routes(routes!(plugins_trials::shadows, plugins_trials::begin_shadow))
+        .routes(routes!(plugins_trials::shadow))
+        .routes(routes!(plugins_trials::stop_shadow))
+        .routes(routes!(plugins_trials::canaries, plugins_trials::begin_canary))
+        .routes(routes!(plugins_trials::canary))
+        .routes(routes!(plugins_trials::stop_canary))
+        .routes(routes!(plugins_trials::promote))
         .routes(routes!(tokens::make))
         .route_layer(from_fn(gate::admins));
     behind(&[PERSON], routes)

@@ -13,8 +13,10 @@ use crate::show;
 #[utoipa::path(get, path = "/plugins", operation_id = "list_plugins", tag = "plugins",
     responses((status = 200, body = PluginList), (status = "4XX", body = Problem)))]
 pub(crate) async fn list(State(app): State<Shared>, _person: Person) -> ApiResult<axum::Json<PluginList>> {
-    let queue = app.farm.read(|view| show::queue::info(view.farm)).await?;
-    Ok(axum::Json(PluginList { plugins: app.plugins.list(), queue }))
+    let plugins = app.plugins.clone();
+    let read = move |farm: &headend_scheduler::Farm| (show::queue::info(farm), plugins.trials(farm));
+    let (queue, trials) = app.farm.read(move |view| read(view.farm)).await?;
+    Ok(axum::Json(PluginList { plugins: app.plugins.list(), queue, trials }))
 }
 
 /// The rule that orders the jobs.

@@ -28,6 +28,9 @@ pub(crate) struct SentQuery {
     /// Parameters to set at once: a JSON object.
     #[serde(default)]
     parameters: Option<String>,
+    /// Of a plugin that is there: keep the version beside the one in force, to be tried.
+    #[serde(default)]
+    beside: bool,
 }
 
 /// A page of another site can send forms and plain text without being asked; this it cannot.
@@ -42,7 +45,7 @@ fn require_bytes(request: &Request) -> ApiResult<()> {
 
 async fn sent(app: &Shared, query: SentQuery, request: Request) -> ApiResult<Sent> {
     require_bytes(&request)?;
-    let SentQuery { file, signature, parameters } = query;
+    let SentQuery { file, signature, parameters, beside } = query;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
     if file.is_empty() || file.len() > 128 || file.starts_with('.') || !file.chars().all(plain) {
         let shown = crate::edge::names::cut(&file);
@@ -50,10 +53,14 @@ async fn sent(app: &Shared, query: SentQuery, request: Request) -> ApiResult<Sen
         return Err(ApiError::new(&codes::INVALID, detail).at("/file"));
     }
     let signature = signature.map(|text| signature_text(&text)).transpose()?;
+    if beside && parameters.is_some() {
+        let detail = "parameters are those of the version in force; leave them out beside it";
+        return Err(ApiError::new(&codes::INVALID, detail).at("/parameters"));
+    }
     let set = parameters.map(|text| crate::http::json::parse(text.as_bytes(), 32)).transpose()?;
     require_size(announced(&request)?, MAX_UPLOAD, "a plugin")?;
     let bytes = app.plugins.receive(request.into_body(), app.options.limits.body_timeout).await?;
-    Ok(Sent { upload: Upload { file, bytes, signature }, set })
+    Ok(Sent { upload: Upload { file, bytes, signature }, set, beside })
 }
 
 fn signature_text(text: &str) -> ApiResult<String> {

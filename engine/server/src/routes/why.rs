@@ -7,6 +7,7 @@ use headend_model::{JobId, JobStatus, TestIx, Timestamp};
 use headend_scheduler::Farm;
 use headend_scheduler::view::WhyPage;
 use headend_wire::Problem;
+use headend_wire::trials::WhyCanary;
 use headend_wire::api::{WhyAnswer, WhyQueue, WhyStarted, WhyWaiting};
 
 use super::jobs::{ended_runs, visible};
@@ -74,6 +75,7 @@ pub(crate) async fn why(
         waiting_tests: live.waiting_tests,
         waiting_next: live.waiting_next,
         queue: live.queue,
+        canaries: live.canaries,
         next,
     }))
 }
@@ -88,6 +90,7 @@ struct LiveWhy {
     waiting_tests: u32,
     waiting_next: Option<u32>,
     queue: Option<WhyQueue>,
+    canaries: Vec<WhyCanary>,
 }
 
 fn live_why(farm: &Farm, (now, job): (Timestamp, JobId), page: Page, from: Option<TestIx>) -> Option<LiveWhy> {
@@ -102,5 +105,6 @@ fn live_why(farm: &Farm, (now, job): (Timestamp, JobId), page: Page, from: Optio
         waiting_tests: farm.tests_waiting(job),
         waiting_next: waiting.get(TESTS).map(|next| next.test.0),
         queue: show::queue::place(farm, job),
+        canaries: show::trials::of_job(farm, job),
     })
 }

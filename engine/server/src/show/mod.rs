@@ -4,6 +4,7 @@ pub(crate) mod jobs;
 pub(crate) mod queue;
 pub(crate) mod racks;
 pub(crate) mod runs;
+pub(crate) mod trials;
 pub(crate) mod warnings;
 pub(crate) mod what_if;
 pub(crate) mod why;

@@ -17,7 +17,7 @@ pub use jobs::{
     JobDetail, JobItem, JobList, KillAnswer, ModeRef, SlotRef, SubmitAnswer, SubmitRequest, TestItem, TestRequest,
     WarningItem,
 };
-pub use plugins::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest};
+pub use plugins::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest, TrialItem};
 pub use racks::{DrainRequest, EnrolToken, RackItem, RackList, SlotItem};
 pub use reports::{JobReport, PolicyReport};
 pub use runs::{ArtifactItem, ArtifactList, RunItem, RunList, RunSlot};

@@ -11,6 +11,24 @@ pub struct PluginList {
     /// The rule that orders the jobs.
     #[serde(default)]
     pub queue: QueueInfo,
+    /// Shadows and canaries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TrialItem>,
+}
+
+/// A policy on trial beside a live one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialItem {
+    /// Its name: the plugin's, or that of another version of it.
+    pub policy: String,
+    /// The live policy.
+    pub beside: String,
+    /// `shadow` or `canary`.
+    pub trial: String,
+    /// As `GET /shadows` and `GET /canaries` tell it.
+    pub state: String,
+    /// For people.
+    pub text: String,
 }
 
 /// `GET /queue-policy`: the rule that orders the jobs.

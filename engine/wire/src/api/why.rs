@@ -24,6 +24,9 @@ pub struct WhyAnswer {
     /// Where the job stands among all that wait; none once it has ended.
     #[serde(default)]
     pub queue: Option<WhyQueue>,
+    /// Canaries that serve the job, or have served it, while the farm knows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<crate::trials::WhyCanary>,
     /// Give as `after` for more starts.
     #[serde(default)]
     pub next: Option<u64>,

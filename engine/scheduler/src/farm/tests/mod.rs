@@ -3,6 +3,7 @@
 
 mod absence;
 mod audit;
+mod canaries;
 mod coverage;
 mod duts;
 mod gangs;
