@@ -14,6 +14,7 @@
 pub mod client;
 pub mod disk;
 pub mod gate;
+pub mod hostile;
 pub mod lab;
 pub mod witness;
 

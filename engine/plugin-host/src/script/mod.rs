@@ -24,6 +24,8 @@
 
 mod cache;
 mod desk;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod guard;
 mod guest;
 mod limits;

@@ -11,6 +11,8 @@ mod ticker;
 pub use compile::{CompileError, compile_main};
 
 pub(crate) use cache::Compiler;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use compile::componentize;
 pub(crate) use meter::Meter;
 pub(crate) use ticker::Ticker;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use headend_model::TestIx;
 use headend_scheduler::action::{Noted, PlanChange};
 use headend_scheduler::event::{Placement, Skip};
-use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope, format_map_as_json};
+use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope};
 use rustix::process::getppid;
 
 use super::super::words::sentence;
@@ -205,7 +205,8 @@ impl Desk {
         let view = self.books(plan)?.view(now);
         let told = self.call(plan, "report", (view,))?;
         match told.try_cast_result::<Map>() {
-            Ok(map) => Ok(Answer::Text(format_map_as_json(&map))),
+            // Not Rhai's own way: it writes control characters as no JSON has them.
+            Ok(map) => serde_json::to_string(&map).map(Answer::Text).map_err(|error| error.to_string()),
             Err(told) => told
                 .into_string()
                 .map(Answer::Text)
