@@ -121,6 +121,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<files::Command>,
     },
+    /// The server: its version, its start, and as whom it knows you.
+    Server,
     /// Racks and their slots: list, drain, enrol.
     Racks {
         #[command(subcommand)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +31,24 @@ pub(crate) struct ServerArgs {
     )]
     pub(crate) token: Option<String>,
     /// Credentials file, instead of the one in the user's config folder.
-    #[arg(long, global = true, env = "HEADEND_CONFIG", value_name = "FILE", help_heading = "Server")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEADEND_CONFIG",
+        value_name = "FILE",
+        help_heading = "Server",
+        // clap's own parser of paths refuses an empty variable.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub(crate) config: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    fn without_empties(&self) -> Self {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let config = self.config.clone().filter(|path| !path.as_os_str().is_empty());
+        Self { server: said(&self.server), token: said(&self.token), config }
+    }
 }
 
 /// A server and the right to use it.
@@ -46,7 +63,10 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     /// From what was given, the file filling in the rest.
+    ///
+    /// An empty variable of the environment says as little as none.
     pub(crate) fn find(args: &ServerArgs) -> Result<Self> {
+        let args = &args.without_empties();
         if let (Some(server), Some(token)) = (&args.server, &args.token) {
             return Ok(Self { server: base(server)?, token: token.clone() });
         }

@@ -1,6 +1,7 @@
 //! What runs for long: server, rack, both in one, and the processes that host foreign code.
 
 pub(crate) mod farm_args;
+mod kept;
 pub(crate) mod life;
 pub(crate) mod quotas;
 pub(crate) mod rack;

@@ -25,7 +25,8 @@ use headend_wire::api::SubmitRequest;
 use crate::args::{Cli, Command};
 use crate::client::Client;
 use crate::commands::{
-    Context, duts, eta, files, inventory, jobs, plugin, racks, schedule, status, submit, users, watch, why, why_not,
+    Context, duts, eta, files, inventory, jobs, plugin, racks, schedule, server, status, submit, users, watch, why,
+    why_not,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -113,6 +114,7 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
             let list = files::Command::default();
             files::run(context, command.as_ref().unwrap_or(&list)).await
         }
+        Command::Server => server::run(context).await,
         Command::Racks { command } => racks::run(context, command.as_ref().unwrap_or(&racks::Command::List)).await,
         Command::Duts { command } => {
             let all = duts::Command::List { filters: Vec::new() };

@@ -1,9 +1,10 @@
 //! `headend duts`: devices under test and where they are.
 
-use headend_wire::api::{DutItem, DutList, PlaceRequest};
+use headend_wire::api::{DutItem, DutList, PlaceRequest, SlotRef};
 use headend_wire::inventory::DutEntry;
 
 use super::{Context, inventory};
+use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::targets::{self, Place};
 use crate::ui::{self, cell};
@@ -39,7 +40,7 @@ pub(crate) enum Command {
         /// Its id.
         dut: u64,
     },
-    /// Put a DUT into a slot, or on the shelf.
+    /// Put a DUT into a slot, or on the shelf. Whatever sat in the slot goes on the shelf.
     #[command(visible_alias = "move")]
     Place {
         /// Its id.
@@ -54,7 +55,7 @@ pub(crate) enum Command {
 pub(crate) struct NewDut {
     /// What people call it.
     name: String,
-    /// Where it is: rack1/4; on the shelf unless given.
+    /// Where it is: rack1/4; on the shelf unless given. Whatever sat in the slot goes on the shelf.
     #[arg(long)]
     place: Option<Place>,
     /// About it, for people.
@@ -86,7 +87,12 @@ pub(crate) struct NewDut {
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::List { filters } => list(context, filters).await,
-        Command::Set { dut, texts } => inventory::set_dut(context, entry(*dut, texts)?).await,
+        Command::Set { dut, texts } => {
+            let entry = entry(*dut, texts)?;
+            // The inventory would make it: an id that it does not know is a DUT of another lab's export.
+            require(&known(context).await?, *dut)?;
+            inventory::set_dut(context, entry).await
+        }
         Command::Remove { dut } => {
             let command = inventory::Command::Remove { kind: "dut".to_owned(), key: dut.to_string() };
             inventory::run(context, &command).await
@@ -111,6 +117,32 @@ fn entry(dut: u64, texts: &[String]) -> Result<DutEntry> {
         }
     }
     Ok(entry)
+}
+
+async fn known(context: &Context) -> Result<Vec<DutItem>> {
+    let list: DutList = context.client.get("/duts").await?;
+    Ok(list.duts)
+}
+
+fn require(known: &[DutItem], dut: u64) -> Result<()> {
+    if known.iter().any(|one| one.dut == dut) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::NotFound, "unknown_dut", format!("there is no DUT {dut}"))
+        .help("see `headend duts`; `headend duts add` makes a new one known"))
+}
+
+/// Who sits in this slot now.
+async fn sitting(context: &Context, place: Option<&SlotRef>) -> Result<Option<DutItem>> {
+    let Some(place) = place else { return Ok(None) };
+    Ok(known(context).await?.into_iter().find(|one| one.place.as_ref() == Some(place)))
+}
+
+/// Whoever sat there had to go.
+fn say_displaced(context: &Context, dut: u64, former: Option<&DutItem>) {
+    if let Some(former) = former.filter(|former| former.dut != dut) {
+        context.ui.say(&format!("DUT {} ({}), which was there, is on the shelf now", former.dut, former.name));
+    }
 }
 
 async fn list(context: &Context, filters: &[String]) -> Result<()> {
@@ -156,11 +188,15 @@ async fn add(context: &Context, new: &NewDut) -> Result<()> {
         place: new.place.as_ref().and_then(|Place(place)| place.clone()),
         ..DutItem::default()
     };
+    let former = sitting(context, item.place.as_ref()).await?;
     let added: DutItem = context.client.post("/duts", &item).await?;
-    context.ui.show(&added, |added| added.dut.to_string())
+    context.ui.show(&added, |added| added.dut.to_string())?;
+    say_displaced(context, added.dut, former.as_ref());
+    Ok(())
 }
 
 async fn put(context: &Context, dut: u64, Place(place): &Place) -> Result<()> {
+    let former = sitting(context, place.as_ref()).await?;
     let request = PlaceRequest { place: place.clone() };
     let answer: serde_json::Value = context.client.put(&format!("/duts/{dut}/place"), &request).await?;
     if context.ui.json {
@@ -168,5 +204,6 @@ async fn put(context: &Context, dut: u64, Place(place): &Place) -> Result<()> {
     }
     let place = place.as_ref().map_or_else(|| "on the shelf".to_owned(), |slot| format!("in {}", targets::show(slot)));
     context.ui.say(&format!("DUT {dut} is {place}"));
+    say_displaced(context, dut, former.as_ref());
     Ok(())
 }

@@ -19,6 +19,7 @@ pub(crate) mod replay_check;
 pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod send;
+pub(crate) mod server;
 #[cfg(feature = "host")]
 pub(crate) mod simulate;
 pub(crate) mod status;

@@ -5,10 +5,10 @@ use headend_server::Quotas;
 /// What areas of files may hold.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct QuotaArgs {
-    /// Most bytes of each user's own area: 500MiB, 20GiB; 0: no bound.
+    /// Most bytes of each user's own area, newest revision alone: 500MiB, 20GiB; 0: no bound.
     #[arg(long, value_name = "SIZE", default_value = "20GiB", value_parser = size)]
     private_quota: u64,
-    /// Most bytes of the public area; 0: no bound.
+    /// Most bytes of the public area, newest revision alone; 0: no bound.
     #[arg(long, value_name = "SIZE", default_value = "100GiB", value_parser = size)]
     public_quota: u64,
 }

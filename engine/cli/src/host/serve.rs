@@ -13,6 +13,7 @@ use headend_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use super::farm_args::FarmArgs;
+use super::kept::KeptArgs;
 use super::life::{self, Signals};
 use super::quotas::QuotaArgs;
 use crate::args::{OutputArgs, credentials_in};
@@ -100,6 +101,8 @@ pub(crate) struct ServerFlags {
     time_zone: Option<String>,
     #[command(flatten)]
     quotas: QuotaArgs,
+    #[command(flatten)]
+    kept: KeptArgs,
     /// A snapshot of the scheduler's state every so many events.
     #[arg(long, value_name = "EVENTS", env = "HEADEND_SNAPSHOT_EVERY", hide = true)]
     snapshot_every: Option<u64>,
@@ -125,6 +128,7 @@ impl ServerFlags {
         options.snapshot_every = self.snapshot_every.unwrap_or(options.snapshot_every).max(1);
         options.time_zone.clone_from(&self.time_zone);
         options.quotas = self.quotas.quotas();
+        options.occurrences_kept = self.kept.occurrences();
         options.auth = match (self.open, self.force_open) {
             (false, _) => AuthMode::Token,
             (true, false) => AuthMode::Open,

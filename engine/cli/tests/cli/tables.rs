@@ -181,3 +181,53 @@ fn submit_sends_one_request_under_a_key() {
     assert_eq!(seen.headers["idempotency-key"], "k1");
     insta::assert_json_snapshot!(serde_json::from_slice::<Value>(&seen.body).unwrap());
 }
+
+#[test]
+fn the_server_tells_its_version_its_start_and_who_one_is() {
+    let said = server().headend(&["server"]);
+    assert!(said.contains("2026-11-22 00:00:00Z") && said.contains("ada") && said.contains("admin"), "{said}");
+}
+
+fn lab() -> Fake {
+    let item = |dut: u64, place: Value| json!({"dut": dut, "name": format!("box-{dut}"), "place": place});
+    let at = json!({"rack": "rack1", "slot": 2});
+    server()
+        .on("GET /api/v1/duts", 200, &json!({"duts": [item(1, Value::Null), item(2, at.clone())]}))
+        .on("PUT /api/v1/duts/1/place", 200, &item(1, at.clone()))
+        .on("PUT /api/v1/duts/2/place", 200, &item(2, at.clone()))
+        .on("POST /api/v1/duts", 201, &item(3, at))
+        .on("POST /api/v1/inventory", 200, &json!({"changes": [], "dry_run": false}))
+}
+
+#[test]
+fn whoever_takes_a_slot_is_told_whom_it_pushed_out() {
+    let told = "DUT 2 (box-2), which was there, is on the shelf now";
+    for command in [&["duts", "place", "1", "rack1/2"][..], &["duts", "add", "new", "--place", "rack1/2"]] {
+        let said = lab().headend(command);
+        assert!(said.starts_with("exit 0") && said.contains(told), "{said}");
+    }
+    for command in
+        [["duts", "place", "2", "rack1/2"], ["duts", "place", "1", "rack1/3"], ["duts", "place", "1", "shelf"]]
+    {
+        let said = lab().headend(&command);
+        assert!(said.starts_with("exit 0") && !said.contains("which was there"), "{said}");
+    }
+}
+
+#[test]
+fn a_dut_that_is_not_there_is_not_made_by_a_change() {
+    let fake = lab();
+    let said = fake.headend(&["duts", "set", "9", "name=x"]);
+    assert!(said.starts_with("exit 4") && said.contains("there is no DUT 9"), "{said}");
+    assert!(fake.seen().iter().all(|request| !request.line.contains("/inventory")));
+    assert!(fake.headend(&["duts", "set", "2", "name=x"]).starts_with("exit 0"));
+}
+
+#[test]
+fn an_empty_variable_says_as_little_as_none() {
+    let run = crate::fake::headend(&["jobs"])
+        .envs([("HEADEND_TOKEN", ""), ("HEADEND_SERVER", " "), ("HEADEND_CONFIG", "")])
+        .output();
+    let said = crate::fake::show(&run.unwrap());
+    assert!(said.contains("no token for http://127.0.0.1:8001"), "{said}");
+}
