@@ -30,6 +30,8 @@ impl Tell {
                 Action::Stop { rack, .. } => self.board.wake(*rack),
                 Action::AskRanks(question) => self.policies.ask_ranks(question),
                 Action::JobChanged { job, status, .. } if status.is_final() => self.policies.forget(*job),
+                // Its instances are built anew where they are still wanted.
+                Action::PolicyMoved { from, .. } => self.policies.forget_policy(from),
                 Action::PolicyStruck { policy, strikes, reason, quarantined } => {
                     self.policies.struck(policy, *strikes, reason, *quarantined);
                 }

@@ -276,6 +276,7 @@ impl PolicyDesk {
 
     /// Drops the instances of a job that has ended.
     pub(crate) fn forget(&self, job: JobId) {
+        self.shadows.forget(job);
         lock(&self.pins).retain(|(of, _), _| *of != job);
         let built = lock(&self.built);
         let groups = built.iter().filter(|((of, _), _)| *of == job);

@@ -33,12 +33,12 @@ pub(crate) struct Shadow {
     pub(super) until: Option<i64>,
     pub(super) ended: Option<(i64, String)>,
     pub(super) figures: ShadowFigures,
-    taus: u64,
-    tau_sum: f64,
-    own: Times,
-    live: Times,
-    numbered: u64,
-    differences: VecDeque<ShadowDifference>,
+    pub(super) taus: u64,
+    pub(super) tau_sum: f64,
+    pub(super) own: Times,
+    pub(super) live: Times,
+    pub(super) numbered: u64,
+    pub(super) differences: VecDeque<ShadowDifference>,
     /// Failures since the last answer.
     #[serde(skip)]
     pub(super) in_a_row: u32,
@@ -50,7 +50,7 @@ pub(crate) struct Shadow {
 /// The last times, in microseconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Times(VecDeque<u32>);
+pub(super) struct Times(VecDeque<u32>);
 
 impl Times {
     fn note(&mut self, took: Duration) {
