@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// What would become of a load under other policies: a plan, or what a server recorded.
     #[cfg(feature = "host")]
     Simulate(Box<crate::commands::simulate::Args>),
+    /// An analyser over stored pictures: what it says of each, and where.
+    #[cfg(feature = "host")]
+    Analyse(Box<crate::commands::analyse::Args>),
     /// Decide what a server's journal keeps a second time, and compare.
     #[cfg(feature = "host")]
     ReplayCheck(crate::commands::replay_check::Args),

@@ -12,7 +12,7 @@ pub(crate) mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `headend guest script|policy|compile`: a host of foreign code, started by server and rack and by nobody else.
+/// `headend guest script|policy|analyser|compile`: a host of foreign code, started by server and rack and by nobody else.
 ///
 /// Looked at before the command line is parsed: guests are started often, and print nothing of their own.
 pub(crate) fn guest_by_name() -> Option<ExitCode> {
@@ -22,6 +22,7 @@ pub(crate) fn guest_by_name() -> Option<ExitCode> {
     }
     match words.next()?.to_str()? {
         "script" => Some(headend_plugin_host::script::guest_main()),
+        "analyser" => Some(headend_plugin_host::analyser::guest_main()),
         "policy" => Some(headend_plugin_host::policy::guest_main()),
         "compile" => Some(headend_plugin_host::wasm::compile_main()),
         _ => None,

@@ -65,6 +65,8 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         #[cfg(feature = "host")]
         Command::Simulate(args) => commands::simulate::run(&args, &cli.server, ui),
         #[cfg(feature = "host")]
+        Command::Analyse(args) => commands::analyse::run(&args, ui),
+        #[cfg(feature = "host")]
         Command::ReplayCheck(args) => commands::replay_check::run(&args, ui),
         command => ask(&command, &cli.server, ui),
     }
@@ -130,6 +132,7 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         | Command::Rack(_)
         | Command::Run(_)
         | Command::Simulate(_)
+        | Command::Analyse(_)
         | Command::ReplayCheck(_) => Ok(()),
     }
 }

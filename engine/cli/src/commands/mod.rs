@@ -1,5 +1,7 @@
 //! The client commands, one story each.
 
+#[cfg(feature = "host")]
+pub(crate) mod analyse;
 pub(crate) mod duts;
 pub(crate) mod eta;
 pub(crate) mod files;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use headend_plugin_host::{policy, script};
+use headend_plugin_host::{analyser, policy, script};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -29,6 +29,16 @@ const QUEUE: &str = "\
 //
 // plugins/policies/{fair-share,least-worn}/README.md tell what is in `job` and `slot`.
 ";
+const ANALYSER: &str = "\
+// An analyser in Rhai (contract 1). It defines `feed`, or `hear`, and what it needs of the others:
+//
+//   fn feed(frame)                      () or a verdict: #{ passed, score, sentence, area, values, overlay }
+//   fn hear(sound)                      the same for sound
+//   fn finish()                         the same at the end of the stream
+//   fn build(setup)                     () or a sentence: it cannot work with these parameters and references
+//
+// `this` is a map of its own for as long as the stream lasts. plugins/analysers/motion/README.md tells what is in each.
+";
 const SCRIPT: &str = "// A test in Rhai. sdk/wit/v1/script/script.wit tells what each call of the session does.\n";
 
 #[derive(Debug, clap::Args)]
@@ -45,6 +55,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
     let files = [
         ("coverage-policy.d.rhai", format!("{COVERAGE}{}", policy::definitions())),
         ("queue-policy.d.rhai", format!("{QUEUE}{}", policy::definitions())),
+        ("analyser.d.rhai", format!("{ANALYSER}{}", analyser::definitions())),
         ("script.d.rhai", format!("{SCRIPT}{calls}")),
     ];
     std::fs::create_dir_all(&args.out).map_err(|error| Failure::file("make", &args.out, error))?;
