@@ -206,7 +206,9 @@ impl Desk {
         let told = self.call(plan, "report", (view,))?;
         match told.try_cast_result::<Map>() {
             // Not Rhai's own way: it writes control characters as no JSON has them.
-            Ok(map) => serde_json::to_string(&map).map(Answer::Text).map_err(|error| error.to_string()),
+            Ok(map) => {
+                serde_json::to_string(&Dynamic::from_map(map)).map(Answer::Text).map_err(|error| error.to_string())
+            }
             Err(told) => told
                 .into_string()
                 .map(Answer::Text)
