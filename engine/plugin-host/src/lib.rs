@@ -14,6 +14,9 @@
 //! proposes; the scheduler disposes.
 
 pub mod analyser;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guest;
 pub mod lifecycle;
 pub mod manifest;

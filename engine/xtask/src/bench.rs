@@ -9,7 +9,8 @@ use crate::{guests, pythons, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only benches of decisions and policies whose name has this in it; leaves the end-to-end figures out.
+    /// Only benches of decisions and policies whose name has this in it; leaves the end-to-end figures out. Or one of these alone:
+    /// `uploads`, `reload`, `hostile` (what an attack costs those beside it).
     filter: Option<String>,
 }
 
@@ -18,10 +19,16 @@ const HYPERQUEUE: &str = "0.27.0";
 /// Crates with benches of their own.
 const CRATES: [&str; 3] = ["headend-scheduler", "headend-whatif", "headend-plugin-host"];
 
+/// Parts of the end-to-end figures that can be measured alone.
+const PARTS: [&str; 3] = ["uploads", "reload", "hostile"];
+
 /// Builds everything with optimisation and measures.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     setup::for_building(shell)?;
     guests::run(shell)?;
+    if let Some(part) = args.filter.as_deref().filter(|part| PARTS.contains(part)) {
+        return end_to_end(shell, None, Some(part));
+    }
     for name in CRATES {
         shell::step(&format!("benches of {name}"), || {
             let mut command = shell.cargo(["bench", "--package", name, "--benches"]);
@@ -34,10 +41,15 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.filter.is_some() {
         return Ok(());
     }
+    end_to_end(shell, hyperqueue(shell), None)
+}
+
+/// The figures of whole labs: all, or one part.
+fn end_to_end(shell: &Shell, baseline: Option<PathBuf>, part: Option<&str>) -> Result<()> {
     let program = program::build(shell, Profile::Release)?;
-    let baseline = hyperqueue(shell);
     shell::step("end to end", || {
         let mut command = shell.cargo(["run", "--release", "--package", "headend-bench"]);
+        command.args(part.map(|part| ["--", part]).into_iter().flatten());
         command.env("HEADEND_PROGRAM", program);
         if let Some(hq) = baseline {
             command.env("HEADEND_HQ", hq);

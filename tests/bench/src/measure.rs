@@ -30,7 +30,7 @@ fn seconds(item: &JobItem) -> f64 {
     (millis(ended) - millis(started)) / 1e3
 }
 
-fn millis(time: &str) -> f64 {
+pub(crate) fn millis(time: &str) -> f64 {
     let time: Timestamp = time.parse().expect("RFC 3339");
     time.as_microsecond() as f64 / 1e3
 }

@@ -78,7 +78,8 @@ pub async fn load(lab: &Lab, name: &str, file: &str, code: &[u8], limits: &BTree
     let folder = lab.folder.path().join("plugins").join(name);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(file), code).unwrap();
-    let limits: String = limits.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let limits = limits.join("\n");
     let manifest = format!(
         "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"coverage-policy\"\nworld = \"2.0.0\"\nfile = \"{file}\"\n[limits]\n{limits}"
     );

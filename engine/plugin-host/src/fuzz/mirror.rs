@@ -82,7 +82,7 @@ impl Mirror {
         };
         let mut answers = Vec::new();
         while !words.0.is_empty() {
-            if words.next() % 5 == 0 {
+            if words.next().is_multiple_of(5) {
                 return answers;
             }
             answers.extend(one_round(&mut *instance, words));

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::{Mirror, code, manifest, package, policy_source, script_source};
+use super::{Mirror, code, componentize, manifest, package, policy_source, script_source};
 
 #[path = "../../tests/policy/assemble.rs"]
 #[allow(unreachable_pub, reason = "shared with targets outside of the workspace")]
@@ -67,7 +67,19 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn code_that_was_tampered_with_is_refused_or_still_sound() {
     assert!(seeds("component").iter().all(|seed| code(seed)), "seeds are policies");
-    hold(300, mutated(seeds("component")), |bytes| drop(code(bytes)));
+    hold(300, mutated(seeds("component")), |bytes| {
+        code(bytes);
+    });
+}
+
+#[test]
+fn a_module_whose_wit_is_cut_short_is_refused_in_words() {
+    // A custom section of the name that tells where the WIT is, with a length that goes past its end.
+    let name = b"component-type:x";
+    let section = [&[name.len() as u8][..], name, b"\x00\x04\xff\xff\x7f"].concat();
+    let module = [b"\0asm\x01\0\0\0\0", &[section.len() as u8][..], &section].concat();
+    let what = componentize(module).unwrap_err();
+    assert!(what.starts_with("cannot make a component of this core module"), "{what}");
 }
 
 #[test]
@@ -107,7 +119,9 @@ fn with_stack(work: impl FnOnce() + Send + 'static) {
 fn any_text_as_a_policy_in_rhai_ends_in_answers() {
     with_stack(|| {
         assert!(seeds("rhai").iter().any(|seed| policy_source(&text(seed))));
-        hold(300, mutated(seeds("rhai")), |bytes| drop(policy_source(&text(bytes))));
+        hold(300, mutated(seeds("rhai")), |bytes| {
+            policy_source(&text(bytes));
+        });
     });
 }
 
@@ -115,6 +129,8 @@ fn any_text_as_a_policy_in_rhai_ends_in_answers() {
 fn any_text_as_a_test_in_rhai_comes_to_an_end() {
     with_stack(|| {
         assert!(seeds("rhai").iter().any(|seed| script_source(&text(seed))));
-        hold(300, mutated(seeds("rhai")), |bytes| drop(script_source(&text(bytes))));
+        hold(300, mutated(seeds("rhai")), |bytes| {
+            script_source(&text(bytes));
+        });
     });
 }

@@ -132,7 +132,9 @@ impl PolicyHost {
         drop(plugins);
         if state != PluginState::Enabled {
             // What nobody asks keeps no process.
-            alive.iter().for_each(|version| version.code.rest());
+            for version in alive {
+                version.code.rest();
+            }
         }
         Ok(info)
     }

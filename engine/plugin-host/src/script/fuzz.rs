@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use headend_wire::session::{CallError, GuestLimits, MAX_LINE_BYTES, Reply, ScriptEnd, ToHost, ToScript};
-use serde_json::json;
+use headend_wire::session::{Call, CallError, GuestLimits, MAX_LINE_BYTES, Reply, ScriptEnd, ToHost, ToScript};
+use serde_json::{Value, json};
 
 use super::desk::{Desk, shortened};
 use super::guard::Guard;
@@ -29,6 +29,9 @@ struct Host {
 }
 
 /// Runs the text. Whether it ran to its end. Whatever it does, it comes to one, and what is said of it can be cut to size.
+///
+/// # Panics
+/// When that does not hold.
 pub fn script_source(source: &str) -> bool {
     static HOST: OnceLock<Mutex<Host>> = OnceLock::new();
     let start = || Mutex::new(host().unwrap_or_else(|error| panic!("no host: {error}")));
@@ -57,21 +60,38 @@ fn host() -> std::io::Result<Host> {
     Ok(Host { rhai, desk })
 }
 
-/// A rack of moods: it grants, refuses, and answers with what nobody has asked for.
+/// A rack of moods: of what it is asked it grants a part.
 fn answer(stream: &UnixStream) {
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
-        let Ok(ToHost::Call { id, .. }) = serde_json::from_str(&line) else { continue };
-        let reply = match id % 4 {
-            0 => Reply::Error(CallError { code: "no".into(), message: "not today".into() }),
-            1 => Reply::Ok(json!(true)),
-            2 => Reply::Ok(json!([{ "slot": 1, "value": true }])),
-            _ => Reply::Ok(json!(null)),
-        };
+        let Ok(ToHost::Call { id, call }) = serde_json::from_str(&line) else { continue };
+        let refused = CallError { code: "no".into(), message: "not today".into() };
+        let reply = granted(&call).filter(|_| id % 5 > 0).map_or(Reply::Error(refused), Reply::Ok);
         let Ok(mut text) = serde_json::to_vec(&ToScript::Reply { id, reply }) else { return };
         text.push(b'\n');
         let mut stream = stream;
         if stream.write_all(&text).is_err() {
             return;
         }
+    }
+}
+
+/// What this call is answered with when it is granted, if it ever is.
+fn granted(call: &Call) -> Option<Value> {
+    match call {
+        Call::Connect { .. }
+        | Call::Disconnect {}
+        | Call::ReserveSlot { .. }
+        | Call::FreeSlot { .. }
+        | Call::Result { .. } => Some(json!(true)),
+        Call::Press { .. } | Call::Power { .. } => Some(json!([{ "slot": 1, "value": true }])),
+        Call::Allocations {} => Some(json!({ "server": "rack:8000", "slots": [1] })),
+        Call::Capture { .. } => None,
+        Call::Log { .. }
+        | Call::Console { .. }
+        | Call::Wait { .. }
+        | Call::BeginRegion { .. }
+        | Call::EndRegion { .. }
+        | Call::BeginStep { .. }
+        | Call::EndStep { .. } => Some(Value::Null),
     }
 }

@@ -4,6 +4,7 @@
 //! limits its own memory and CPU time before it reads anything; the parent adds a wall-clock limit.
 
 use std::io::{self, Read, Write};
+use std::panic::catch_unwind;
 use std::process::{Child, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -74,11 +75,15 @@ pub(crate) fn componentize(code: Vec<u8>) -> Result<Vec<u8>, String> {
     // Bytes 4 to 8 tell: layer 1 is a component, layer 0 a core module.
     match code.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(code),
-        Some([0, b'a', b's', b'm', _, _, 0, 0]) => ComponentEncoder::default()
-            .validate(true)
-            .module(&code)
-            .and_then(|mut encoder| encoder.encode())
-            .map_err(|error| format!("cannot make a component of this core module: {error:#}")),
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => {
+            // The encoder reads the WIT that the module carries, and panics when that is cut short.
+            let encoded = catch_unwind(|| {
+                let encoder = ComponentEncoder::default().validate(true).module(&code);
+                encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
+            });
+            let encoded = encoded.unwrap_or_else(|_panic| Err("the WIT that it carries is malformed".into()));
+            encoded.map_err(|error| format!("cannot make a component of this core module: {error}"))
+        }
         _ => Err("it is not WebAssembly: the first bytes are not those of a module or component".into()),
     }
 }

@@ -196,10 +196,11 @@ impl Case {
         let world = if self.frame == Frame::CoverageV1 { "1.0.0" } else { "2.0.0" };
         let mut limits = self.limits.clone();
         limits.entry("deadline_ms".into()).or_insert(PATIENT_MS);
-        let limits: String = limits.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let limits = limits.join("\n");
         format!(
             "name = \"{}\"\nversion = \"1.0.0\"\nkind = \"{kind}\"\nworld = \"{world}\"\nfile = \"{file}\"\n\
-             capabilities = {:?}\n[limits]\n{limits}",
+             capabilities = {:?}\n[limits]\n{limits}\n",
             self.name, self.capabilities
         )
     }

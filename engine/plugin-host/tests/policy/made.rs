@@ -94,9 +94,9 @@ fn script(what: &str, count: usize) -> String {
     let propose = |body: String| format!("fn propose(plan, free) {{ {body} [] }}");
     match what {
         "statements" => propose("1;".repeat(count)),
-        "variables" => propose((0..count).map(|n| format!("let x{n}=0;")).collect()),
+        "variables" => propose(numbered(count, |text, n| write!(text, "let x{n}=0;"))),
         "script-functions" => {
-            propose(String::new()) + (0..count).map(|n| format!("fn f{n}(){{}}\n")).collect::<String>().as_str()
+            numbered(count, |text, n| writeln!(text, "fn f{n}(){{}}")) + propose(String::new()).as_str()
         }
         "parentheses" => propose("(".repeat(count)),
         "braces" => propose("{".repeat(count)),
@@ -104,6 +104,12 @@ fn script(what: &str, count: usize) -> String {
         "minuses" => propose("-".repeat(count)),
         _ => panic!("{what} is not known here"),
     }
+}
+
+fn numbered(count: usize, write: impl Fn(&mut String, usize) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    (0..count).try_for_each(|n| write(&mut text, n)).unwrap();
+    text
 }
 
 fn section(id: u8, content: &[u8]) -> Vec<u8> {

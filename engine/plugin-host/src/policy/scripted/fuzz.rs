@@ -14,6 +14,9 @@ const OPERATIONS: u64 = 20_000;
 
 /// Reads the text as a policy of either kind and asks it everything. Whether it was taken as one. Every answer is a line that reads as the
 /// same answer again, and an error is short.
+///
+/// # Panics
+/// When that does not hold.
 pub fn policy_source(source: &str) -> bool {
     let mut taken = false;
     for (entry, world) in [(Entry::Coverage, 1), (Entry::Coverage, 2), (Entry::Queue, 2)] {

@@ -107,8 +107,12 @@ impl Compiler {
 
 /// A core module with its WIT in a custom section, as a component.
 fn encode(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    let encoder = ComponentEncoder::default().validate(true).module(module);
-    encoder.and_then(|mut encoder| encoder.encode()).map_err(wasmtime::Error::from_anyhow)
+    // The encoder reads the WIT that the module carries, and panics when that is cut short.
+    let encoded = std::panic::catch_unwind(|| {
+        let encoder = ComponentEncoder::default().validate(true).module(module);
+        encoder.and_then(|mut encoder| encoder.encode()).map_err(wasmtime::Error::from_anyhow)
+    });
+    encoded.unwrap_or_else(|_panic| Err(wasmtime::Error::msg("the WIT that it carries is malformed")))
 }
 
 /// Opens the folder, or makes it. What lies in it is executed, so it must be ours and nobody else may write there.
