@@ -3,6 +3,7 @@
 pub(crate) mod farm_args;
 mod kept;
 pub(crate) mod life;
+mod memory;
 pub(crate) mod quotas;
 pub(crate) mod rack;
 pub(crate) mod run;

@@ -19,6 +19,7 @@ impl Wanted {
 }
 
 /// Adds 1 at the first byte of each pixel that fits.
+#[allow(clippy::needless_bitwise_bool, reason = "without a branch it becomes vector instructions")]
 #[inline(always)]
 fn count_row(row: &[u8], wanted: &Wanted, fits: &mut [u8; STRIP + 2], counts: &mut [u8; STRIP], channels: usize) {
     for ((fits, value), (low, high)) in fits.iter_mut().zip(row).zip(wanted.low.iter().zip(&wanted.high)) {

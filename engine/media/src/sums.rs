@@ -8,7 +8,7 @@ pub struct Sums {
     width: u32,
     height: u32,
     /// `(width + 1) * (height + 1)`. 32 bits hold the sum of the largest picture that there may be.
-    sums: Vec<u32>,
+    greys: Vec<u32>,
     squares: Vec<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Picture {
                 squares.push(squares[above + at + 1] + square);
             }
         }
-        Sums { width: self.width(), height: self.height(), sums, squares }
+        Sums { width: self.width(), height: self.height(), greys: sums, squares }
     }
 }
 
@@ -49,7 +49,7 @@ impl Sums {
 
     /// Sum of the grey values of a part.
     pub fn sum(&self, area: Rect) -> u64 {
-        let [a, b, c, d] = self.corners(area).map(|at| u64::from(self.sums[at]));
+        let [a, b, c, d] = self.corners(area).map(|at| u64::from(self.greys[at]));
         a + d - b - c
     }
 

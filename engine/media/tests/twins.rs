@@ -146,7 +146,7 @@ proptest! {
         prop_assert_eq!(picture.grey().read(area), slow.clone());
         let fast = picture.histogram(area);
         for value in 0..=255_u8 {
-            let count = slow.iter().filter(|v| **v == value).count();
+            let count = slow.iter().map(|v| usize::from(*v == value)).sum::<usize>();
             prop_assert_eq!(fast[usize::from(value)] as usize, count);
         }
     }
@@ -248,5 +248,5 @@ fn pictures_of_a_wrong_size_are_refused() {
     assert_eq!(one.find(&one, None, one.bounds(), 0.0, &|| true), Err(Fault::Stopped));
     let large = make(1, 4096, 4096, vec![255; 4096 * 4096]);
     assert_eq!(large.sums().sum(large.bounds()), 4096 * 4096 * 255);
-    assert_eq!(large.statistics(large.bounds()).unwrap().deviation, [0.0; 3]);
+    assert!(large.statistics(large.bounds()).unwrap().deviation.iter().all(|channel| channel.abs() < f64::EPSILON));
 }

@@ -119,7 +119,7 @@ macro_rules! as_text {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                (*name.0).to_owned()
             }
         }
     };
@@ -131,7 +131,8 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "String", into = "String"))]
-        pub struct $name(String);
+        // Names go along with every plan, lease and event: copies share the text.
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// Checks and takes the name.
@@ -141,7 +142,7 @@ macro_rules! name {
             pub fn new(text: impl Into<String>) -> Result<Self, BadName> {
                 let text = text.into();
                 check_name($kind, &text)?;
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The name as text.

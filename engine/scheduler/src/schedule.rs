@@ -10,8 +10,8 @@ use std::fmt;
 
 use headend_model::schedule::{DaySet, OccurrenceFate, TestChange};
 use headend_model::{
-    DutId, JobId, NewSchedule, OccurrenceNo, PolicyName, ScheduleId, ScheduleKind, ScheduleName, ScheduleSettings, ScheduledTest,
-    ScheduledTestId, SlotId, Target, Timestamp, Timing, UserName, ZoneName,
+    DutId, JobId, NewSchedule, OccurrenceNo, PolicyName, ScheduleId, ScheduleKind, ScheduleName, ScheduleSettings,
+    ScheduledTest, ScheduledTestId, SlotId, Target, Timestamp, Timing, UserName, ZoneName,
 };
 
 use crate::action::{Refusal, Warning};

@@ -22,8 +22,8 @@ mod options;
 mod rare;
 mod read;
 mod reports;
-mod shadows;
 mod rows;
+mod shadows;
 mod sheet;
 mod store;
 mod tx;
@@ -35,9 +35,9 @@ pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, F
 pub use occurrences::OccurrenceRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use reports::ReportRow;
-pub use shadows::ShadowRow;
 pub use rows::{
     AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled,
     Pin, PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,
 };
+pub use shadows::ShadowRow;
 pub use store::{Store, Ticket};

@@ -5,8 +5,8 @@ use headend_model::{CatalogueEntry, DutFields, DutId, Timestamp, UserName};
 use crate::codec::Values;
 use crate::error::StoreError;
 use crate::reports;
-use crate::shadows;
 use crate::rows::{AreaHead, AreaId, Projection};
+use crate::shadows;
 use crate::tx::Tx;
 
 /// Writes a row of the kinds that [`crate::sheet::Sheet`] does not gather.

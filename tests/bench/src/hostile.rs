@@ -30,8 +30,10 @@ const SCRIPTS: [&str; 4] =
 struct Latencies {
     /// From sending a job to its handle.
     submit: Vec<f64>,
-    /// From acceptance to the start, as the server recorded them: the decision.
+    /// From acceptance to the start, as the server recorded them: the decision of a sound policy, in Rhai.
     decide: Vec<f64>,
+    /// From asking for the job to seeing it.
+    answer: Vec<f64>,
     /// From the start of a no-op run to its end.
     run: Vec<f64>,
 }
@@ -58,7 +60,8 @@ pub(crate) async fn run(budgets: &mut Budgets) {
     println!("{} hostile jobs and bombs during the attack", blows.load(Ordering::Relaxed));
     for (what, idle, attacked) in [
         ("submit, p99", idle.submit, attacked.submit),
-        ("decision, p99", idle.decide, attacked.decide),
+        ("answer to a reader, p99", idle.answer, attacked.answer),
+        ("decision of a sound policy, p99", idle.decide, attacked.decide),
         ("no-op run on a rack, p99", idle.run, attacked.run),
     ] {
         let (before, after) = (at(&idle, 0.99), at(&attacked, 0.99));
@@ -82,6 +85,9 @@ async fn prepare(lab: &Lab) {
     files.extend(SCRIPTS.map(hostile::script));
     let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     lab.client.upload("public", &files).await;
+    let spread = headend_integration::lab::repository().join("plugins/policies/spread");
+    let answer = lab.client.post("/plugins/load", &json!({ "path": spread })).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
     for case in hostile::policies(&POLICIES) {
         case.load(lab).await;
     }
@@ -95,19 +101,23 @@ async fn prepare(lab: &Lab) {
 
 /// One no-op at a time on slot 1.
 async fn measure(lab: &Lab, jobs: usize) -> Latencies {
-    let mut all = Latencies { submit: Vec::new(), decide: Vec::new(), run: Vec::new() };
+    let mut all = Latencies { submit: Vec::new(), decide: Vec::new(), answer: Vec::new(), run: Vec::new() };
     for _ in 0..jobs {
-        let one = TestRequest { slots_needed: Some(1), ..test("noop.rhai") };
+        let mode = ModeRef::Name("spread".into());
+        let one = TestRequest { slots_needed: Some(1), mode, ..test("noop.rhai") };
         let sent = Instant::now();
         let job = lab.client.submit(&request("timed", &slots("rack1", [1]), [one])).await.job;
         all.submit.push(sent.elapsed().as_secs_f64() * 1e3);
         let detail = lab.client.finished(job).await;
         assert_eq!(detail.item.passed, 1, "{:#?}", detail.run_list);
+        let asked = Instant::now();
+        lab.client.job(job).await;
+        all.answer.push(asked.elapsed().as_secs_f64() * 1e3);
         let time = |at: &Option<String>| at.as_deref().map_or(f64::INFINITY, millis);
         all.decide.push((time(&detail.item.started) - millis(&detail.item.accepted)).max(0.0));
         all.run.push(time(&detail.item.ended) - time(&detail.item.started));
     }
-    for figures in [&mut all.submit, &mut all.decide, &mut all.run] {
+    for figures in [&mut all.submit, &mut all.decide, &mut all.answer, &mut all.run] {
         figures.sort_by(f64::total_cmp);
     }
     all

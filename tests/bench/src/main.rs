@@ -1,6 +1,7 @@
 //! End-to-end figures, each beside its baseline in the same run: durable no-op runs per second for WASM, Rhai and
-//! Python next to HyperQueue's null tasks, the time from submit to the first start on an idle rack, and the memory that
-//! uploads take. At the end each budget of the design with its verdict. With the argument `uploads`: that part alone.
+//! Python next to HyperQueue's null tasks, the time from submit to the first start on an idle rack, the memory that uploads
+//! take, and the pauses in dispatch while a policy is replaced. At the end each budget of the design with its verdict.
+//! With the name of a part (`uploads`, `reload`, `hostile`: what an attack costs those beside it): that part alone.
 //!
 //! Run by `cargo xtask bench`, which builds `headend` with optimisation and names it in `HEADEND_PROGRAM`. A Python
 //! with HyperQueue is taken from `HEADEND_HQ`; without it the figures stand alone and the output says so.
@@ -15,7 +16,9 @@
 mod baseline;
 mod budgets;
 mod cold;
+mod hostile;
 mod measure;
+mod reload;
 mod uploads;
 
 use budgets::{Budgets, Limit};
@@ -32,8 +35,13 @@ const RUNS_PER_CORE: f64 = 2_000.0;
 #[tokio::main]
 async fn main() {
     let mut budgets = Budgets::default();
-    if std::env::args().nth(1).as_deref() == Some("uploads") {
-        uploads::run(&mut budgets).await;
+    if let Some(part) = std::env::args().nth(1) {
+        match part.as_str() {
+            "uploads" => uploads::run(&mut budgets).await,
+            "reload" => reload::run(&mut budgets).await,
+            "hostile" => hostile::run(&mut budgets).await,
+            other => panic!("there is no part {other:?}; name one of uploads, reload, hostile, or nothing for all"),
+        }
         return budgets.print();
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -69,6 +77,8 @@ async fn main() {
     budgets.judge("submit to first start, idle rack, p99", p99, Limit::AtMost(20.0), " ms");
     drop(lab);
     uploads::run(&mut budgets).await;
+    reload::run(&mut budgets).await;
+    hostile::run(&mut budgets).await;
     plugins(&mut budgets);
     budgets.print();
     let file = budgets.save().expect("the figures can be kept");

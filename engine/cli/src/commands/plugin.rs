@@ -168,8 +168,9 @@ async fn list(context: &Context) -> Result<()> {
         return Ok(());
     }
     context.ui.show(&list, |list| {
-        let trials = list.trials.iter().map(|trial| format!("\n{}", plain(&trial.text))).collect::<String>();
-        format!("{}\n{}{trials}", table(context, &list.plugins), plain(&list.queue.text))
+        let mut lines = vec![table(context, &list.plugins), plain(&list.queue.text)];
+        lines.extend(list.trials.iter().map(|trial| plain(&trial.text)));
+        lines.join("\n")
     })
 }
 

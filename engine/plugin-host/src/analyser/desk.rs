@@ -255,8 +255,8 @@ impl Desk {
 
     fn made(&mut self, of: Handle, make: impl FnOnce(&Self, &Picture) -> Answer<Picture>) -> Answer<Handle> {
         self.count(|desk| {
-            let made = make(desk, desk.seen(of)?)?;
-            desk.put(Thing::Picture(made))
+            let picture = make(desk, desk.seen(of)?)?;
+            desk.put(Thing::Picture(picture))
         })
     }
 

@@ -62,17 +62,15 @@ impl PolicyHost {
             }
         };
         let mut found = plugin.versions.iter().filter(fits);
-        match (found.next(), found.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            _ => {
-                let short = |kept: &KeptVersion| format!("{} ({})", start(&kept.hash), kept.version);
-                Err(LoadError::NoSuchVersion {
-                    plugin: name.to_string(),
-                    wanted: format!("{:?} that is the only one", hash.or(version).unwrap_or("in force")),
-                    kept: plugin.versions.iter().map(short).collect::<Vec<_>>().join(", "),
-                })
-            }
+        if let (Some(one), None) = (found.next(), found.next()) {
+            return Ok(one.clone());
         }
+        let short = |kept: &KeptVersion| format!("{} ({})", start(&kept.hash), kept.version);
+        Err(LoadError::NoSuchVersion {
+            plugin: name.to_string(),
+            wanted: format!("{:?} that is the only one", hash.or(version).unwrap_or("in force")),
+            kept: plugin.versions.iter().map(short).collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// Has a version ready to be asked. Another than the one in force gets a name of its own, until [`PolicyHost::end_trial`]. Takes its

@@ -76,8 +76,8 @@ pub trait PolicyInstance: Send {
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, PolicyFault>;
 
     /// Why it proposed these: to be asked right after the `propose` whose answer they are from. Shares the deadline, the fuel and the
-    /// host calls of that question, and is given up when half of the time or of the fuel, or all host calls, are spent. `left`: the time
-    /// that its caller can spare.
+    /// host calls of that question, and is given up when half of the time left, half of the fuel, or all host calls are spent. `left`:
+    /// the time that its caller can spare.
     fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons;
 
     /// Why it proposed that, as a question of its own: for those who try a policy.

@@ -5,7 +5,8 @@ pub(super) const MAX_SENTENCE: usize = 300;
 
 /// The first 300 bytes, cut between characters. Control characters, and those that turn the direction of writing, become blanks.
 pub(super) fn sentence(text: &str) -> String {
-    cut(text.trim(), MAX_SENTENCE).chars().map(|c| if is_odd(c) { ' ' } else { c }).collect()
+    let plain: String = cut(text.trim(), MAX_SENTENCE).chars().map(|c| if is_odd(c) { ' ' } else { c }).collect();
+    plain.trim().to_owned()
 }
 
 /// Not for the eye: what it does to the text around it cannot be seen.

@@ -21,6 +21,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const SHARE: u32 = 10;
 /// Bytes of a block of `st_blocks`.
 const BLOCK: u64 = 512;
+/// How all complaints about a run's disk use begin.
+const DISK: &str = "disk: ";
+
+/// This is why a run was ended: it wrote more than it may.
+pub fn is_excess(why: &str) -> bool {
+    why.starts_with(DISK)
+}
 
 /// What a run may write, and where.
 #[derive(Clone, Debug)]
@@ -80,13 +87,13 @@ impl Quota {
 
     fn complaint(&self, written: Written) -> Option<String> {
         if written.too_deep {
-            return Some("disk: folders deeper than a path can name".to_owned());
+            return Some(format!("{DISK}folders deeper than a path can name"));
         }
         if self.bytes > 0 && written.bytes > self.bytes {
-            return Some(format!("disk: {} written, {} allowed", size(written.bytes), size(self.bytes)));
+            return Some(format!("{DISK}{} written, {} allowed", size(written.bytes), size(self.bytes)));
         }
         let many = self.files > 0 && written.files > self.files;
-        many.then(|| format!("disk: {} files and folders made, {} allowed", written.files, self.files))
+        many.then(|| format!("{DISK}{} files and folders made, {} allowed", written.files, self.files))
     }
 
     fn measure(&self, root: &Path, written: &mut Written, linked: &mut HashSet<(u64, u64)>) {

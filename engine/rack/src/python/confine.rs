@@ -38,17 +38,20 @@ pub(super) fn quota(options: &PythonOptions, session: &Session, place: Place<'_>
     }
 }
 
-/// What stays after the end are the artifacts: a run that wrote too much of them, perhaps at its very end, keeps the
-/// rack's own records and some pictures.
-pub(super) fn cut_evidence(options: &PythonOptions, session: &Session, place: Place<'_>) -> Option<String> {
+/// What stays after the end are the artifacts: a run that wrote too much of them, perhaps at its very end, or was ended because it is
+/// `full`, keeps the rack's own records and some pictures.
+pub(super) fn cut_evidence(options: &PythonOptions, session: &Session, place: Place<'_>, full: bool) -> Option<String> {
     place.root?;
     let out = PathBuf::from(&session.info().out);
     // The folder is the run's alone: all that is in it counts.
-    let excess = Quota::whole(out.clone(), options.disk_bytes, options.disk_files).excess()?;
+    let excess = Quota::whole(out.clone(), options.disk_bytes, options.disk_files).excess();
+    if !full && excess.is_none() {
+        return None;
+    }
     if let Err(error) = cut(&out) {
         tracing::warn!(%error, folder = %out.display(), "artifacts beyond the limit stay");
     }
-    Some(excess)
+    excess
 }
 
 fn cut(out: &Path) -> std::io::Result<()> {

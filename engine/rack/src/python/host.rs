@@ -19,7 +19,7 @@ use super::zygote::{NewsOfRun, Zygote};
 use crate::process::cgroup::Cgroup;
 use crate::process::controllers::Bounds;
 use crate::process::leftovers::{PidFile, kill_hard};
-use crate::process::quota::Quota;
+use crate::process::quota::{Quota, is_excess};
 use crate::run::{Finish, Limits, Stop};
 use crate::session::Session;
 use crate::session::ends::HowEnded;
@@ -163,7 +163,8 @@ async fn run_prepared(
     let memory = pythons.inner.options.memory_bytes;
     let starved = asked.is_none() && exit.signal == Some(SIGKILL) && bounds.ran_out_of_memory();
     let asked = asked.or_else(|| starved.then(|| HowEnded::Limit(format!("memory: more than {memory} bytes in all"))));
-    let asked = confine::cut_evidence(&pythons.inner.options, session, place).map(HowEnded::Limit).or(asked);
+    let full = matches!(&asked, Some(HowEnded::Limit(why)) if is_excess(why));
+    let asked = confine::cut_evidence(&pythons.inner.options, session, place, full).map(HowEnded::Limit).or(asked);
     session.recorder().keep_console(&console);
     let never_began = exit.never_began && asked.is_none() && !door.was_used();
     let how = asked.unwrap_or_else(|| how_ended(&exit, &tail(&console)));

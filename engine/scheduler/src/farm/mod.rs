@@ -59,9 +59,9 @@ use state::{
     AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, ReportBook, Round, Slot,
     Timer,
 };
+pub use trials::{CanaryView, JobOnTrial};
 use usage::Usage;
 use wear::Wear;
-pub use trials::{CanaryView, JobOnTrial};
 pub use why_change::{Change, SmallestChange};
 pub use why_not::{WhyNot, WhyNotAnswer};
 

@@ -323,7 +323,9 @@ mod tests {
     fn the_median_is_of_the_last_ones_and_one_that_occurred() {
         let mut waits = Waits::default();
         assert_eq!(waits.median(), None);
-        [5, 1, 9, 3].into_iter().for_each(|seconds| waits.note(Span::seconds(seconds)));
+        for seconds in [5, 1, 9, 3] {
+            waits.note(Span::seconds(seconds));
+        }
         assert_eq!(waits.median(), Some(Span::seconds(3)));
         (0..MOST_WAITS).for_each(|_| waits.note(Span::seconds(7)));
         assert_eq!((waits.len(), waits.median()), (MOST_WAITS, Some(Span::seconds(7))));

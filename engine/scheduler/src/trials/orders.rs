@@ -66,7 +66,7 @@ mod tests {
         assert!((tau(&[1, 2, 3, 4], &[1, 2, 4, 3]).unwrap() - 2.0 / 3.0).abs() < 1e-12);
     }
 
-    /// The first is the example of SciPy's manual for `kendalltau`.
+    /// The first is the example of `SciPy`'s manual for `kendalltau`.
     #[test]
     fn ties_are_as_elsewhere() {
         assert!((tau(&[12, 2, 1, 12, 2], &[1, 4, 7, 1, 0]).unwrap() - -0.471_404_520_791_031_7).abs() < 1e-12);

@@ -73,7 +73,8 @@ impl Plugins {
         let _turn = self.turn().await?;
         let (host, file) = (self.host.clone(), sent.upload.file.clone());
         let beside = sent.beside;
-        let install = move || if beside { host.install_beside(sent.upload) } else { host.install(sent.upload, sent.set) };
+        let install =
+            move || if beside { host.install_beside(sent.upload) } else { host.install(sent.upload, sent.set) };
         let result = blocking(install).await?;
         match result {
             Ok(info) if beside => {

@@ -221,12 +221,18 @@ impl PolicyDesk {
         let aside = shadows.clone();
         let worker = {
             let (maker, answers, built, pins) = (maker.clone(), answers.clone(), built.clone(), pins.clone());
-            move || worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone(), pins.clone(), shadows.clone())
+            move || {
+                worker::Worker::new(maker.clone(), clock, answers.clone(), built.clone(), pins.clone(), shadows.clone())
+            }
         };
         let seats = seats::Seats::new(move |name| {
             let (sender, work) = std::sync::mpsc::sync_channel(QUEUE);
             let worker = worker();
-            std::thread::Builder::new().name(name).spawn(move || worker.run(&work))?;
+            let run = move || {
+                headend_plugin_host::guest::stand_back();
+                worker.run(&work);
+            };
+            std::thread::Builder::new().name(name).spawn(run)?;
             Ok(sender)
         });
         let ranks = ranks::start(maker.clone(), clock, answers.clone(), aside.clone(), RANK_QUEUE)?;
@@ -251,7 +257,8 @@ impl PolicyDesk {
     pub(crate) fn ask(&self, mut question: Question) {
         self.shadows.ask(std::mem::take(&mut question.aside));
         let (key, number) = (question.asked.key(), question.asked.number());
-        let sent = self.seats.of(question.asked.policy(), key).map(|thread| thread.try_send(Work::Ask(Box::new(question))));
+        let sent =
+            self.seats.of(question.asked.policy(), key).map(|thread| thread.try_send(Work::Ask(Box::new(question))));
         if !matches!(sent, Ok(Ok(()))) {
             let reason = "too many questions wait for the policy's threads".to_owned();
             // Full here too: the farm's own deadline answers in our place.

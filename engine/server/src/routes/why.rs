@@ -7,8 +7,8 @@ use headend_model::{JobId, JobStatus, TestIx, Timestamp};
 use headend_scheduler::Farm;
 use headend_scheduler::view::WhyPage;
 use headend_wire::Problem;
-use headend_wire::trials::WhyCanary;
 use headend_wire::api::{WhyAnswer, WhyQueue, WhyStarted, WhyWaiting};
+use headend_wire::trials::WhyCanary;
 
 use super::jobs::{ended_runs, visible};
 use crate::app::Shared;

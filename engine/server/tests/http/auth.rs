@@ -37,7 +37,12 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/plugins/verify"
             | "/api/v1/plugins/{name}/rollback"
             | "/api/v1/plugin-grants"
-            | "/api/v1/plugin-grants/revoke",
+            | "/api/v1/plugin-grants/revoke"
+            | "/api/v1/shadows"
+            | "/api/v1/shadows/{policy}/stop"
+            | "/api/v1/canaries"
+            | "/api/v1/canaries/{policy}/stop"
+            | "/api/v1/canaries/{policy}/promote",
         )
         | ("get", "/api/v1/load")
         | ("delete", "/api/v1/plugins/{name}")
@@ -59,6 +64,10 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/files/usage"
             | "/api/v1/plugins/{name}"
             | "/api/v1/plugin-grants"
+            | "/api/v1/shadows"
+            | "/api/v1/shadows/{policy}"
+            | "/api/v1/canaries"
+            | "/api/v1/canaries/{policy}"
             | "/api/v1/schedules"
             | "/api/v1/schedules/{schedule}"
             | "/api/v1/schedules/{schedule}/timing"

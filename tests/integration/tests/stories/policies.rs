@@ -74,8 +74,11 @@ const TRAITOR: &str = r#"
 async fn a_policy_that_fails_three_times_is_put_aside_and_the_job_goes_on() {
     let mut lab = Lab::start(2).await;
     load_rhai(&lab, "traitor", TRAITOR).await;
-    let detail = run_under(&lab, "traitor").await;
-    assert_eq!(detail.item.passed, 4, "the job went on under the built-in rule: {:#?}", detail.run_list);
+    // Boxes that are free at the same time are one question, so one job may be two questions.
+    for _ in 0..2 {
+        let detail = run_under(&lab, "traitor").await;
+        assert_eq!(detail.item.passed, 4, "the job went on under the built-in rule: {:#?}", detail.run_list);
+    }
     let traitor = plugin(&lab, "traitor").await.expect("it is still listed");
     assert_eq!(traitor.state, "quarantined", "{traitor:?}");
     assert!(traitor.reason.is_some());
@@ -145,7 +148,7 @@ const TALKS: &str = r#"
         }
         wanted
     }
-    fn reason(test, target) { `box ${target} has a taste for \ntest ${test}` }
+    fn reason(test, target) { `box ${target}` + " has a taste for \n" + `test ${test}` }
 "#;
 
 #[tokio::test]
@@ -212,12 +215,12 @@ async fn what_is_asked_of_a_policy_is_checked_where_it_is_given() {
     let path = format!("/schedules/{}", made.schedule);
     let on_it = json!({"script": "a.rhai", "mode": "picky"});
     assert_eq!(lab.client.post(&format!("{path}/tests"), &on_it).await.problem().code, "bad_parameters");
-    let patch = |body: serde_json::Value| lab.client.request(reqwest::Method::PATCH, &path).json(&body);
-    let set = patch(json!({"parameters": {"picky": {"weight": 7}}})).send().await.unwrap();
+    let changed = |body: serde_json::Value| lab.client.request(reqwest::Method::PATCH, &path).json(&body);
+    let set = changed(json!({"parameters": {"picky": {"weight": 7}}})).send().await.unwrap();
     assert!(set.status().is_success());
     assert!(lab.client.post(&format!("{path}/tests"), &on_it).await.status.is_success());
     let detail: headend_wire::schedules::ScheduleDetail = lab.client.get(&path).await.json();
     assert_eq!(detail.parameters["picky"], json!({"weight": 7}));
-    let taken = patch(json!({"parameters": {"picky": null}})).send().await.unwrap();
+    let taken = changed(json!({"parameters": {"picky": null}})).send().await.unwrap();
     assert_eq!(taken.status().as_u16(), 422, "its test cannot do without");
 }

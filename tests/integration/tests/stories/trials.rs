@@ -58,8 +58,8 @@ async fn a_new_version_shadows_the_old_one_and_changes_nothing() {
     upload(&lab).await;
     let hash = two_versions(&lab, &policy("2.0.0", true, "")).await;
     let begin = json!({ "plugin": "order", "version": "2.0.0", "beside": "order" });
-    let begun = lab.client.post("/shadows", &begin).await;
-    assert!(begun.status.is_success(), "{}", begun.text());
+    let answer = lab.client.post("/shadows", &begin).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
     assert_eq!(lab.client.post("/shadows", &begin).await.problem().code, "conflict");
 
     let job = submit(&lab, 1).await;
@@ -118,8 +118,8 @@ async fn a_canary_that_fails_goes_back_by_itself_and_all_jobs_finish() {
     let hash = two_versions(&lab, &traitor()).await;
     let begin = json!({ "plugin": "order", "hash": &hash[..8], "beside": "order",
         "terms": { "share_permille": 1000, "length_s": 7200, "max_faults": 0, "min_runs": 1 } });
-    let begun: CanaryItem = lab.client.post("/canaries", &begin).await.json();
-    assert_eq!((begun.state.as_str(), begun.terms.share_permille), ("running", 1000));
+    let answer: CanaryItem = lab.client.post("/canaries", &begin).await.json();
+    assert_eq!((answer.state.as_str(), answer.terms.share_permille), ("running", 1000));
     assert_eq!(lab.client.post("/canaries", &begin).await.problem().code, "conflict");
 
     kill_and_restart(&mut lab).await;
@@ -178,8 +178,8 @@ async fn a_canary_is_promoted_and_one_of_queue_policies_is_refused() {
     let refused = lab.client.post("/canaries", &begin).await.problem();
     assert!(refused.code == "invalid" && refused.detail.contains("headend plugin shadow"), "{}", refused.detail);
     let begin = json!({ "plugin": "people-first", "beside": "priority-fifo" });
-    let begun = lab.client.post("/shadows", &begin).await;
-    assert!(begun.status.is_success(), "{}", begun.text());
+    let answer = lab.client.post("/shadows", &begin).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
     let job = submit(&lab, 1).await;
     eventually("the orders to be compared", || async {
         let detail: ShadowDetail = lab.client.get("/shadows/people-first").await.json();

@@ -72,12 +72,12 @@ fn tests(host: &AnalyserHost, info: &PluginInfo) -> Vec<Test> {
             return [ANSWERS, REPEATABLE, SIZES, EMPTY, SETTINGS, LOAD].map(|test| Test::not_tried(test, &what)).into();
         }
         Err(fault) => {
-            return vec![Test::new(ANSWERS, figures, Some(bench.fault(&fault, json!({ "frames": frames.len() }))))];
+            return vec![Test::new(ANSWERS, figures, Some(bench.fault(&fault, &json!({ "frames": frames.len() }))))];
         }
     };
     let said = first.iter().flatten().count();
     vec![
-        Test::new(ANSWERS, format!("{figures}, {said} verdicts"), bench.lies(&first, &frames)),
+        Test::new(ANSWERS, format!("{figures}, {said} verdicts"), Bench::lies(&first, &frames)),
         Test::new(REPEATABLE, figures, bench.again(&first, &frames)),
         Test::new(SIZES, format!("{} sizes from 1x1 to 4096x2 and 1280x720", SHAPES.len()), bench.sizes()),
         Test::new(EMPTY, "a stream without frames".into(), bench.empty()),
@@ -117,12 +117,12 @@ impl Bench<'_> {
         patiently(|| self.with(&self.parameters, frames))
     }
 
-    fn fault(&self, fault: &AnalyserFault, input: Value) -> Fault {
+    fn fault(&self, fault: &AnalyserFault, input: &Value) -> Fault {
         Fault { what: fault.to_string(), input: json!({ "parameters": self.parameters, "input": input }) }
     }
 
     /// A verdict is about a frame that was fed, and not about a later one.
-    fn lies(&self, said: &[Option<Verdict>], frames: &[Frame]) -> Option<Fault> {
+    fn lies(said: &[Option<Verdict>], frames: &[Frame]) -> Option<Fault> {
         let mut all = said.iter().enumerate().filter_map(|(at, verdict)| Some((at, verdict.as_ref()?)));
         let wrong = |at: usize, verdict: &Verdict| {
             let known = frames.iter().take(at + 1).any(|frame| frame.number == verdict.frame);
@@ -136,7 +136,7 @@ impl Bench<'_> {
     fn again(&self, first: &[Option<Verdict>], frames: &[Frame]) -> Option<Fault> {
         let again = match self.run(frames) {
             Ok(again) => again,
-            Err(fault) => return Some(self.fault(&fault, json!({ "frames": frames.len() }))),
+            Err(fault) => return Some(self.fault(&fault, &json!({ "frames": frames.len() }))),
         };
         let at = first.iter().zip(&again).position(|(one, other)| one != other)?;
         let what = format!("after frame {at} another instance gave another verdict on the same stream");
@@ -149,12 +149,12 @@ impl Bench<'_> {
         streams.find_map(|sizes| {
             let pictures = sizes.iter().enumerate().map(|(n, (width, height))| card(*width, *height, n as u32));
             let fault = self.run(&stream(pictures)).err()?;
-            Some(self.fault(&fault, json!({ "sizes": sizes })))
+            Some(self.fault(&fault, &json!({ "sizes": sizes })))
         })
     }
 
     fn empty(&self) -> Option<Fault> {
-        self.run(&[]).err().map(|fault| self.fault(&fault, json!({ "sizes": [] })))
+        self.run(&[]).err().map(|fault| self.fault(&fault, &json!({ "sizes": [] })))
     }
 
     /// The ends of what the schema allows. Declining is an answer.
@@ -177,10 +177,10 @@ impl Bench<'_> {
         for (width, height) in [(1280, 720), (1920, 1080)] {
             match patiently(|| self.slowest(width, height)) {
                 Ok((mean, slowest)) => {
-                    held = format!("{width}x{height}: {mean} a frame, {slowest} at worst ({limits})")
+                    held = format!("{width}x{height}: {mean} a frame, {slowest} at worst ({limits})");
                 }
                 Err(fault) => {
-                    let fault = self.fault(&fault, json!({ "width": width, "height": height }));
+                    let fault = self.fault(&fault, &json!({ "width": width, "height": height }));
                     return Test::new(LOAD, held, Some(fault));
                 }
             }

@@ -185,7 +185,9 @@ impl Instance {
         loop {
             match self.child.hear(self.desk.left())? {
                 FromChild::Call { gone, call } => {
-                    gone.into_iter().for_each(|handle| self.desk.drop(handle));
+                    for handle in gone {
+                        self.desk.drop(handle);
+                    }
                     let reply = match self.answer(call) {
                         Ok(reply) => Ok(reply),
                         Err(Trouble::Fault(fault)) => Err(fault),

@@ -287,8 +287,8 @@ impl Serves for RhaiCoverage {
 
     fn reasons(&mut self, of: &[Placement], left: Duration) -> Reasons {
         let deadline = Duration::from_millis(self.policy.limits.deadline_ms);
-        let (left, half) = (left.min(deadline.saturating_sub(self.asked.elapsed())), deadline / 2);
-        let spare = left.saturating_sub(half).as_millis() as u64;
+        let left = left.min(deadline.saturating_sub(self.asked.elapsed()));
+        let spare = (left / 2).as_millis() as u64;
         if !self.reasoned || of.is_empty() || spare == 0 {
             return Reasons::default();
         }

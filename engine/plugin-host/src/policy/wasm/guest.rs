@@ -79,7 +79,7 @@ impl Guest {
     }
 
     /// A small call for each of these, out of what the last one has left of its time, its fuel and its log lines. What has no room any
-    /// more is not asked: no call is begun when half is spent. `left`: the time that the caller can spare.
+    /// more is not asked: no call is begun when half of that is spent. `left`: the time that the caller can spare.
     pub(super) fn reasons<I: Copy>(
         &mut self,
         of: &[I],
@@ -88,16 +88,16 @@ impl Guest {
     ) -> Reasons {
         let deadline = Duration::from_millis(self.limits.deadline_ms);
         let left = left.min(deadline.saturating_sub(self.called.elapsed()));
-        let (begin, half) = (Instant::now(), deadline / 2);
+        let (begin, half) = (Instant::now(), left / 2);
         let mut texts = Vec::with_capacity(of.len());
-        if self.fault.is_some() || of.is_empty() || left < half {
+        if self.fault.is_some() || of.is_empty() || half.is_zero() {
             return Reasons { texts, fault: None };
         }
         self.store.set_epoch_deadline(Ticker::ticks(left));
         let limits = self.limits;
         let result = self.guarded(|store| {
             for item in of {
-                if left.saturating_sub(begin.elapsed()) < half || is_used_up(store, &limits) {
+                if begin.elapsed() >= half || is_used_up(store, &limits) {
                     break;
                 }
                 texts.push(sentence(&call(store, *item)?));

@@ -87,7 +87,7 @@ impl Aside {
 
     fn ask(&mut self, shadows: &Shadows, question: Question) {
         let name = question.shadow.clone();
-        if !lock(&shadows.all).get(&name).is_some_and(|shadow| shadow.ended.is_none()) {
+        if lock(&shadows.all).get(&name).is_none_or(|shadow| shadow.ended.is_some()) {
             return;
         }
         let key = (name.clone(), (question.ask.job, question.ask.group));

@@ -42,11 +42,11 @@ impl Plugins {
         let contract = trial.world.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(1);
         let (plugin, hash, by) = (trial.plugin, trial.hash, by.clone());
         let begin = CanaryRequest { policy: policy.clone(), plugin, hash, contract, beside, terms, by };
-        let begun = self.canary_event(Event::BeginCanary(Box::new(begin)), &policy).await;
-        if begun.is_err() {
+        let outcome = self.canary_event(Event::BeginCanary(Box::new(begin)), &policy).await;
+        if outcome.is_err() {
             self.host_end_trial(&policy).await?;
         }
-        begun
+        outcome
     }
 
     /// All canaries that are remembered.

@@ -139,7 +139,7 @@ impl Shadows {
         let draw_up = |shadow: PolicyName| {
             let key = (shadow.clone(), (ask.job, ask.group));
             if self.waiting.load(Ordering::Relaxed) >= QUEUE {
-                self.drop_question(key);
+                self.drop_question(&key);
                 return None;
             }
             let plan = if lock(&self.built).insert(key) { farm.plan(ask.job, ask.group) } else { None };
@@ -149,9 +149,9 @@ impl Shadows {
     }
 
     /// Its instance has missed something: it is built anew for the next question.
-    fn drop_question(&self, key: (PolicyName, Key)) {
+    fn drop_question(&self, key: &(PolicyName, Key)) {
         self.with(&key.0, |shadow| shadow.figures.dropped += 1);
-        lock(&self.built).remove(&key);
+        lock(&self.built).remove(key);
     }
 
     /// Puts questions to the thread. What finds no room is counted, no more.
@@ -159,7 +159,7 @@ impl Shadows {
         for question in questions {
             let key = (question.shadow.clone(), (question.ask.job, question.ask.group));
             if !self.send(Work::Ask(Box::new(question))) {
-                self.drop_question(key);
+                self.drop_question(&key);
             }
         }
     }
