@@ -228,10 +228,7 @@ impl PolicyDesk {
         let seats = seats::Seats::new(move |name| {
             let (sender, work) = std::sync::mpsc::sync_channel(QUEUE);
             let worker = worker();
-            let run = move || {
-                headend_plugin_host::guest::stand_back();
-                worker.run(&work);
-            };
+            let run = move || worker.run(&work);
             std::thread::Builder::new().name(name).spawn(run)?;
             Ok(sender)
         });
