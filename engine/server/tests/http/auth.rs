@@ -37,10 +37,15 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/plugins/verify"
             | "/api/v1/plugins/{name}/rollback"
             | "/api/v1/plugin-grants"
-            | "/api/v1/plugin-grants/revoke"
-            | "/api/v1/shadows"
+            | "/api/v1/plugin-grants/revoke",
+        )
+        | (
+            "get" | "post",
+            "/api/v1/shadows"
+            | "/api/v1/shadows/{policy}"
             | "/api/v1/shadows/{policy}/stop"
             | "/api/v1/canaries"
+            | "/api/v1/canaries/{policy}"
             | "/api/v1/canaries/{policy}/stop"
             | "/api/v1/canaries/{policy}/promote",
         )
@@ -64,10 +69,6 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/files/usage"
             | "/api/v1/plugins/{name}"
             | "/api/v1/plugin-grants"
-            | "/api/v1/shadows"
-            | "/api/v1/shadows/{policy}"
-            | "/api/v1/canaries"
-            | "/api/v1/canaries/{policy}"
             | "/api/v1/schedules"
             | "/api/v1/schedules/{schedule}"
             | "/api/v1/schedules/{schedule}/timing"
