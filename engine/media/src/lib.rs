@@ -2,7 +2,7 @@
 //!
 //! [`Picture`] comes first: pixels that do not change, shared and cropped without copies. [`Sound`] is the same for samples. All answers about pictures
 //! are whole numbers, or made from whole numbers at the end, so they are the same on every machine. Loops are plain code over rows, which the compiler
-//! turns into vector instructions; [`lanes`] picks the widest that the machine has. A test holds each against a slow twin.
+//! turns into vector instructions; `lanes` picks the widest that the machine has. A test holds each against a slow twin.
 //!
 //! Absent on purpose: files, formats, clocks, plugins, and any opinion on what an answer means.
 
