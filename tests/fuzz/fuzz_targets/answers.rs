@@ -2,10 +2,10 @@
 #![no_main]
 
 #[path = "../../../engine/plugin-host/tests/policy/assemble.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of policies; a target needs a part of it")]
 mod assemble;
 #[path = "../../../engine/plugin-host/tests/policy/table.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of policies; a target needs a part of it")]
 mod table;
 
 use std::path::Path;
