@@ -94,6 +94,8 @@ class ConfigServer:
     def __init__(self, keep=True):
         self.calls, self.requests, self.faults, self.commits = [], [], [], []
         self.answers, self.before, self.refused, self.refused_late = {}, {}, {}, {}
+        # What REST addresses answer, by path below `/api/v1`: a value, or a function of the body.
+        self.rest = {}
         self.blobs, self.partials = {}, {}
         self.cut_after, self.cut = [], []
         self.received = self.connections = self.lose = 0
@@ -168,6 +170,9 @@ class ConfigServer:
 
     def _rest(self, request, parts, query):
         self.before.get("/" + "/".join(parts), lambda: None)()
+        if "/".join(parts) in self.rest:
+            value = self.rest["/".join(parts)]
+            return value(json.loads(self._body(request))) if callable(value) else value
         if parts == ["server"]:
             return {"version": "1.2.3", "started": "2026-11-22T20:38:46.123456Z", "user": "bob"}
         if parts[0] == "files" and parts[1] in ("public", "private"):

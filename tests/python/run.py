@@ -15,8 +15,11 @@ import unittest
 
 import test_client
 import test_configurator
+import test_devices
 import test_examples
+import test_facility
 import test_isolation
+import test_screens
 import test_tls
 import test_transcript
 import test_upload
@@ -58,8 +61,8 @@ def cases(interpreters):
     """A test case class for every interpreter, and for every mode of the warm interpreter."""
     for number, path in interpreters:
         name = "%d.%d.%d" % number
-        for base in (test_client.Cases, test_configurator.Cases, test_examples.Cases, test_tls.Cases,
-                     test_transcript.Cases, test_upload.Cases, test_windows.Cases, test_windows.Plain):
+        for base in (test_client.Cases, test_configurator.Cases, test_devices.Cases, test_examples.Cases,
+                     test_facility.Cases, test_screens.Cases, test_tls.Cases, test_transcript.Cases, test_upload.Cases, test_windows.Cases, test_windows.Plain):
             yield type("%s[%s]" % (base.__module__, name), (base, unittest.TestCase), {"python": path, "number": number})
         for mode, flags in (("", []), (" without namespaces", ["--no-namespaces"]),
                             (" in user namespaces", ["--user-namespaces"])):

@@ -7,11 +7,13 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import textwrap
 import threading
 import time
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SDK = os.path.join(ROOT, "sdk", "python")
@@ -21,7 +23,9 @@ DEADLINE_S = 120
 MAX_LINE_BYTES = 1 << 20
 TOKEN = "token-of-the-run"
 NUMBER, TEXT, LIST, FLAG, MAP = int, str, list, bool, dict
+REAL = float
 NONE = type(None)
+PLUGINS = os.path.join(ROOT, "plugins", "analysers")
 
 # The arguments of every call, with their types: what the rack's reader takes, and nothing else.
 CALLS = {
@@ -39,8 +43,40 @@ CALLS = {
     "end_region": {"name": (TEXT,), "style": (TEXT, NONE), "comment": (TEXT, NONE)},
     "begin_step": {"name": (TEXT,)},
     "end_step": {"name": (TEXT,), "result": (NUMBER,), "comment": (TEXT, NONE)},
+    "watch": {"question": (MAP,), "until": (TEXT,), "timeout_ms": (NUMBER,), "gap_ms": (NUMBER,), "slot": (NUMBER, NONE)},
+    "analyse": {"question": (MAP,), "picture": (TEXT,)},
+    "arm": {"question": (MAP,), "key": (TEXT, NONE), "presses": (NUMBER,), "timeout_ms": (NUMBER,), "slot": (NUMBER, NONE)},
+    "armed": {"slot": (NUMBER, NONE)},
+    "serial_send": {"bytes": (TEXT,), "slot": (NUMBER, NONE)},
+    "serial_read": {"from": (NUMBER,), "slot": (NUMBER, NONE)},
+    "video_start": {"prefix": (TEXT, NONE), "slot": (NUMBER, NONE)},
+    "video_stop": {"slot": (NUMBER, NONE)},
+    "signal": {"slot": (NUMBER, NONE)},
     "result": {"code": (NUMBER,), "comment": (TEXT, NONE)},
 }
+_KINDS = {"integer": (NUMBER,), "number": (NUMBER, REAL), "string": (TEXT,), "array": (LIST,), "boolean": (FLAG,)}
+
+
+def manifest(analyser):
+    """The schema of an analyser's parameters, or `None`: no such analyser here, or this Python reads no TOML."""
+    try:
+        import tomllib
+        with open(os.path.join(PLUGINS, analyser, "headend-plugin.toml"), "rb") as source:
+            return tomllib.load(source)["parameters"]
+    except (ImportError, OSError):
+        return None
+
+
+def png(path, width=64, height=36, colour=(47, 106, 162)):
+    """Write a PNG of one colour."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes(colour) * width) * height
+    with open(path, "wb") as out:
+        out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)))
+        out.write(chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+    return path
 
 
 class Refusal(Exception):
@@ -62,6 +98,11 @@ class Host:
                           "under_daemon": True}, **info)
         self.refuse, self.hang_up_on, self.garbage_on = {}, None, None
         self.dead_keys = set()
+        # What analysers say: by name a verdict, or a function of the question that gives one.
+        self.verdicts = {}
+        self.signal = {"present": True, "width": 64, "height": 36, "rate": 25.0}
+        self.serial, self.sent, self.recording = [], [], []
+        self.armed, self.clock_us = None, 0
         self.alarm = None
         self._connected, self._reserved, self._result = False, [], None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -135,6 +176,25 @@ class Host:
             if type(args[key]) not in types:
                 self.faults.append("%s.%s is %r" % (name, key, args[key]))
         json.dumps(args, ensure_ascii=False).encode("utf-8")  # a lone surrogate would raise
+        if "question" in args:
+            self._check_question(args["question"])
+
+    def _check_question(self, question):
+        if set(question) != {"analyser", "parameters", "references"}:
+            self.faults.append("a question with %s" % sorted(question))
+            return
+        for reference in question["references"]:
+            if set(reference) != {"name", "path"} or not os.path.isabs(reference["path"]) or not os.path.isfile(
+                    reference["path"]):
+                self.faults.append("the reference %r" % reference)
+        schema, parameters = manifest(question["analyser"]), question["parameters"]
+        for name in set(schema["required"]) - set(parameters) - {"from_us"} if schema and "required" in schema else ():
+            self.faults.append("%s lacks %s" % (question["analyser"], name))
+        for name, value in parameters.items() if schema else ():
+            told = schema["properties"].get(name)
+            kinds = _KINDS[told["type"]] if told else ()
+            if type(value) not in kinds or "enum" in told and value not in told["enum"]:
+                self.faults.append("%s.%s is %r" % (question["analyser"], name, value))
 
     @staticmethod
     def _send(plug, message):
@@ -146,7 +206,66 @@ class Host:
         special = getattr(self, "_do_" + name, None)
         return special(**args) if special else None
 
+    def _verdict(self, question):
+        verdict = self.verdicts.get(question["analyser"], {})
+        verdict = verdict(question) if callable(verdict) else verdict
+        return dict({"met": False, "passed": False, "score": 0.0, "sentence": "", "values": {}, "found": [],
+                     "at_us": self.clock_us, "looks": 1, "seconds": 0.0, "picture": None}, **verdict)
+
+    def picture(self, name):
+        """A picture in the run's folder, as a watch leaves it."""
+        return png(os.path.join(self.out, name))
+
+    def _do_watch(self, question, until, timeout_ms, gap_ms, slot):
+        answers = []
+        for one in self._slots(slot):
+            value = self._verdict(question)
+            value["met"] = until != "end" and value["passed"] == (until == "match")
+            if not value["met"]:
+                self.clock_us += timeout_ms * 1000
+                value["seconds"] = timeout_ms / 1000.0
+            if value["picture"] is None:
+                value["picture"] = self.picture("watch_%d.png" % len(self.calls))
+            answers.append({"slot": one, "value": value})
+        return answers
+
+    def _do_analyse(self, question, picture):
+        if not os.path.isfile(picture):
+            raise Refusal("bad_call", "no picture at %s" % picture)
+        return self._verdict(question)
+
+    def _do_arm(self, question, key, presses, timeout_ms, slot):
+        slots = self._slots(slot)
+        self.armed = [dict(self._verdict(question), met=True, passed=True, seconds=1.28, looks=32) for _ in slots]
+        return [{"slot": one, "value": True} for one in slots]
+
+    def _do_armed(self, slot):
+        if self.armed is None:
+            raise Refusal("bad_call", "nothing is armed")
+        return [{"slot": one, "value": value} for one, value in zip(self._slots(slot), self.armed)]
+
+    def _do_serial_send(self, bytes, slot):
+        self.sent.append(bytes)
+        return [{"slot": one, "value": True} for one in self._slots(slot)]
+
+    def _do_serial_read(self, slot, **where):
+        lines = [{"at_us": 1, "text": text} for text in self.serial[where["from"]:]]
+        value = {"lines": lines, "next": len(self.serial), "lost": 0}
+        return [{"slot": one, "value": value} for one in self._slots(slot)]
+
+    def _do_video_start(self, prefix, slot):
+        self.recording = self._slots(slot)
+        return [{"slot": one, "value": "%s/%sVid_%d.avi" % (self.out, prefix or "", one)} for one in self.recording]
+
+    def _do_video_stop(self, slot):
+        stopped, self.recording = [one for one in self.recording if slot in (None, one)], []
+        return [{"slot": one, "value": True} for one in stopped]
+
+    def _do_signal(self, slot):
+        return [{"slot": one, "value": self.signal} for one in self._slots(slot)]
+
     def _do_wait(self, ms):
+        self.clock_us += ms * 1000
         # In the middle of the script's call: it is waiting for this answer.
         if self.alarm:
             os.kill(self.alarm, signal.SIGALRM)
@@ -184,6 +303,7 @@ class Host:
         return slots
 
     def _do_press(self, key, slot):
+        self.serial.append("key %s" % key)
         return [{"slot": one, "value": key not in self.dead_keys} for one in self._slots(slot)]
 
     def _do_power(self, on, slot):
@@ -193,8 +313,7 @@ class Host:
         answers = []
         for one in self._slots(slot):
             path = os.path.join(self.out, "%d-%s" % (one, name or "unnamed.png"))
-            with open(path, "wb") as picture:
-                picture.write(b"picture")
+            png(path)
             answers.append({"slot": one, "value": {"path": path, "width": 4, "height": 3}})
         return answers
 
@@ -344,6 +463,49 @@ class WithFolder:
                "PYTHONIOENCODING": "utf-8", "HOME": self.folder}
         env.update(more)
         return env
+
+
+class WithScripts(WithFolder):
+    """Scripts on one interpreter, `self.python`, with a rack for tests or without."""
+
+    PRELUDE = u"""# -*- coding: utf-8 -*-
+from __future__ import print_function
+import json, os, sys
+import stormtest.ClientAPI as S
+out = {}
+def raised(call):
+    try:
+        call()
+    except BaseException as error:
+        return [type(error).__name__, str(error)]
+"""
+    EPILOGUE = u"""
+print("OUT" + json.dumps(out))
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.host = None
+
+    def host_with(self, **info):
+        self.host = Host(self.folder, **info)
+        self.addCleanup(self.host.close)
+        return self.host
+
+    def play(self, source, code=0, script="script.py", **env):
+        """Run a script; gives its `out`. With a host, every line it sent must have been right."""
+        path = self.write(script, self.PRELUDE + source + self.EPILOGUE)
+        if self.host:
+            env = dict(self.host.environment(), **env)
+        done = subprocess.run([self.python, path], env=self.python_environment(**env), stdin=subprocess.DEVNULL,
+                              cwd=os.path.dirname(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=DEADLINE_S)
+        self.stderr = done.stderr.decode("utf-8")
+        self.assertEqual(done.returncode, code, self.stderr)
+        if self.host:
+            self.assertEqual(self.host.faults, [])
+        told = [line for line in done.stdout.decode("utf-8").splitlines() if line.startswith("OUT")]
+        return json.loads(told[-1][3:]) if told else None
 
 
 SIGKILL, SIGTERM = int(signal.SIGKILL), int(signal.SIGTERM)

@@ -2,7 +2,7 @@
 
 from __future__ import absolute_import
 
-from stormtest import _text
+from stormtest import _resources, _text
 from stormtest._state import NAME_CHARS, STATE
 
 
@@ -37,20 +37,72 @@ def milliseconds(seconds):
 
 
 def rectangle(rect):
-    """`[x, y, width, height]` from a tuple, a list or an object with `Rect`; `None` stays.
+    """`[x, y, width, height]` from a tuple, a list, an object with `Rect` or the path of a named region; `None` stays.
 
     Raises `ValueError` for anything else.
     """
+    if isinstance(rect, (_text.BYTES, _text.TEXT)):
+        rect = _resources.region(rect)
     rect = getattr(rect, "Rect", rect)
     if rect is None:
         return None
-    try:
-        numbers = [int(number) for number in rect]
-    except (TypeError, ValueError):
-        numbers = []
+    numbers = _integers(rect)
     if len(numbers) != 4 or min(numbers) < 0 or not 0 < numbers[2] < 1 << 32 or not 0 < numbers[3] < 1 << 32:
         raise ValueError("%r is not a rectangle (x, y, width, height) in pixels" % (rect,))
     return numbers
+
+
+def areas(given):
+    """A list of rectangles from `None`, one rectangle, or a list of them. Raises `ValueError`."""
+    if given is None:
+        return []
+    if isinstance(given, (_text.BYTES, _text.TEXT)) or hasattr(given, "Rect") or len(_integers(given)) == 4:
+        return [rectangle(given)]
+    try:
+        return [rectangle(one) for one in given if one is not None]
+    except TypeError:
+        raise ValueError("%r is no list of rectangles (x, y, width, height)" % (given,))
+
+
+def colour(given):
+    """`[red, green, blue]` from a tuple or list. Raises `ValueError` for anything else."""
+    numbers = _integers(given)
+    if len(numbers) != 3 or min(numbers) < 0 or max(numbers) > 255:
+        raise ValueError("%r is no colour (red, green, blue), each 0 to 255" % (given,))
+    return numbers
+
+
+def tolerances(given):
+    """How far each channel may be off, from one number or three; `None` stays. Raises `ValueError`."""
+    if given is None:
+        return None
+    numbers = _integers(given if isinstance(given, (list, tuple)) else [given] * 3)
+    if len(numbers) != 3 or min(numbers) < 0:
+        raise ValueError("%r are no tolerances (red, green, blue)" % (given,))
+    return [min(number, 255) for number in numbers]
+
+
+def percent(given):
+    """A number from 0 to 100, cut to that; `None` stays. Raises `ValueError`."""
+    return None if given is None else min(100.0, max(0.0, number(given)))
+
+
+def number(given):
+    """A finite number. Raises `ValueError`."""
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if value - value != 0:
+        raise ValueError("%r is no number" % (given,))
+    return value
+
+
+def _integers(given):
+    try:
+        return [int(number) for number in given]
+    except (TypeError, ValueError):
+        return []
 
 
 def name(value):

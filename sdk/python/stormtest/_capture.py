@@ -17,7 +17,7 @@ def CaptureImageEx(rect, filename, jpegQuality=80, overwriteAction=OverWriteActi
 
     `filename`: `None` keeps the picture out of sight (the row's path is then `None`); without extension it gets
     `.jpg`; `%d` and `%t` become date and time; folders in it are dropped. An existing file is never overwritten.
-    `jpegQuality` is taken and has no effect.
+    `jpegQuality` and `overwriteAction` are taken and have no effect. The rack makes the thumbnail.
 
     Gives rows `[slot, ok, StormTestImageObject, path]`; with `slotNo` the row alone. A failure is a row with `ok`
     false, and an ERROR line.

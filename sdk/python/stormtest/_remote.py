@@ -28,6 +28,11 @@ def PressDigits(digits, slotNo=0, waitSec=0):
     return int(all(PressButton(digit, slotNo, waitSec) for digit in text))
 
 
+def PressButtonNoWait(key, slotNo=0):
+    """`PressButton` without a wait."""
+    return PressButton(key, slotNo)
+
+
 def PowerOnSTB(delaySeconds=0, slotNo=0):
     """Switch the mains on, then wait. Gives 1 or 0."""
     return _drive(u"PowerOnSTB", slotNo, delaySeconds, "power", on=True)
@@ -54,7 +59,7 @@ def _drive(title, slot_no, wait_s, call, **args):
         _arguments.refused(failure, u"on slots %s" % failed if failed else u"no slot is reserved")
         return 0
     if wait_ms:
-        STATE.ask("wait", ms=wait_ms)
+        STATE.pass_time(wait_ms)
     return 1
 
 
@@ -67,14 +72,4 @@ def WaitSec(seconds):
     if STATE.session is None:
         time.sleep(ms / 1000.0)
     else:
-        STATE.ask("wait", ms=ms)
-
-
-def ShowVideo(*_args, **_named):
-    """Would open a window on the operator's screen; a rack has none, so this does nothing. Gives 1."""
-    return 1
-
-
-def CloseVideo(*_args, **_named):
-    """The end of `ShowVideo`; does nothing. Gives 1."""
-    return 1
+        STATE.pass_time(ms)

@@ -17,6 +17,12 @@ from stormtest.errors import CallRefused
 
 # Refusals that a script sees as a false result, as the Client API has it. The others are raised.
 SOFT_CODES = ("not_connected", "no_slot", "device")
+# Refusals after which no call of the run can do any good. They are raised by every call.
+FINAL_CODES = ("lease_lost",)
+# Calls during which time passes at the devices: what came in meanwhile is then looked at.
+_PASSING = frozenset(("wait", "press", "power", "watch", "armed", "serial_send"))
+# While somebody listens, a long wait is cut into parts of this length.
+_PART_MS = 500
 # A log line goes out in parts of this size, other texts are cut to it: with every character escaped twelvefold
 # a line still fits the session's megabyte.
 TEXT_CHARS = 64 << 10
@@ -36,6 +42,9 @@ class State(object):
         self.log_dir = None
         self.project_dir = None
         self.image_dir = None
+        self.languages = []
+        # Called after every call during which time passes, once something is observed.
+        self.observer = None
         self._out = None
 
     def join_from_environment(self):
@@ -58,7 +67,27 @@ class State(object):
         """A call. Raises `CallRefused`, with `not_connected` while there is no session."""
         if self.session is None:
             raise CallRefused("not_connected", "not connected: call ConnectToServer first")
-        return self.session.call(call_, args)
+        answer = self.session.call(call_, args)
+        if self.observer is not None and call_ in _PASSING:
+            self.observer.catch_up()
+        return answer
+
+    def pass_time(self, ms):
+        """Wait at the devices for so many milliseconds; while something is observed in parts, so that it is heard."""
+        while self.observer is not None and ms > _PART_MS:
+            self.ask("wait", ms=_PART_MS)
+            ms -= _PART_MS
+        self.ask("wait", ms=ms)
+
+    def ask_gently(self, failure_, call_, **args):
+        """A call whose refusals become an ERROR line `failure_: reason` and `None`, unless the run is over."""
+        try:
+            return self.ask(call_, **args)
+        except CallRefused as refusal:
+            if refusal.code in FINAL_CODES:
+                raise
+            self.log("error", u"%s: %s" % (_text.to_text(failure_), _text.to_text(refusal)))
+            return None
 
     def ask_softly(self, failure_, default_, call_, **args):
         """A call whose soft refusals become an ERROR line `failure_: reason` and the answer `default_`."""
