@@ -21,6 +21,7 @@ pub mod guest;
 pub mod lifecycle;
 pub mod manifest;
 pub mod policy;
+mod rhai_child;
 pub mod script;
 pub mod trust;
 pub mod wasm;

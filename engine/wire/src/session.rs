@@ -244,6 +244,100 @@ pub enum Call {
         /// What to say with it.
         comment: Option<String>,
     },
+    /// An analyser over what the slot shows or plays from now on: `WaitColorMatch`, `WaitImageMatch`, `DetectMotionEx`, `WaitAudioPresence`,
+    /// `OCRSlot` and the like. Answer: list of [`SlotAnswer`]`<`[`Watched`]`>`.
+    Watch {
+        /// What is asked.
+        question: Question,
+        /// When it is answered.
+        until: Until,
+        /// For how long at most, in milliseconds of the device's clock; 0: one look.
+        timeout_ms: u64,
+        /// Time from one look to the next, in milliseconds of the device's clock; 0: every picture.
+        gap_ms: u64,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// An analyser over a stored picture: `CompareColorEx`, `CompareImageEx`, `OCRImage`. Answer: [`Watched`].
+    Analyse {
+        /// What is asked.
+        question: Question,
+        /// The picture's file, PNG or JPEG.
+        picture: String,
+    },
+    /// Gets an analyser ready to follow each picture from the key on that is pressed next (`StartZapMeasurement`, `TriggerHighSpeedTimer`).
+    /// What was armed before is forgotten. Answer: list of [`SlotAnswer`]`<bool>`.
+    Arm {
+        /// What is asked; its parameter `from_us` is set to the time of the key.
+        question: Question,
+        /// Only this key counts; `None`: any.
+        key: Option<String>,
+        /// The key's how manieth press counts, from 1.
+        presses: u32,
+        /// For how long after the key at most, in milliseconds of the device's clock.
+        timeout_ms: u64,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// What came of [`Call::Arm`]; waits for it (`GetZapTimes`). Answer: list of [`SlotAnswer`]`<`[`Watched`]`>`.
+    Armed {
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// Bytes to the serial port, as text of code points 0 to 255. Answer: list of [`SlotAnswer`]`<bool>`.
+    SerialSend {
+        /// One character per byte.
+        bytes: String,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// Lines that came from the serial port (`AddObserve`). Answer: list of [`SlotAnswer`]`<`[`SerialRead`]`>`.
+    SerialRead {
+        /// Where the last look ended; 0: the session's beginning.
+        from: u64,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// `StartVideoLog`. Answer: list of [`SlotAnswer`]`<Option<String>>`, the file's absolute path.
+    VideoStart {
+        /// Before the name.
+        prefix: Option<String>,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// `StopVideoLog`. Answer: list of [`SlotAnswer`]`<bool>`, of those slots that had one.
+    VideoStop {
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// What comes in from the device. Answer: list of [`SlotAnswer`]`<`[`Signal`]`>`.
+    Signal {
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// Orders a fault at a device that can have some, in the driver's words. Answer: list of [`SlotAnswer`]`<bool>`.
+    Inject {
+        /// Such as `freeze 5s`.
+        fault: String,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// A number that the test has measured, kept with the results. Answer: `null`.
+    Measure {
+        /// What.
+        name: String,
+        /// How much; finite.
+        value: f64,
+        /// In what.
+        unit: Option<String>,
+    },
+    /// A file of the run's output folder that belongs to the results. Answer: `null`.
+    Artifact {
+        /// Below the output folder, or absolute within it.
+        path: String,
+        /// What it is.
+        name: Option<String>,
+    },
     /// `ReturnTestResult`: the first one counts. Answer: `true`, or `false` for a later one.
     Result {
         /// A `TM` code: 111, 110, 101 or 100. Others are refused with error `bad_result`.
@@ -251,6 +345,112 @@ pub enum Call {
         /// What to say with it.
         comment: Option<String>,
     },
+}
+
+/// What an analyser is asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Its name, such as `colour`.
+    pub analyser: String,
+    /// An object, as its manifest's schema says; `null`: its defaults.
+    #[serde(default)]
+    pub parameters: serde_json::Value,
+    /// Pictures that it compares with.
+    #[serde(default)]
+    pub references: Vec<ReferenceFile>,
+}
+
+/// A picture to compare with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceFile {
+    /// As the analyser's page speaks of it.
+    pub name: String,
+    /// PNG or JPEG, absolute or beside the script; what is transparent in a PNG does not count.
+    pub path: String,
+}
+
+/// When a watch is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// The analyser says that it is so.
+    #[default]
+    Match,
+    /// The analyser says that it is not so.
+    NoMatch,
+    /// The time is over; the last verdict counts.
+    End,
+}
+
+/// Answer to [`Call::Watch`], [`Call::Analyse`] and [`Call::Armed`]: the verdict that decided, or the last one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// What was waited for has come.
+    pub met: bool,
+    /// What the analyser looks for was so.
+    pub passed: bool,
+    /// How much so, 0.0 to 1.0.
+    pub score: f64,
+    /// For people.
+    pub sentence: String,
+    /// What was measured, by name.
+    pub values: BTreeMap<String, f64>,
+    /// What was found and where, in order; of text: the words.
+    pub found: Vec<Found>,
+    /// When, in microseconds of the device's clock.
+    pub at_us: i64,
+    /// Pictures looked at.
+    pub looks: u64,
+    /// From the beginning of the watch to the verdict, in seconds of the device's clock.
+    pub seconds: f64,
+    /// The picture that it was said of, as a file in the run's output folder.
+    pub picture: Option<String>,
+}
+
+/// Something that an analyser marked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// `[x, y, width, height]` in pixels.
+    pub area: [u32; 4],
+    /// `good`, `bad`, `note`.
+    pub tone: String,
+    /// Beside it; of text: the word.
+    pub label: String,
+}
+
+/// Answer to [`Call::SerialRead`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialRead {
+    /// In the order in which they came.
+    pub lines: Vec<SerialLine>,
+    /// Where the next look begins.
+    pub next: u64,
+    /// Lines that were gone before they were looked at.
+    pub lost: u64,
+}
+
+/// A line from the serial port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialLine {
+    /// When, in microseconds of the device's clock.
+    pub at_us: u64,
+    /// Without its line end.
+    pub text: String,
+}
+
+/// Answer to [`Call::Signal`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// There is a picture.
+    pub present: bool,
+    /// In pixels; 0 without a signal.
+    pub width: u32,
+    /// In pixels; 0 without a signal.
+    pub height: u32,
+    /// Pictures a second.
+    pub rate: f64,
 }
 
 /// How a log line is shown.
@@ -308,7 +508,7 @@ pub enum Reply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct CallError {
-    /// Stable: `not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`.
+    /// Stable: `not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`, `analyser`.
     pub code: String,
     /// For people, with a remedy.
     pub message: String,

@@ -7,14 +7,13 @@ use headend_model::PolicyName;
 use serde_json::Value;
 
 use super::{Grants, LoadError, Origin, Package, Step, Tried, Upload};
-use crate::manifest::{AtLoad, Kind, Language, MANIFEST_FILE, Manifest};
+use crate::manifest::{AtLoad, Kind, Language, MANIFEST_FILE};
 use crate::policy::host::{Plugin, PolicyHost, UnknownPlugin};
 use crate::policy::scripted::RhaiPolicy;
 use crate::policy::selfcheck::self_check;
 use crate::policy::version::{Code, Version};
 use crate::policy::wasm::WasmPolicy;
-use crate::policy::{KeptVersion, PluginInfo, PluginState};
-use crate::trust::SignatureInfo;
+use crate::policy::{KeptVersion, PluginInfo};
 
 /// Keeps an older version loaded.
 #[derive(Clone)]
@@ -62,7 +61,7 @@ impl PolicyHost {
             Ok(package) => package,
             Err(error) => return Tried { info: None, error: Some(error) },
         };
-        let told = Box::new(told(&package));
+        let told = Box::new(PluginInfo::of(&package.manifest, &package.hash, &package.origin));
         let taken = self.may_take(&package.manifest.name, &package.label(), &package.origin);
         let set = self.settings(&package.manifest.name, set);
         match self.prepare(&package, set).and_then(|version| taken.map(|()| version)) {
@@ -371,32 +370,6 @@ impl Versions {
         }
         let gone = versions.len().saturating_sub(most.max(1));
         versions.drain(..gone).collect()
-    }
-}
-
-/// What a package says of itself, before it is tried.
-fn told(package: &Package) -> PluginInfo {
-    let Manifest { name, version, kind, language, description, world, capabilities, limits, parameters, .. } =
-        package.manifest.clone();
-    PluginInfo {
-        name,
-        version,
-        kind,
-        language: language.as_str(),
-        description,
-        world: world.to_string(),
-        hash: package.hash.clone(),
-        origin: package.origin.clone(),
-        capabilities: capabilities.into_iter().collect(),
-        limits,
-        schema: parameters.schema().clone(),
-        set: Value::Null,
-        parameters: Value::Null,
-        signature: SignatureInfo::NotChecked,
-        versions: Vec::new(),
-        state: PluginState::Disabled,
-        instances: 0,
-        older: Vec::new(),
     }
 }
 

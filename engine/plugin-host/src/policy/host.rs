@@ -269,26 +269,16 @@ impl Plugin {
     }
 
     pub(crate) fn info(&self) -> PluginInfo {
-        let Version { manifest, hash, origin, signature, set, parameters, .. } = &*self.current;
+        let now = &*self.current;
         PluginInfo {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            kind: manifest.kind,
-            language: manifest.language.as_str(),
-            description: manifest.description.clone(),
-            world: manifest.world.to_string(),
-            hash: hash.clone(),
-            origin: origin.clone(),
-            capabilities: manifest.capabilities.iter().copied().collect(),
-            limits: manifest.limits,
-            schema: manifest.parameters.schema().clone(),
-            set: set.clone(),
-            parameters: parameters.clone(),
-            signature: signature.clone(),
+            set: now.set.clone(),
+            parameters: now.parameters.clone(),
+            signature: now.signature.clone(),
             versions: self.versions.clone(),
             state: self.state,
             instances: Arc::strong_count(&self.current) - 1,
             older: self.older.iter().filter_map(Weak::upgrade).map(|old| in_use(&old)).collect(),
+            ..PluginInfo::of(&now.manifest, &now.hash, &now.origin)
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::version::Version;
 use crate::lifecycle::Origin;
-use crate::manifest::{Capability, Kind, Limits};
+use crate::manifest::{Capability, Kind, Limits, Manifest};
 use crate::trust::SignatureInfo;
 
 /// A loaded plugin.
@@ -47,6 +47,32 @@ pub struct PluginInfo {
     pub instances: usize,
     /// Older versions that still have instances at work.
     pub older: Vec<VersionInUse>,
+}
+
+impl PluginInfo {
+    /// What a manifest says, of a plugin that nobody has tried yet.
+    pub(crate) fn of(manifest: &Manifest, hash: &str, origin: &Origin) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            kind: manifest.kind,
+            language: manifest.language.as_str(),
+            description: manifest.description.clone(),
+            world: manifest.world.to_string(),
+            hash: hash.to_owned(),
+            origin: origin.clone(),
+            capabilities: manifest.capabilities.iter().copied().collect(),
+            limits: manifest.limits,
+            schema: manifest.parameters.schema().clone(),
+            set: Value::Null,
+            parameters: Value::Null,
+            signature: SignatureInfo::NotChecked,
+            versions: Vec::new(),
+            state: PluginState::Disabled,
+            instances: 0,
+            older: Vec::new(),
+        }
+    }
 }
 
 /// Whether a plugin is asked.

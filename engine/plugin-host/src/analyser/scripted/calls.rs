@@ -6,10 +6,12 @@ use headend_media::Span;
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map};
 
 use super::super::desk::Handle;
-use super::engine::engine;
 use super::guest::{Link, say};
 use super::protocol::{Call, FromChild, Reply, WireFrame, WireSound};
-use super::values::{colour, comparison_map, found_map, int, list, number, rect, statistics_map};
+use super::values::{
+    cell_list, colour, comparison_map, found_map, int, list, number, reading, rect, statistics_map, word_map,
+};
+use crate::rhai_child::engine;
 
 type Told<T> = Result<T, Box<EvalAltResult>>;
 
@@ -171,6 +173,25 @@ fn asking(engine: &mut Engine) {
     engine.register_fn("near", |of: &mut Picture, area: Dynamic, to: Dynamic, tolerance: Dynamic| -> Told<Dynamic> {
         match of.0.ask(Call::Near(of.0.handle, rect(&area)?, colour(&to)?, colour(&tolerance)?))? {
             Reply::Count(count) => Ok(int(count)),
+            _ => strange(),
+        }
+    });
+    engine.register_fn("sharpness", |of: &mut Picture, area: Dynamic| -> Told<f64> {
+        match of.0.ask(Call::Sharpness(of.0.handle, rect(&area)?))? {
+            Reply::Share(sharpness) => Ok(sharpness),
+            _ => strange(),
+        }
+    });
+    engine.register_fn("grid", |of: &mut Picture, area: Dynamic, side: INT| -> Told<Dynamic> {
+        match of.0.ask(Call::Grid(of.0.handle, rect(&area)?, pixels(side)))? {
+            Reply::Cells(cells) => Ok(list(cells.into_iter().map(cell_list))),
+            _ => strange(),
+        }
+    });
+    engine.register_fn("read_text", |of: &mut Picture, area: Dynamic, how: Map| -> Told<Dynamic> {
+        match of.0.ask(Call::ReadText(of.0.handle, rect(&area)?, reading(&how)?))? {
+            Reply::Words(Ok(words)) => Ok(list(words.into_iter().map(word_map))),
+            Reply::Words(Err(what)) => threw(what),
             _ => strange(),
         }
     });

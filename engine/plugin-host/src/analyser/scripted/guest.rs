@@ -8,25 +8,16 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, Scope};
 
 use super::super::desk::{Fault, Handle};
 use super::calls::{self, Frame, Picture, Sound};
-use super::engine::engine;
 use super::protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireReference, WireSound};
 use super::values::verdict;
-use crate::guest::{ProcessLimits, own_address_space};
+use crate::rhai_child::{engine, limit_process, live};
 
-/// Room for the engine and lines of JSON, beyond what the manifest gives to the script.
-const OVERHEAD_MIB: u64 = 96;
 /// Most bytes of an error's text.
 const MAX_WORDS: usize = 500;
 
 /// The life of an analyser's child: `headend guest analyser`. JSON lines on standard input and output. Ends when its input ends.
 pub fn guest_main() -> ExitCode {
-    match serve(&Link::default()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "analyser guest: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    live("analyser", || serve(&Link::default()))
 }
 
 /// The way to the host, shared by all handles of a script.
@@ -91,11 +82,6 @@ fn serve(link: &Link) -> io::Result<()> {
         say(&answer)?;
     }
     Ok(())
-}
-
-fn limit_process(memory_mib: u32) -> io::Result<()> {
-    let memory = own_address_space()? + ((u64::from(memory_mib) + OVERHEAD_MIB) << 20);
-    ProcessLimits { memory, cpu_s: None }.apply()
 }
 
 /// A parsed script and its state.

@@ -1,30 +1,25 @@
-//! Analysers in Rhai. They run in a child process, never in this one: no set of limits keeps Rhai from taking its process along. Each instance has a child of
+//! Analysers in Rhai. They run in a child process, never in this one (why: [`crate::rhai_child`]). Each instance has a child of
 //! its own. Frames stay here; the child asks the desk, over its pipes.
 
 mod calls;
-mod child;
-mod engine;
 mod guest;
 mod protocol;
 mod values;
 
 use std::time::Duration;
 
-use super::desk::{Desk, Handle, Over, Trouble};
+use super::desk::{Desk, Handle, May, Over, Trouble};
 use super::verdict::{MAX_SENTENCE, cut};
 use super::{AnalyserFault, AnalyserInstance, BUILD_FACTOR, Frame, Heard, Reference, Verdict};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
-use crate::manifest::{Capability, Limits};
+use crate::manifest::Limits;
+use crate::rhai_child::{Child, ChildFault, LOAD_DEADLINE};
 use crate::wasm::CompileError;
-use child::{Child, ChildFault};
 use protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireReference, WireSound};
 
 pub use calls::definitions;
 pub use guest::guest_main;
-
-/// Starting a child and parsing 64 KiB of source.
-const LOAD_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A script that a child has parsed once.
 #[derive(Clone)]
@@ -33,35 +28,33 @@ pub(super) struct RhaiAnalyser {
     source: String,
     label: String,
     limits: Limits,
-    may_log: bool,
+    may: May,
 }
 
 impl RhaiAnalyser {
     /// Steps compile and link: lets a child parse it.
-    pub(super) fn load(guest: &GuestProgram, package: &Package) -> Result<Self, LoadError> {
+    pub(super) fn load(guest: &GuestProgram, package: &Package, may: May) -> Result<Self, LoadError> {
         let refused =
             |what: String| LoadError::Compile { plugin: package.label(), source: CompileError::Refused(what) };
         let source = String::from_utf8(package.code.to_vec()).map_err(|error| refused(error.to_string()))?;
-        let may_log = package.manifest.capabilities.contains(&Capability::Log);
         let limits = package.manifest.limits;
-        let this = Self { guest: guest.clone(), source, label: package.label(), limits, may_log };
+        let this = Self { guest: guest.clone(), source, label: package.label(), limits, may };
         match this.start() {
             Ok((_, FromChild::Done)) => Ok(this),
             Ok((_, FromChild::Misfit(what))) => {
                 Err(LoadError::Link { plugin: package.label(), world: package.manifest.kind, what })
             }
             Ok((_, other)) => Err(refused(said(other))),
-            Err(ChildFault::Start(source)) => Err(LoadError::Compile {
-                plugin: package.label(),
-                source: CompileError::Start { program: guest.program.clone(), source },
-            }),
-            Err(fault) => Err(refused(fault.text(guest, limits.memory_mib))),
+            Err(fault) => {
+                let source = fault.into_compile_error(guest, LOAD_DEADLINE);
+                Err(LoadError::Compile { plugin: package.label(), source })
+            }
         }
     }
 
     /// A child, and what it said to the source.
     fn start(&self) -> Result<(Child, FromChild), ChildFault> {
-        let mut child = Child::start(&self.guest)?;
+        let mut child = Child::start(&self.guest, "analyser")?;
         child.say(&ToChild::Load { source: self.source.clone(), memory_mib: self.limits.memory_mib })?;
         let answer = child.hear(LOAD_DEADLINE)?;
         Ok((child, answer))
@@ -78,7 +71,7 @@ impl RhaiAnalyser {
             Ok((_, other)) => return Err(self.failed("load", said(other))),
             Err(fault) => return Err(self.failed("load", fault.text(&self.guest, self.limits.memory_mib))),
         };
-        let desk = Desk::new(&self.label, self.limits.host_calls, self.may_log);
+        let desk = Desk::new(&self.label, self.limits.host_calls, self.may.clone());
         let mut instance = Instance { script: self.clone(), child, desk, fault: None };
         let references = references.iter().map(|reference| instance.take(reference)).collect::<Option<_>>();
         let Some(references) = references else {
@@ -219,6 +212,9 @@ impl Instance {
             Call::Statistics(of, area) => desk.statistics(of, area).map(Reply::Statistics),
             Call::Histogram(of, area) => desk.histogram(of, area).map(Reply::Counts),
             Call::Near(of, area, colour, tolerance) => desk.near(of, area, colour, tolerance).map(Reply::Count),
+            Call::Sharpness(of, area) => desk.sharpness(of, area).map(Reply::Share),
+            Call::Grid(of, area, side) => desk.grid(of, area, side).map(Reply::Cells),
+            Call::ReadText(of, area, how) => desk.read_text(of, area, &how).map(Reply::Words),
             Call::Sums(of) => handle(desk.sums(of)),
             Call::Sum(of, area) => desk.sum(of, area).map(|(sum, squares)| Reply::Sum(sum, squares)),
             Call::Compare(of, other, tolerance, mask) => {

@@ -1,11 +1,12 @@
 //! What host and child say to each other, in lines of JSON. The host says something and listens; the child may ask the desk any number of times before it
 //! answers. Both ends are the same build, so the form may change at any time.
 
-use headend_media::{Colour, Comparison, Found, Rect, Span, Statistics};
+use headend_media::{Cell, Colour, Comparison, Found, Rect, Span, Statistics};
 use serde::{Deserialize, Serialize};
 
 use super::super::Verdict;
 use super::super::desk::{Fault, Handle};
+use super::super::ocr::{Reading, Word};
 
 /// From the host.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub(super) enum Call {
     Statistics(Handle, Rect),
     Histogram(Handle, Rect),
     Near(Handle, Rect, Colour, Colour),
+    Sharpness(Handle, Rect),
+    Grid(Handle, Rect, u32),
+    ReadText(Handle, Rect, Reading),
     Sums(Handle),
     Sum(Handle, Rect),
     Compare(Handle, Handle, u8, Option<Handle>),
@@ -114,5 +118,9 @@ pub(super) enum Reply {
     Found(Option<Found>),
     /// Rms, peak, dBFS.
     Levels(f64, f64, f64),
+    /// Of a tone; or a sharpness.
     Share(f64),
+    Cells(Vec<Cell>),
+    /// Or a sentence on why there are none.
+    Words(Result<Vec<Word>, String>),
 }

@@ -1,8 +1,9 @@
 //! Between what scripts write and what the host takes: rectangles, colours, verdicts.
 
-use headend_media::{Colour, Comparison, Found, Rect, Statistics};
+use headend_media::{Cell, Colour, Comparison, Found, Rect, Statistics};
 use rhai::{Array, Dynamic, FLOAT, INT, Map};
 
+use super::super::ocr::{Layout, Reading, Word};
 use super::super::{Shape, Tone, Value, Verdict};
 
 /// A number of pixels or the like: what is below 0 counts as 0, what is too large as the most.
@@ -92,6 +93,46 @@ pub(super) fn found_map(of: Option<Found>) -> Dynamic {
             ("y".into(), int(y)),
             ("score".into(), Dynamic::from_float(score)),
         ]))
+    })
+}
+
+/// `[left, top, inside]`.
+pub(super) fn cell_list(Cell { left, top, inside }: Cell) -> Dynamic {
+    list([left, top, inside].map(int))
+}
+
+pub(super) fn word_map(word: Word) -> Dynamic {
+    Dynamic::from_map(Map::from([
+        ("text".into(), word.text.into()),
+        ("area".into(), rect_list(word.area)),
+        ("confidence".into(), Dynamic::from_float(word.confidence)),
+        ("line".into(), int(word.line)),
+    ]))
+}
+
+/// `#{languages: ["eng"], whitelist: "0123456789", layout: "line"}`; English, everything and `sparse` for what is left out.
+pub(super) fn reading(how: &Map) -> Result<Reading, String> {
+    if let Some(name) = how.keys().find(|name| !["languages", "whitelist", "layout"].contains(&name.as_str())) {
+        return Err(format!("`{name}` says nothing about reading; known are languages, whitelist, layout"));
+    }
+    let text = |value: &Dynamic| value.clone().into_string().ok();
+    let languages = match how.get("languages") {
+        None => Some(vec!["eng".to_owned()]),
+        Some(given) => given.read_lock::<Array>().and_then(|list| list.iter().map(text).collect()),
+    };
+    let whitelist = how.get("whitelist").map_or(Some(String::new()), text);
+    let layout = match how.get("layout").map_or(Some("sparse".to_owned()), text).as_deref() {
+        Some("page") => Ok(Layout::Page),
+        Some("block") => Ok(Layout::Block),
+        Some("line") => Ok(Layout::Line),
+        Some("word") => Ok(Layout::Word),
+        Some("sparse") => Ok(Layout::Sparse),
+        _ => Err("a layout is \"page\", \"block\", \"line\", \"word\" or \"sparse\""),
+    };
+    Ok(Reading {
+        languages: languages.ok_or("languages are an array of names such as \"eng\"")?,
+        whitelist: whitelist.ok_or("a whitelist is a string")?,
+        layout: layout?,
     })
 }
 

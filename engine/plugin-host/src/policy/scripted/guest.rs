@@ -9,43 +9,20 @@ use headend_model::TestIx;
 use headend_scheduler::action::{Noted, PlanChange};
 use headend_scheduler::event::{Placement, Skip};
 use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, INT, Map, Scope};
-use rustix::process::getppid;
 
 use super::super::words::sentence;
 use super::books::Books;
-use super::engine::engine;
+use super::engine;
 use super::protocol::{Answer, Entry, Envelope, Request, WirePlan};
-use crate::guest::{ProcessLimits, own_address_space};
+use crate::rhai_child::{limit_process, live};
 
-/// Room for the engine, the plan's books and a line of JSON, beyond what the manifest gives to the script.
-const OVERHEAD_MIB: u64 = 96;
-/// How often the child looks whether its parent is still there.
-const PARENT_CHECK: Duration = Duration::from_secs(1);
 /// Most placements taken from one answer. More cannot be meant: there are not that many slots.
 const MAX_PLACEMENTS: usize = 50_000;
 
 /// The life of a policy child: `headend guest policy`. JSON lines on standard input, one answer each on standard output. Ends when its input
 /// ends.
 pub fn guest_main() -> ExitCode {
-    match go_with_parent().and_then(|()| serve()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "policy guest: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Ends this process soon after its parent, whatever a script is doing then: a server that was killed kills nobody.
-fn go_with_parent() -> io::Result<()> {
-    let parent = getppid();
-    let watch = move || {
-        while getppid() == parent {
-            std::thread::sleep(PARENT_CHECK);
-        }
-        std::process::exit(1);
-    };
-    std::thread::Builder::new().name("parent".into()).stack_size(64 << 10).spawn(watch).map(drop)
+    live("policy", serve)
 }
 
 fn serve() -> io::Result<()> {
@@ -74,11 +51,6 @@ fn serve() -> io::Result<()> {
         stdout.flush()?;
     }
     Ok(())
-}
-
-fn limit_process(memory_mib: u32) -> io::Result<()> {
-    let memory = own_address_space()? + ((u64::from(memory_mib) + OVERHEAD_MIB) << 20);
-    ProcessLimits { memory, cpu_s: None }.apply()
 }
 
 /// A parsed script and the plans it serves.

@@ -1,12 +1,9 @@
-//! Policies in Rhai. They run in a child process, never in this one: no set of limits keeps Rhai from taking its process along
-//! (an `eval` recursion or one big `replace` ends in an abort).
+//! Policies in Rhai. They run in a child process, never in this one (why: [`crate::rhai_child`]).
 //!
 //! One child serves all instances of one version of a plugin. When it dies, or is killed because a call overran, the instance that asked gets
 //! the fault; the others build themselves again in a new child from what they remember.
 
 mod books;
-mod child;
-mod engine;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod guest;
@@ -14,7 +11,6 @@ mod protocol;
 mod queue;
 mod strings;
 
-pub use engine::definitions;
 pub use guest::guest_main;
 pub(super) use queue::RhaiQueue;
 
@@ -33,12 +29,10 @@ use super::{self as wish, MAX_REPORT, Reasons, Serves};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
 use crate::manifest::{Kind, Limits};
+use crate::rhai_child::{self, Child, ChildFault, LOAD_DEADLINE};
 use crate::wasm::CompileError;
-use child::{Child, ChildFault};
 use protocol::{Answer, Entry, Envelope, Request, WirePlan, placement};
 
-/// Starting a child and parsing 64 KiB of source.
-const LOAD_DEADLINE: Duration = Duration::from_secs(20);
 /// Building reads the whole past: it may take this many times as long as a question.
 const BUILD_FACTOR: u32 = 10;
 
@@ -142,11 +136,11 @@ impl RhaiPolicy {
 impl Inner {
     /// A child that has parsed the source.
     fn start(&self) -> Result<Child, Trouble> {
-        let mut child = Child::start(&self.guest).map_err(Trouble::Lost)?;
+        let mut child = Child::start(&self.guest, "policy").map_err(Trouble::Lost)?;
         let source = self.source.clone();
         let (entry, world, memory_mib) = (self.entry, self.world, self.limits.memory_mib);
         let request = Request::Load { source, entry, world, memory_mib };
-        match child.ask(&Envelope { gone: Vec::new(), request }, LOAD_DEADLINE).map_err(Trouble::Lost)? {
+        match asked(&mut child, &Envelope { gone: Vec::new(), request }, LOAD_DEADLINE).map_err(Trouble::Lost)? {
             Answer::Done => Ok(child),
             other => Err(Trouble::Script(other)),
         }
@@ -183,7 +177,7 @@ impl Inner {
         deadline: Duration,
     ) -> Result<Answer, PolicyFault> {
         let envelope = Envelope { gone: std::mem::take(&mut *lock(&self.gone)), request };
-        match self.child(slot)?.ask(&envelope, deadline) {
+        match asked(self.child(slot)?, &envelope, deadline) {
             Ok(Answer::Threw(what)) => Err(self.failed(call, what)),
             Ok(Answer::Declined(what)) => {
                 Err(PolicyFault::Declined { plugin: self.label.clone(), what: sentence(&what) })
@@ -208,14 +202,7 @@ impl Inner {
         match fault {
             ChildFault::Silent => PolicyFault::Deadline { plugin, call, deadline_ms: deadline.as_millis() as u64 },
             ChildFault::TooMuch(most) => PolicyFault::AnswerTooLarge { plugin, call, most },
-            ChildFault::Died(status) => {
-                let what = format!("its process ended with {status}; it may use {} MiB", self.limits.memory_mib);
-                PolicyFault::Failed { plugin, call, what }
-            }
-            ChildFault::Start(error) => {
-                self.failed(call, format!("cannot start {}: {error}", self.guest.program.display()))
-            }
-            ChildFault::Garbled(what) => self.failed(call, format!("its process talks nonsense: {what}")),
+            other => self.failed(call, other.text(&self.guest, self.limits.memory_mib)),
         }
     }
 
@@ -226,6 +213,24 @@ impl Inner {
     fn wrong_kind(&self, is: Kind, wanted: Kind) -> PolicyFault {
         PolicyFault::WrongKind { name: self.label.clone(), is: is.as_str(), wanted: wanted.as_str() }
     }
+}
+
+/// One request, one answer, within the deadline.
+fn asked(child: &mut Child, envelope: &Envelope, deadline: Duration) -> Result<Answer, ChildFault> {
+    child.say(envelope)?;
+    child.hear(deadline)
+}
+
+/// The engine of every child, and strings as policies may use them.
+fn engine() -> rhai::Engine {
+    let mut engine = rhai_child::engine();
+    strings::register(&mut engine);
+    engine
+}
+
+/// What a policy in Rhai may call, as a definition file for editors (`.d.rhai`).
+pub fn definitions() -> String {
+    engine().definitions().single_file()
 }
 
 fn said(answer: Answer) -> String {

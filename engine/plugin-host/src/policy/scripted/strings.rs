@@ -75,7 +75,7 @@ fn split(string: &str, separator: &str) -> Array {
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine::engine;
+    use super::super::engine;
 
     #[test]
     fn they_do_what_rhais_own_do() {

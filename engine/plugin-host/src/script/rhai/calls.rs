@@ -11,8 +11,9 @@ use rhai::{
 
 use super::super::desk::{Answer, CallFailure, Desk, milliseconds, refused};
 use super::errors::Stop;
+use super::senses;
 
-type Outcome<T> = Result<T, Box<EvalAltResult>>;
+pub(super) type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers every call, and the constants `PASS`, `FAIL`, `PARTIAL_PASS` and `NOT_RUN`.
 pub(super) fn register(engine: &mut Engine, desk: &Arc<Desk>) {
@@ -25,6 +26,7 @@ pub(super) fn register(engine: &mut Engine, desk: &Arc<Desk>) {
     register_log(engine, desk);
     register_regions(engine, desk);
     register_steps(engine, desk);
+    senses::register(engine, desk);
 }
 
 /// Codes of `result` and `end_step`.
@@ -79,6 +81,7 @@ macro_rules! call {
         });
     }};
 }
+pub(super) use call;
 
 fn register_session(engine: &mut Engine, desk: &Arc<Desk>) {
     call!(engine, desk, "connect", |d| -> bool { connect(d, "", "") });
@@ -280,30 +283,30 @@ fn stopped(done: &Outcome<Dynamic>) -> bool {
 }
 
 /// A slot's number as the wire has it.
-fn slot_number(slot: INT) -> Outcome<u32> {
+pub(super) fn slot_number(slot: INT) -> Outcome<u32> {
     u32::try_from(slot)
         .map_err(|_| throw(refused("bad_call", format!("{slot} is not a slot number; they are 0 or more"))))
 }
 
-fn slot_option(slot: Option<INT>) -> Outcome<Option<u32>> {
+pub(super) fn slot_option(slot: Option<INT>) -> Outcome<Option<u32>> {
     slot.map(slot_number).transpose()
 }
 
-fn all(answers: &[SlotAnswer<bool>]) -> bool {
+pub(super) fn all(answers: &[SlotAnswer<bool>]) -> bool {
     answers.iter().all(|answer| answer.value)
 }
 
-fn map<const N: usize>(fields: [(&str, Dynamic); N]) -> Map {
+pub(super) fn map<const N: usize>(fields: [(&str, Dynamic); N]) -> Map {
     fields.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
-fn ok<T>(answer: Answer<T>) -> Outcome<T> {
+pub(super) fn ok<T>(answer: Answer<T>) -> Outcome<T> {
     answer.map_err(throw)
 }
 
 /// A refusal can be caught (`e.code`, `e.message`); the end of the session cannot.
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed everywhere")]
-fn throw(failure: CallFailure) -> Box<EvalAltResult> {
+pub(super) fn throw(failure: CallFailure) -> Box<EvalAltResult> {
     match failure {
         CallFailure::Refused(error) => {
             let error = map([("code", error.code.into()), ("message", error.message.into())]);

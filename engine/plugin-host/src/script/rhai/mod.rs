@@ -3,6 +3,7 @@
 mod calls;
 mod engine;
 mod errors;
+mod senses;
 mod text;
 
 use std::path::Path;

@@ -201,6 +201,7 @@ impl Seen {
             | Call::EndRegion { .. }
             | Call::BeginStep { .. }
             | Call::EndStep { .. } => Ok(Value::Null),
+            _ => Err(("bad_call", "this rack has no eyes")),
         }
     }
 

@@ -33,9 +33,9 @@ impl State {
 }
 
 /// A call's answer as WIT has it: a refusal is a value, the end of the session is a trap.
-type Imported<T> = wasmtime::Result<Result<T, CallError>>;
+pub(super) type Imported<T> = wasmtime::Result<Result<T, CallError>>;
 
-fn imported<T>(answer: Answer<T>) -> Imported<T> {
+pub(super) fn imported<T>(answer: Answer<T>) -> Imported<T> {
     match answer {
         Ok(value) => Ok(Ok(value)),
         Err(CallFailure::Refused(wire::CallError { code, message })) => Ok(Err(CallError { code, message })),
@@ -135,7 +135,7 @@ fn json(value: String) -> serde_json::Value {
     serde_json::from_str(&value).unwrap_or(serde_json::Value::String(value))
 }
 
-fn answers(answers: Vec<wire::SlotAnswer<bool>>) -> Vec<SlotAnswer> {
+pub(super) fn answers(answers: Vec<wire::SlotAnswer<bool>>) -> Vec<SlotAnswer> {
     answers.into_iter().map(|answer| SlotAnswer { slot: answer.slot, ok: answer.value }).collect()
 }
 

@@ -6,15 +6,17 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::protocol::{Answer, Envelope};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::guest::GuestProgram;
 use crate::wasm::CompileError;
 
-/// Longest answer in bytes.
+/// Longest line of its own in bytes.
 const MAX_LINE: usize = 1 << 20;
 
 /// A running child. Killed and waited for when dropped.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: process::Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<Line>,
@@ -28,7 +30,7 @@ enum Line {
 }
 
 /// Why there is no answer. The child is of no use after any of these.
-pub(super) enum ChildFault {
+pub(crate) enum ChildFault {
     Start(io::Error),
     Silent,
     Died(ExitStatus),
@@ -38,7 +40,7 @@ pub(super) enum ChildFault {
 
 impl ChildFault {
     /// As an error of the step "compile".
-    pub(super) fn into_compile_error(self, guest: &GuestProgram, deadline: Duration) -> CompileError {
+    pub(crate) fn into_compile_error(self, guest: &GuestProgram, deadline: Duration) -> CompileError {
         let start = |source| CompileError::Start { program: guest.program.clone(), source };
         match self {
             Self::Start(source) => start(source),
@@ -48,12 +50,24 @@ impl ChildFault {
             Self::Garbled(what) => start(io::Error::other(what)),
         }
     }
+
+    /// For people. `memory_mib`: what its manifest lets it use.
+    pub(crate) fn text(&self, guest: &GuestProgram, memory_mib: u32) -> String {
+        match self {
+            Self::Start(error) => format!("cannot start {}: {error}", guest.program.display()),
+            Self::Silent => "its process said nothing".into(),
+            Self::Died(status) => format!("its process ended with {status}; it may use {memory_mib} MiB"),
+            Self::TooMuch(most) => format!("its process said more than {most} bytes at once"),
+            Self::Garbled(what) => format!("its process talks nonsense: {what}"),
+        }
+    }
 }
 
 impl Child {
-    pub(super) fn start(guest: &GuestProgram) -> Result<Self, ChildFault> {
+    /// `role`: the subcommand of the guest program that hosts its kind.
+    pub(crate) fn start(guest: &GuestProgram, role: &str) -> Result<Self, ChildFault> {
         let mut process = guest
-            .command("policy")
+            .command(role)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -63,7 +77,7 @@ impl Child {
         let stdout = process.stdout.take();
         let (tell, lines) = mpsc::sync_channel(1);
         let mut child = Self { process, stdin, lines, reader: None };
-        let reader = thread::Builder::new().name("guest-policy".into()).spawn(move || {
+        let reader = thread::Builder::new().name(format!("guest-{role}")).spawn(move || {
             if let Some(stdout) = stdout {
                 read_lines(stdout, &tell);
             }
@@ -73,19 +87,23 @@ impl Child {
     }
 
     /// Tells one child from the next.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// One request, one answer, within the deadline. After a fault the child is to be dropped.
-    pub(super) fn ask(&mut self, envelope: &Envelope, deadline: Duration) -> Result<Answer, ChildFault> {
-        let mut line = serde_json::to_vec(envelope).map_err(|error| ChildFault::Garbled(error.to_string()))?;
+    /// One line to it. It is always reading then: it runs scripts only between a request and what it says to that.
+    pub(crate) fn say(&mut self, what: &impl Serialize) -> Result<(), ChildFault> {
+        let mut line = serde_json::to_vec(what).map_err(|error| ChildFault::Garbled(error.to_string()))?;
         line.push(b'\n');
-        // The child is always reading here: it runs scripts only between a request and its answer.
         if self.stdin.as_mut().is_none_or(|stdin| stdin.write_all(&line).is_err()) {
             return Err(self.died());
         }
-        match self.lines.recv_timeout(deadline) {
+        Ok(())
+    }
+
+    /// What it says next. After a fault the child is to be dropped.
+    pub(crate) fn hear<Said: DeserializeOwned>(&mut self, within: Duration) -> Result<Said, ChildFault> {
+        match self.lines.recv_timeout(within) {
             Ok(Line::Text(text)) => {
                 serde_json::from_slice(&text).map_err(|error| ChildFault::Garbled(error.to_string()))
             }

@@ -1,4 +1,4 @@
-//! The Rhai engine of the child: what an analyser may use besides the desk, and how much of it.
+//! The Rhai engine that all children start from: what a script may use whatever its kind, and how much of it.
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
@@ -18,15 +18,15 @@ const MAX_VARIABLES: usize = 200;
 const MAX_FUNCTIONS: usize = 100;
 /// Bytes of a string.
 const MAX_STRING: usize = 64 << 10;
-/// Items of an array or map, nested ones included.
+/// Items of an array or map, nested ones included. What the host hands over counts too when a script stores it.
 const MAX_ITEMS: usize = 200_000;
 
 /// An engine without clock, sleep, `eval`, `import`, files, string replacement or printing. Every limit is set: the library's own
 /// defaults differ between builds.
-pub(super) fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     let mut engine = Engine::new_raw();
-    // Left out on purpose: LanguageCorePackage (sleep, exit), BasicTimePackage (clock), MoreStringPackage (`replace`, `pad` and `split`
-    // make large strings in one operation), BasicBlobPackage, BitFieldPackage.
+    // Left out on purpose: LanguageCorePackage (sleep, exit), BasicTimePackage (clock), MoreStringPackage (`replace` and `pad` make
+    // large strings in one operation; the policies' `strings` has those of it that do not), BasicBlobPackage, BitFieldPackage.
     ArithmeticPackage::new().register_into_engine(&mut engine);
     LogicPackage::new().register_into_engine(&mut engine);
     BasicMathPackage::new().register_into_engine(&mut engine);
@@ -53,4 +53,27 @@ pub(super) fn engine() -> Engine {
         .on_print(|_text| {})
         .on_debug(|_text, _source, _position| {});
     engine
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(source: &str) -> String {
+        engine().eval::<rhai::Dynamic>(source).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_could_hurt_the_process_is_not_there() {
+        assert!(fails("let s = \"eval(s)\"; eval(s)").contains("'eval' is disabled"));
+        for source in
+            ["sleep(60)", "let s = \"a\"; s.replace(\"a\", \"b\")", "let s = \"\"; s.pad(1000, \"x\")", "timestamp()"]
+        {
+            assert!(fails(source).starts_with("Function not found"), "{source}: {}", fails(source));
+        }
+        assert!(fails("loop {}").contains("operations"));
+        assert!(fails("fn f(n) { f(n + 1) } f(0)").contains("Stack overflow"));
+        let import = fails("import \"x\" as x;");
+        assert!(import.contains("import"), "{import}");
+    }
 }
