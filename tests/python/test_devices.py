@@ -1,6 +1,6 @@
 """The Client API on devices: what analysers are asked, and the rows that scripts get of their verdicts."""
 
-from support import WithScripts, png
+from support import WithScripts, Zygote, png
 
 _RESERVED = u"""
 S.ConnectToServer("x", ""); S.ReserveSlot(1); S.ReserveSlot(2)
@@ -198,12 +198,13 @@ out["one"] = S.StartZapMeasurement(None, 1, None, slotNo=2)
         host = self.host_with()
         out = self.play(_RESERVED + u"""
 import re, threading, time
-heard = []
+heard, seen = [], []
 def once(slot, pattern, line):
     heard.append([slot, pattern, line, threading.current_thread().name != "MainThread"])
     S.RemoveObserve(pattern, slot)
 def each(slot, pattern, line):
     S.CommentToLog("heard " + line)
+    seen.append(line)
     if line == "key 3":
         raise ValueError("of its own")
 S.PressButton("before", 1)
@@ -211,7 +212,7 @@ out["add"] = [S.AddObserve("key 1", once, 1), S.AddObserve(r"^key [23]$", each, 
 for key in "121323":
     S.PressButton(key, 1)
 deadline = time.time() + 60
-while len(heard) < 1 and time.time() < deadline:
+while (len(heard) < 1 or len(seen) < 4) and time.time() < deadline:
     S.WaitSec(0.1)
 S.WaitSec(2)
 out["heard"] = heard
@@ -237,6 +238,22 @@ S.AddObserve("x", lambda *_: None)
 S.ReturnTestResult(S.TM.PASS)
 """)
         self.assertEqual(host.names()[-1] in ("result", "serial_read"), True)
+
+    def test_observing_from_the_warm_interpreter(self):
+        host = self.host_with()
+        zygote = Zygote(self.python, self.folder)
+        self.addCleanup(zygote.close)
+        how, printed = zygote.run(u"""
+            import stormtest.ClientAPI as S
+            S.ConnectToServer("x", ""); S.ReserveSlot(1)
+            S.AddObserve("key", lambda slot, pattern, line: S.CommentToLog("heard " + line))
+            S.PressButton("1")
+            for turn in range(20):
+                S.WaitSec(0.1)
+            print("done")
+            """, env=host.environment())
+        self.assertEqual((how.get("code"), how.get("leaked"), printed), (0, 0, "done\n"))
+        self.assertIn("heard key 1", host.logs())
 
     def test_a_device_without_a_serial_port(self):
         self.host_with().refuse["serial_read"] = ("device", "no serial port")

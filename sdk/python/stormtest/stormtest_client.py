@@ -55,6 +55,12 @@ class NamedImage(_Named):
         """The file."""
         return self.Value
 
+    def __str__(self):
+        return str(self.Value)
+
+    def __fspath__(self):
+        return self.Value
+
 
 class NamedColor(_Listed):
     """A colour `(r, g, b)`. `Tolerances`, `Flatness`, `PeakError`: how near a match must be; `None`: as usual."""
