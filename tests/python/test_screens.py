@@ -217,6 +217,39 @@ out["cut"] = S.WaitImageMatch("cut.bmp", slotNo=1)[0]
             data = png_file.read()
         self.assertEqual(struct.unpack(">II", data[16:24]), (2, 2))
 
+    def test_sizes_and_bitmaps_of_all_kinds(self):
+        jpeg = b"\xff\xd8\xff\xe0\x00\x10" + b"J" * 14 + b"\xff\xff\xc2\x00\x11\x08" + struct.pack(">HH", 720, 1280) + b"\0" * 9
+        for name, data in (("a.jpg", jpeg), ("cut.jpg", jpeg[:25]), ("none.jpg", b"\xff\xd8"), ("text.png", b"text")):
+            with open(os.path.join(self.folder, name), "wb") as file_:
+                file_.write(data)
+
+        def bitmap(name, bits, height, pixels, palette=b""):
+            start = 54 + len(palette)
+            head = struct.pack("<IIiiHHIIiiII", start, 40, 2, height, 1, bits, 0, len(pixels), 0, 0, 0, 0)
+            with open(os.path.join(self.folder, name), "wb") as file_:
+                file_.write(b"BM" + struct.pack("<II", start + len(pixels), 0) + head + palette + pixels)
+
+        # Two pixels, red and blue, in each form; from the top, except for the first.
+        bitmap("24.bmp", 24, 1, b"\0\0\xff\xff\0\0\0\0")
+        bitmap("32.bmp", 32, -1, b"\0\0\xff\0\xff\0\0\0")
+        bitmap("8.bmp", 8, -1, b"\1\2\0\0", b"\0\0\0\0" + b"\0\0\xff\0" + b"\xff\0\0\0")
+        bitmap("4.bmp", 4, 1, b"\0\0\0\0")
+        out = self.play(u"""
+from stormtest import _pictures
+import zlib
+out["sizes"] = [_pictures.size(name) for name in ("a.jpg", "cut.jpg", "none.jpg", "text.png", "8.bmp", "32.bmp")]
+def pixels(name):
+    _pictures.bitmap_to_png(name, name + ".png")
+    data = open(name + ".png", "rb").read()
+    return list(bytearray(zlib.decompress(data[41:-16])))
+out["pixels"] = [pixels(name) for name in ("24.bmp", "32.bmp", "8.bmp")]
+out["other"] = raised(lambda: pixels("4.bmp"))
+""")
+        self.assertEqual(out["sizes"], [[1280, 720], None, None, None, [2, 1], [2, 1]])
+        self.assertEqual(out["pixels"], [[0, 255, 0, 0, 0, 0, 255]] * 3)
+        self.assertEqual(out["other"][0], "ValueError")
+        self.assertIn("4 bits a pixel", out["other"][1])
+
     def test_images_of_the_library_pillow(self):
         # A stand-in for the library: what is ours is only how it is used.
         self.lab()

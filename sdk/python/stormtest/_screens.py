@@ -194,17 +194,17 @@ class _Waiting(object):
         # Seconds of the devices' clock, as far as the calls tell, and of this one.
         self._device_s = 0.0
         self._began = time.time()
+        # Pictures looked at, by slot.
+        self._looks = {}
 
     def over(self, slots):
         """`[(slot, [screen, seconds, captures])]` once all are there or the time is over."""
         results = {}
-        turn = 0
         while True:
-            turn += 1
             for slot in slots:
                 if slot not in results or not results[slot][0].VerifyStatus:
                     screen = self._look(slot, self._left() if len(slots) == 1 else 0.0)
-                    results[slot] = [screen, self._passed(), turn]
+                    results[slot] = [screen, self._passed(), self._looks[slot]]
             if all(row[0].VerifyStatus for row in results.values()) or self._left() <= 0:
                 return [(slot, results[slot]) for slot in slots]
             pause = min(self._gap_s, max(self._left(), _LEAST_GAP_S))
@@ -224,6 +224,7 @@ class _Waiting(object):
         picture = self._leading_picture(screen, slot, (size, patience_s)) or self._picture(slot)
         sight = _TimedSight(self._title, picture, slot, size or (_images.size(picture) if picture else None))
         screen.evaluate(None, sight)
+        self._looks[slot] = max(self._looks.get(slot, 0), 1)
         self._device_s += sight.seconds
         return screen
 
@@ -243,6 +244,7 @@ class _Waiting(object):
             if not found:
                 return None
             self._device_s += found[0][1]["seconds"]
+            self._looks[slot] = self._looks.get(slot, 0) + found[0][1]["looks"]
             picture = of_capture(found[0][1]["picture"])
             return picture.Path if picture else None
         return None
