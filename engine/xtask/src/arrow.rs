@@ -28,7 +28,7 @@ const EDGE: &[&str] = &[
     "async-std",
     "socket2",
 ];
-const PURE: &[&str] = &["headend-media", "headend-model", "headend-scheduler", "headend-whatif"];
+const PURE: &[&str] = &["headend-media", "headend-model", "headend-scheduler", "headend-stb", "headend-whatif"];
 /// What a pure crate may use of a library that can also touch the world: these features and no default ones. (Others
 /// may switch on more; `engine/scheduler/clippy.toml` then still forbids the functions that would touch it.)
 const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"])];
@@ -37,6 +37,7 @@ const LEAN: &[(&str, &str, &[&str])] = &[("headend-scheduler", "jiff", &["alloc"
 const ARROW: &[(&str, &[&str])] = &[
     ("headend-model", &[]),
     ("headend-media", &[]),
+    ("headend-stb", &["headend-media"]),
     ("headend-scheduler", &["headend-model"]),
     ("headend-whatif", &["headend-model", "headend-scheduler"]),
     ("headend-wire", &["headend-model", "headend-scheduler"]),
@@ -65,6 +66,7 @@ const ARROW: &[(&str, &[&str])] = &[
             "headend-wire",
             "headend-plugin-host",
             "headend-files",
+            "headend-stb",
         ],
     ),
 ];
