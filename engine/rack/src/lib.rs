@@ -18,6 +18,7 @@
 //! Absent on purpose: foreign code. Rhai and WASM scripts run in guest processes, Python scripts in processes forked from
 //! a warm interpreter; this process only serves their calls.
 
+pub mod analysers;
 pub mod clock;
 mod core;
 pub mod cpu;
@@ -34,6 +35,7 @@ pub mod options;
 pub mod process;
 pub mod python;
 mod rack;
+pub mod record;
 pub mod run;
 pub mod session;
 pub mod witness;

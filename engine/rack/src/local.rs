@@ -12,9 +12,10 @@ use headend_wire::session::{GuestLimits, SessionInfo};
 use tokio::io::AsyncReadExt;
 use tokio_util::task::TaskTracker;
 
+use crate::analysers::Analysers;
 use crate::driver::{Driver, virtual_stb::VirtualStb};
 use crate::guest::{self, GuestPool};
-use crate::options::{GuestProgram, LogLimits, PythonOptions, VirtualOptions};
+use crate::options::{AnalyserOptions, GuestProgram, LogLimits, PythonOptions, VirtualOptions};
 use crate::process::Nursery;
 use crate::process::controllers::Controllers;
 use crate::python::{self, Pythons};
@@ -124,6 +125,7 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
         () = ask => Finish::clean(HowEnded::Shutdown),
     };
     let outcome = outcome(session.reported(), &finish.how);
+    session.close().await;
     let keep = session.finish(&outcome.to_string());
     Ok(LocalReport { outcome, out: keep.then(|| options.out.clone()) })
 }
@@ -236,6 +238,15 @@ fn setup(options: &LocalOptions) -> SessionSetup {
         guard: Arc::new(Alone),
         witness: Arc::default(),
         watcher: options.watcher.clone(),
+        analysers: Arc::new(Analysers::new(&AnalyserOptions::default(), &options.guest, analyser_cache())),
         limits: LogLimits::default(),
     }
+}
+
+/// Compiled analysers are kept for this user, for the next run by hand.
+fn analyser_cache() -> PathBuf {
+    let own = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let folder = own.or_else(home).filter(|folder| folder.is_absolute()).unwrap_or_else(std::env::temp_dir);
+    folder.join("headend/analysers")
 }

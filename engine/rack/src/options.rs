@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use headend_wire::session::GuestLimits;
 
+pub use headend_stb::{Chances, Options as BoxOptions, Size};
+
 /// Everything that `headend rack` and `headend up` decide. [`RackOptions::new`] has sound defaults.
 #[derive(Clone, Debug)]
 pub struct RackOptions {
@@ -36,6 +38,26 @@ pub struct RackOptions {
     pub patience: Option<Duration>,
     /// Tests: a file that takes one line per drive and key press (see [`crate::witness`]).
     pub witness: Option<PathBuf>,
+    /// What looks and listens for scripts.
+    pub analysers: AnalyserOptions,
+}
+
+/// Where analysers come from. A folder holds one folder for each, named as the analyser.
+#[derive(Clone, Debug)]
+pub struct AnalyserOptions {
+    /// Looked through first, in this order.
+    pub folders: Vec<PathBuf>,
+    /// Then those that `HEADEND_ANALYSERS` names, and the usual ones beside the program.
+    pub search: bool,
+    /// Compiles them and runs those in Rhai; `None`: the program of script guests.
+    pub guest: Option<GuestProgram>,
+}
+
+impl Default for AnalyserOptions {
+    /// Searches.
+    fn default() -> Self {
+        Self { folders: Vec::new(), search: true, guest: None }
+    }
 }
 
 impl RackOptions {
@@ -56,7 +78,17 @@ impl RackOptions {
             outbox: 10_000,
             patience: Some(Duration::from_secs(30)),
             witness: None,
+            analysers: AnalyserOptions::default(),
         }
+    }
+
+    /// Changes every virtual box, such as its boot time or its chances of faults.
+    #[must_use]
+    pub fn boxes(mut self, change: impl Fn(&mut BoxOptions)) -> Self {
+        for SlotDriver::Virtual(options) in &mut self.slots {
+            change(&mut options.stb);
+        }
+        self
     }
 
     /// Makes every virtual box run in virtual time: waits cost nothing.
@@ -79,18 +111,19 @@ pub enum SlotDriver {
 /// A virtual set-top box.
 #[derive(Clone, Debug)]
 pub struct VirtualOptions {
-    /// Decides its channel line-up's colours, shapes and programmes.
-    pub seed: u64,
     /// Its name as a DUT.
     pub name: String,
     /// Its clock moves only by waits and key presses, which then cost no real time.
     pub virtual_time: bool,
+    /// The box itself: seed, size of pictures, times, what goes wrong by chance.
+    pub stb: BoxOptions,
 }
 
 impl VirtualOptions {
-    /// The box of slot `no`, in real time.
+    /// The box of slot `no`, in real time; its number is its seed.
     pub fn numbered(no: u16) -> Self {
-        Self { seed: u64::from(no), name: format!("virtual-{no}"), virtual_time: false }
+        let stb = BoxOptions::seeded(u64::from(no));
+        Self { name: format!("virtual-{no}"), virtual_time: false, stb }
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::analysers::Analysers;
 use crate::clock::boot_now;
 use crate::core::{Core, Msg, Outbox, Shared, SharedFence};
 use crate::cpu::CpuGauge;
@@ -140,6 +141,7 @@ fn start(
     let tasks = TaskTracker::new();
     let nursery = Nursery::start().map_err(RackError::io("start the thread for processes of", folder.root()))?;
     let cache = folder.cache()?;
+    let analysers = Arc::new(Analysers::new(&options.analysers, &options.guest, cache.join("analysers")));
     let most = if options.max_guests == 0 { options.slots.len() } else { options.max_guests };
     let guest_folders = (cache, folder.pids());
     let guests = GuestPool::new(
@@ -175,6 +177,7 @@ fn start(
         files,
         guests,
         pythons,
+        analysers,
         slots: RwLock::new(slots),
         terms: Mutex::new(LeaseTerms::default()),
     });

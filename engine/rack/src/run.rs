@@ -124,6 +124,7 @@ pub(crate) async fn execute(shared: &Shared, order: &StartOrder, mut stop: Stop)
     }
     let mut outcome = outcome(session.reported(), &finish.how);
     note_leaks(&mut outcome, finish.leaked);
+    session.close().await;
     let keep = session.finish(&outcome.to_string());
     let evidence = keep.then(|| session.recorder().folder().to_owned());
     shared.witness.lease(&order.lease, "drive_end");
@@ -243,6 +244,7 @@ fn setup(shared: &Shared, order: &StartOrder) -> SessionSetup {
         guard: Arc::new(shared.fence.clone()),
         witness: shared.witness.clone(),
         watcher: shared.outbox.clone(),
+        analysers: shared.analysers.clone(),
         limits: shared.options.logs,
     }
 }

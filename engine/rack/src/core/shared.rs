@@ -8,6 +8,7 @@ use headend_model::{Epoch, LeaseTerms, RunId, SlotId, SlotNo};
 use headend_scheduler::fence::Fence;
 
 use super::outbox::Outbox;
+use crate::analysers::Analysers;
 use crate::clock::boot_now;
 use crate::driver::Driver;
 use crate::folder::DataFolder;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) files: WorkingCopies,
     pub(crate) guests: GuestPool,
     pub(crate) pythons: Pythons,
+    pub(crate) analysers: Arc<Analysers>,
     /// Numbers that the server has given our slots.
     pub(crate) slots: RwLock<BTreeMap<SlotId, SlotNo>>,
     pub(crate) terms: Mutex<LeaseTerms>,

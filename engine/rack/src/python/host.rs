@@ -115,6 +115,7 @@ async fn prepare(pythons: &Pythons, session: &mut Session, place: Place<'_>) -> 
     let private = |error: std::io::Error| format!("cannot make {}: {error}", place.private.display());
     let tmp = place.private.join("tmp");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&tmp).map_err(private)?;
+    session.allow_pictures_in(place.private);
     let door = Door::open(&place.private.join("s")).map_err(private)?;
     let name = format!("run-{}-{}", session.info().run, session.info().attempt);
     let ours = pythons.inner.cgroup.as_ref().filter(|_| zygote.in_cgroup);

@@ -1,21 +1,17 @@
 //! The calls of `headend_wire::session`, one function each.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use headend_model::TestResult;
 use headend_wire::session::{Allocations, Call, CallError, LogLevel, SlotAnswer};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Reported, Session, capture};
-use crate::driver::{Driver, DriverError};
+use super::arm::Trigger;
+use super::look::Watching;
+use super::{Chosen, Session, capture};
+use crate::driver::DriverError;
 
 type Answer = Result<Value, CallError>;
-
-/// A chosen slot: the script's number, its position in the lease, its device.
-type Chosen = (u32, usize, Arc<dyn Driver>);
 
 impl Session {
     pub(super) async fn dispatch(&mut self, call: Call) -> Answer {
@@ -27,7 +23,7 @@ impl Session {
             Call::Allocations {} => Ok(self.allocations()),
             Call::Press { key, slot } => self.press(&key, slot).await,
             Call::Power { on, slot } => self.power(on, slot).await,
-            Call::Wait { ms } => Ok(self.wait(ms).await),
+            Call::Wait { ms } => self.wait(ms).await,
             Call::Capture { rect, name, slot } => self.capture(rect, name.as_deref(), slot).await,
             Call::Log { level, text } => Ok(self.log(level, &text)),
             Call::Console { text } => Ok(self.console(&text)),
@@ -36,8 +32,32 @@ impl Session {
                 Ok(self.end_region(&name, style.as_deref(), comment.as_deref()))
             }
             Call::BeginStep { name } => Ok(self.begin_step(name)),
-            Call::EndStep { name, result, comment } => Ok(self.end_step(&name, result, comment.as_deref())),
-            Call::Result { code, comment } => self.result(code, comment),
+            Call::EndStep { name, result, comment } => Ok(self.end_step(&name, result, comment.as_deref()).await),
+            Call::Result { code, comment } => self.result(code, comment).await,
+            other => self.dispatch_senses(other).await,
+        }
+    }
+
+    /// The calls that see and hear, and what comes of them.
+    async fn dispatch_senses(&mut self, call: Call) -> Answer {
+        match call {
+            Call::Watch { question, until, timeout_ms, gap_ms, slot } => {
+                self.watch(question, Watching { until, timeout_ms, gap_ms }, slot).await
+            }
+            Call::Analyse { question, picture } => self.analyse(question, picture).await,
+            Call::Arm { question, key, presses, timeout_ms, slot } => {
+                self.arm(question, Trigger { key, presses, timeout_ms }, slot).await
+            }
+            Call::Armed { slot } => self.armed(slot).await,
+            Call::SerialSend { bytes, slot } => self.serial_send(&bytes, slot).await,
+            Call::SerialRead { from, slot } => self.serial_read(from, slot),
+            Call::VideoStart { prefix, slot } => self.video_start(prefix.as_deref(), slot).await,
+            Call::VideoStop { slot } => self.video_stop(slot).await,
+            Call::Signal { slot } => self.signal(slot).await,
+            Call::Inject { fault, slot } => self.inject(&fault, slot),
+            Call::Measure { name, value, unit } => self.measure(&name, value, unit.as_deref()),
+            Call::Artifact { path, name } => self.artifact(&path, name.as_deref()),
+            other => Self::refuse("bad_call", format!("{other:?} was asked in the wrong place; please report this")),
         }
     }
 
@@ -60,6 +80,9 @@ impl Session {
             return Self::refuse("not_connected", format!("slot {slot} cannot be reserved before ConnectToServer"));
         }
         let place = self.slots.reserve(slot);
+        if let Some(place) = place {
+            self.mark_serial(place);
+        }
         let real = place.and_then(|place| self.setup.info.slots.get(place));
         let kept = json!({ "slot": slot, "real_slot": real, "params": params, "ok": place.is_some() });
         self.recorder.event("reserve", place.is_none(), &kept);
@@ -78,7 +101,7 @@ impl Session {
     }
 
     /// The slots that a call is for, after the lease of each has been checked.
-    fn chosen(&mut self, what: &str, slot: Option<u32>) -> Result<Vec<Chosen>, CallError> {
+    pub(super) fn chosen(&mut self, what: &str, slot: Option<u32>) -> Result<Vec<Chosen>, CallError> {
         let chosen = self.slots.chosen(slot);
         if chosen.is_empty() {
             let which =
@@ -89,13 +112,22 @@ impl Session {
         chosen.into_iter().map(device).collect()
     }
 
-    fn device(&mut self, number: u32, place: usize) -> Result<Chosen, CallError> {
+    /// A slot's device, as long as its lease holds.
+    pub(super) fn device(&mut self, number: u32, place: usize) -> Result<Chosen, CallError> {
+        let device = self.device_quietly(number, place);
+        if let Err(error) = &device {
+            self.lease_lost |= error.code == "lease_lost";
+        }
+        device
+    }
+
+    /// As [`Session::device`], for what the script has not asked for.
+    pub(super) fn device_quietly(&self, number: u32, place: usize) -> Result<Chosen, CallError> {
         let target = self.setup.lease.targets.get(place);
         let Some((target, driver)) = target.zip(self.setup.drivers.get(place)) else {
             return Self::refuse("no_slot", format!("slot {number} has no device"));
         };
         if self.setup.guard.may_drive(self.setup.lease.run, target.slot) != Some(target.slot_epoch) {
-            self.lease_lost = true;
             return Self::refuse(
                 "lease_lost",
                 format!("slot {number} is no longer leased to this run, which is being stopped"),
@@ -106,12 +138,17 @@ impl Session {
 
     async fn press(&mut self, key: &str, slot: Option<u32>) -> Answer {
         let chosen = self.chosen(&format!("PressButton({key})"), slot)?;
+        self.driven = true;
         let mut answers = Vec::with_capacity(chosen.len());
         for (number, place, driver) in chosen {
             // A multi-slot press takes a while at real devices: each is checked when its turn comes.
             self.device(number, place)?;
+            let start = self.before_press(place, key, &driver).await?;
             self.setup.witness.target(&self.setup.lease, &self.setup.lease.targets[place], "press");
             let taken = driver.press(key).await.map_err(|error| device_error(number, &error))?;
+            if let Some(start) = start {
+                self.after_press(place, start).await?;
+            }
             answers.push(SlotAnswer { slot: number, value: taken });
         }
         self.keep_slots("press", &json!({ "key": key }), &answers);
@@ -120,6 +157,7 @@ impl Session {
 
     async fn power(&mut self, on: bool, slot: Option<u32>) -> Answer {
         let chosen = self.chosen(if on { "PowerOnSTB" } else { "PowerOffSTB" }, slot)?;
+        self.driven = true;
         let mut answers = Vec::with_capacity(chosen.len());
         for (number, place, driver) in chosen {
             self.device(number, place)?;
@@ -131,7 +169,7 @@ impl Session {
         Ok(value(&answers))
     }
 
-    fn keep_slots(&mut self, kind: &str, what: &Value, answers: &[SlotAnswer<bool>]) {
+    pub(super) fn keep_slots(&mut self, kind: &str, what: &Value, answers: &[SlotAnswer<bool>]) {
         let slots: Vec<u32> = answers.iter().map(|answer| answer.slot).collect();
         let ok = answers.iter().all(|answer| answer.value);
         let mut kept = what.clone();
@@ -140,30 +178,27 @@ impl Session {
         self.recorder.event(kind, true, &kept);
     }
 
-    /// Boxes in virtual time are put forward; only if one of the run's devices lives in real time is there a real wait.
-    async fn wait(&mut self, ms: u64) -> Value {
-        self.recorder.event("wait", false, &json!({ "ms": ms }));
-        let skipped = self.setup.drivers.iter().filter(|driver| driver.skip(ms)).count();
-        if skipped == 0 || skipped < self.setup.drivers.len() {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-        }
-        Value::Null
-    }
-
     async fn capture(&mut self, rect: Option<[u32; 4]>, name: Option<&str>, slot: Option<u32>) -> Answer {
         let chosen = self.chosen("CaptureImageEx", slot)?;
         let mut answers = Vec::with_capacity(chosen.len());
-        for (number, _, driver) in chosen {
-            let folder = self
-                .recorder
-                .folder_for_capture()
-                .map_err(|error| CallError { code: error.code.to_owned(), message: error.message })?;
+        for (number, place, driver) in chosen {
+            let folder = self.folder_for_capture()?;
             let wish = capture::Wish { folder, name: name.map(str::to_owned), slot: number, rect };
-            let captured = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
-            self.recorder.event("capture", true, &json!({ "slot": number, "path": captured.path }));
+            let (captured, shot) = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
+            if let Some(scene) = self.scenes.get(place) {
+                scene.strip().offer(&shot);
+            }
+            let kept = json!({ "slot": number, "path": captured.path, "at_us": shot.at_us });
+            self.recorder.event("capture", true, &kept);
             answers.push(SlotAnswer { slot: number, value: captured });
         }
         Ok(value(&answers))
+    }
+
+    /// The output folder, with room for one more picture or film that the script asks for.
+    pub(super) fn folder_for_capture(&mut self) -> Result<std::path::PathBuf, CallError> {
+        let folder = self.recorder.folder_for_capture();
+        folder.map_err(|error| CallError { code: error.code.to_owned(), message: error.message })
     }
 
     fn log(&mut self, level: LogLevel, text: &str) -> Value {
@@ -204,42 +239,13 @@ impl Session {
         self.steps.push(name);
         Value::Null
     }
-
-    /// Ends the innermost open step of that name. Steps inside it stay open: scripts do end an outer one first.
-    fn end_step(&mut self, name: &str, result: i64, comment: Option<&str>) -> Value {
-        let open = self.steps.iter().rposition(|open| open == name);
-        if let Some(place) = open {
-            self.steps.remove(place);
-        }
-        let words = TestResult::from_code(result).map_or_else(|| result.to_string(), |result| result.to_string());
-        let kept = json!({ "name": name, "result": result, "comment": comment, "ok": open.is_some() });
-        self.recorder.event("step_end", true, &kept);
-        self.setup.watcher.note(self.setup.lease.run, format!("step {name}: {words}"));
-        Value::Null
-    }
-
-    fn result(&mut self, code: i64, comment: Option<String>) -> Answer {
-        let Some(result) = TestResult::from_code(code) else {
-            return Self::refuse(
-                "bad_result",
-                format!("{code} is not a test result; use 111, 110, 101 or 100 (class TM)"),
-            );
-        };
-        let first = self.reported.is_none();
-        let comment = comment.unwrap_or_default();
-        self.recorder.event("result", !first, &json!({ "result": code, "comment": comment, "counts": first }));
-        if first {
-            self.reported = Some(Reported { result, comment });
-        }
-        Ok(first.into())
-    }
 }
 
-fn device_error(slot: u32, error: &DriverError) -> CallError {
+pub(super) fn device_error(slot: u32, error: &DriverError) -> CallError {
     CallError { code: "device".to_owned(), message: format!("slot {slot}: {error}") }
 }
 
 /// Answers are plain structs of numbers and strings: turning them into JSON cannot fail.
-fn value(answer: &impl Serialize) -> Value {
+pub(super) fn value(answer: &impl Serialize) -> Value {
     serde_json::to_value(answer).unwrap_or_default()
 }

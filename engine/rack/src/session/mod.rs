@@ -4,24 +4,41 @@
 //! are reserved (document 3.2) and answers with the script's numbers. Each drive of a device first asks the fence
 //! whether the lease still holds. The first result counts; what comes later is logged and answered with `false`.
 
+mod arm;
 mod calls;
 pub mod capture;
 pub mod ends;
+mod files;
+mod look;
+mod looker;
 pub mod recorder;
+mod results;
+mod scene;
+mod serial;
 mod slots;
+mod video;
+mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headend_model::{Epoch, Lease, RunId, SlotId, TestResult};
 use headend_wire::session::{Call, CallError, Reply, SessionInfo};
 use serde_json::json;
+use tokio::task::JoinSet;
 
+use crate::analysers::Analysers;
 use crate::driver::Driver;
 use crate::options::LogLimits;
+use crate::record::page;
 use crate::witness::Witness;
 pub use recorder::Recorder;
+use scene::Scene;
 use slots::Slots;
+
+/// A chosen slot: the script's number, its position in the lease, its device.
+type Chosen = (u32, usize, Arc<dyn Driver>);
 
 /// Says whether a run may drive a slot now.
 pub trait Guard: Send + Sync {
@@ -52,6 +69,8 @@ pub struct SessionSetup {
     pub witness: Arc<Witness>,
     /// Hears the log.
     pub watcher: Arc<dyn Watcher>,
+    /// What looks and listens for the script.
+    pub analysers: Arc<Analysers>,
     /// What the evidence may grow to.
     pub limits: LogLimits,
 }
@@ -75,6 +94,22 @@ pub struct Session {
     lease_lost: bool,
     regions: Vec<String>,
     steps: Vec<String>,
+    /// What goes on at each device of the lease, by place.
+    scenes: Vec<Scene>,
+    /// Those that follow devices in real time. Dropped with the session.
+    tasks: JoinSet<()>,
+    /// Timers whose key has not been pressed, and those that run, by place.
+    armed: BTreeMap<usize, arm::Ready>,
+    timed: BTreeMap<usize, look::Asked>,
+    serial: BTreeMap<usize, serial::Mark>,
+    /// Analysers with their versions, as the log has them.
+    versions: BTreeSet<(String, String)>,
+    /// Folders besides its own that the run's pictures may lie in.
+    readable: Vec<PathBuf>,
+    /// The script has done something to a device, or looked at one.
+    driven: bool,
+    strips: u32,
+    closed: bool,
 }
 
 impl Session {
@@ -82,8 +117,27 @@ impl Session {
     pub fn new(setup: SessionSetup) -> Self {
         let slots = Slots::new(setup.lease.targets.len());
         let recorder = Recorder::new(PathBuf::from(&setup.info.out), setup.limits);
-        let (regions, steps) = (Vec::new(), Vec::new());
-        Self { setup, slots, recorder, connected: false, reported: None, lease_lost: false, regions, steps }
+        let scenes = setup.drivers.iter().cloned().map(Scene::new).collect();
+        Self {
+            setup,
+            slots,
+            recorder,
+            connected: false,
+            reported: None,
+            lease_lost: false,
+            regions: Vec::new(),
+            steps: Vec::new(),
+            scenes,
+            tasks: JoinSet::new(),
+            armed: BTreeMap::new(),
+            timed: BTreeMap::new(),
+            serial: BTreeMap::new(),
+            versions: BTreeSet::new(),
+            readable: Vec::new(),
+            driven: false,
+            strips: 0,
+            closed: false,
+        }
     }
 
     /// What the script is told.
@@ -95,6 +149,11 @@ impl Session {
     pub fn set_files(&mut self, script: &Path, public: Option<&Path>) {
         self.setup.info.script = script.display().to_string();
         self.setup.info.public = public.map(|path| path.display().to_string());
+    }
+
+    /// Pictures that the script names may lie in this folder, too.
+    pub fn allow_pictures_in(&mut self, folder: &Path) {
+        self.readable.push(folder.to_owned());
     }
 
     /// What the evidence may grow to.
@@ -128,13 +187,44 @@ impl Session {
         }
     }
 
-    /// Closes the log. Call once, after nothing of the script is left. `true`: there is something to keep.
+    /// Ends what goes on beside the script: films are closed, a failure gets its film strip. Call once nothing of the script is left, before
+    /// [`Session::finish`].
+    pub async fn close(&mut self) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        self.tasks.shutdown().await;
+        for place in 0..self.scenes.len() {
+            // A slot that the script has freed since has no number any more.
+            let number = self.slots.chosen(None).into_iter().find(|(_, held)| *held == place);
+            let number = number.map_or_else(|| place as u32 + 1, |(number, _)| number);
+            self.end_film(number, place).await;
+        }
+        self.collect_serial();
+        if self.reported.is_none() {
+            self.keep_strips("no result", false).await;
+        }
+    }
+
+    /// Closes the log and writes its page. Call once, after nothing of the script is left. `true`: there is something to keep.
     pub fn finish(&mut self, how: &str) -> bool {
         for name in std::mem::take(&mut self.steps) {
             self.recorder.event("step_open_at_end", true, &json!({ "name": name }));
         }
         self.recorder.event("end", false, &json!({ "text": how }));
-        self.recorder.finish()
+        let keep = self.recorder.finish();
+        if keep {
+            page::write(self.recorder.folder(), &page::About { info: &self.setup.info, how }, self.setup.limits);
+        }
+        keep
+    }
+
+    /// A device in real time is looked at by a task as long as somebody wants to look.
+    fn follow(&mut self, place: usize) {
+        if let Some(task) = self.scenes.get(place).and_then(Scene::task) {
+            self.tasks.spawn(task);
+        }
+        while self.tasks.try_join_next().is_some() {}
     }
 
     fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, CallError> {

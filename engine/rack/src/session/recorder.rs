@@ -1,4 +1,4 @@
-//! What a run leaves behind: `log.jsonl` (one event per line), `console.txt`, captures.
+//! What a run leaves behind: `log.jsonl` (one event per line), `console.txt`, `serial.txt`, captures; the page is made of them at the end.
 //!
 //! The folder is made when the first thing worth keeping is written. A run that only connects, reserves and reports
 //! leaves nothing on the disk. Files have a bound; what goes beyond it is counted and the count is written at the end.
@@ -15,6 +15,8 @@ use crate::options::LogLimits;
 
 /// Lines wait in memory up to this many bytes.
 const BUFFER: usize = 32 << 10;
+/// Lines of serial ports among the events; all are in `serial.txt`.
+const SERIAL_EVENTS: u32 = 2_000;
 
 /// Why something cannot be recorded, as a call's error.
 #[derive(Debug)]
@@ -51,7 +53,10 @@ pub struct Recorder {
     limits: LogLimits,
     log: Bounded,
     console: Bounded,
+    serial: Bounded,
+    serial_events: u32,
     captures: u32,
+    pictures: u32,
     worth_keeping: bool,
     made: bool,
     broken: Option<String>,
@@ -60,8 +65,19 @@ pub struct Recorder {
 impl Recorder {
     /// For a run whose output goes to `folder`.
     pub fn new(folder: PathBuf, limits: LogLimits) -> Self {
-        let (log, console) = (Bounded::default(), Bounded::default());
-        Self { folder, limits, log, console, captures: 0, worth_keeping: false, made: false, broken: None }
+        Self {
+            folder,
+            limits,
+            log: Bounded::default(),
+            console: Bounded::default(),
+            serial: Bounded::default(),
+            serial_events: 0,
+            captures: 0,
+            pictures: 0,
+            worth_keeping: false,
+            made: false,
+            broken: None,
+        }
     }
 
     /// The folder, which may not be there yet.
@@ -86,6 +102,17 @@ impl Recorder {
     pub fn console(&mut self, bytes: &[u8]) {
         self.worth_keeping |= !bytes.is_empty();
         self.console.push(bytes, self.limits.log_bytes);
+        self.flush_if_full();
+    }
+
+    /// Keeps a line of a slot's serial port. Devices talk all the time: that alone makes no run worth a file.
+    pub fn serial(&mut self, slot: u32, at_us: u64, text: &str) {
+        let seconds = at_us as f64 / 1e6;
+        self.serial.push(format!("[{seconds:.3}] slot {slot}: {text}\n").as_bytes(), self.limits.log_bytes);
+        self.serial_events = self.serial_events.saturating_add(1);
+        if self.serial_events <= SERIAL_EVENTS {
+            self.event("serial", false, &json!({ "slot": slot, "at_us": at_us, "text": text }));
+        }
         self.flush_if_full();
     }
 
@@ -114,6 +141,17 @@ impl Recorder {
         Ok(self.folder.clone())
     }
 
+    /// The folder, made, with room for one more picture that nobody has asked for. `None`: there are enough.
+    pub fn folder_for_picture(&mut self) -> Option<PathBuf> {
+        if self.pictures >= self.limits.captures {
+            return None;
+        }
+        self.pictures += 1;
+        self.worth_keeping = true;
+        self.make_folder().ok()?;
+        Some(self.folder.clone())
+    }
+
     /// Makes the folder if it is not there.
     pub fn make_folder(&mut self) -> std::io::Result<()> {
         if !self.made {
@@ -125,7 +163,12 @@ impl Recorder {
 
     /// Writes what waits. `true`: the run left something.
     pub fn finish(&mut self) -> bool {
-        for (name, dropped) in [("log.jsonl", self.log.dropped), ("console.txt", self.console.dropped)] {
+        let dropped = [
+            ("log.jsonl", self.log.dropped),
+            ("console.txt", self.console.dropped),
+            ("serial.txt", self.serial.dropped),
+        ];
+        for (name, dropped) in dropped {
             if dropped > 0 {
                 let note = json!({ "kind": "dropped", "file": name, "bytes": dropped, "limit": self.limits.log_bytes });
                 self.log.pending.extend_from_slice(format!("{note}\n").as_bytes());
@@ -141,7 +184,9 @@ impl Recorder {
     }
 
     fn flush_if_full(&mut self) {
-        if self.worth_keeping && self.log.pending.len() + self.console.pending.len() > BUFFER {
+        if self.worth_keeping
+            && self.log.pending.len() + self.console.pending.len() + self.serial.pending.len() > BUFFER
+        {
             self.flush();
         }
     }
@@ -156,12 +201,14 @@ impl Recorder {
         }
         self.log.pending.clear();
         self.console.pending.clear();
+        self.serial.pending.clear();
     }
 
     fn write(&mut self) -> std::io::Result<()> {
         self.make_folder()?;
         append(&self.folder.join("log.jsonl"), &self.log.pending)?;
-        append(&self.folder.join("console.txt"), &self.console.pending)
+        append(&self.folder.join("console.txt"), &self.console.pending)?;
+        append(&self.folder.join("serial.txt"), &self.serial.pending)
     }
 }
 

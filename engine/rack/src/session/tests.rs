@@ -1,7 +1,12 @@
 //! What a script gets back, call by call.
 
+mod fake;
+mod followed;
+mod kept;
+mod looking;
+
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use headend_model::{DutId, JobId, LeasedTarget, RackId, Timestamp};
 use serde_json::Value;
@@ -12,11 +17,14 @@ use crate::options::VirtualOptions;
 
 struct Lease_ {
     live: AtomicBool,
+    /// Questions until it is over.
+    left: AtomicU32,
 }
 
 impl Guard for Lease_ {
     fn may_drive(&self, _: RunId, slot: SlotId) -> Option<Epoch> {
-        self.live.load(Ordering::SeqCst).then_some(Epoch(u64::from(slot.0)))
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        (left > 0 && self.live.load(Ordering::SeqCst)).then_some(Epoch(u64::from(slot.0)))
     }
 }
 
@@ -37,6 +45,14 @@ struct Bench {
 }
 
 fn bench(slots: &[u16]) -> Bench {
+    let drivers = slots.iter().map(|no| {
+        let options = VirtualOptions { virtual_time: true, ..VirtualOptions::numbered(*no) };
+        Arc::new(VirtualStb::new(options)) as Arc<dyn Driver>
+    });
+    bench_of(slots, drivers.collect())
+}
+
+fn bench_of(slots: &[u16], drivers: Vec<Arc<dyn Driver>>) -> Bench {
     let out = tempfile::tempdir().unwrap();
     let target = |no: &u16| LeasedTarget {
         slot: SlotId(u32::from(*no)),
@@ -56,7 +72,7 @@ fn bench(slots: &[u16]) -> Bench {
         job: 1,
         run: 1,
         attempt: 1,
-        script: "/x.rhai".into(),
+        script: out.path().join("script/x.rhai").display().to_string(),
         args: Vec::new(),
         public: None,
         out: out.path().join("run").display().to_string(),
@@ -65,18 +81,15 @@ fn bench(slots: &[u16]) -> Bench {
         slots: slots.to_vec(),
         under_daemon: true,
     };
-    let drivers = slots.iter().map(|no| {
-        let options = VirtualOptions { virtual_time: true, ..VirtualOptions::numbered(*no) };
-        Arc::new(VirtualStb::new(options)) as Arc<dyn Driver>
-    });
-    let guard = Arc::new(Lease_ { live: AtomicBool::new(true) });
+    let guard = Arc::new(Lease_ { live: AtomicBool::new(true), left: AtomicU32::new(u32::MAX) });
     let setup = SessionSetup {
         info,
         lease,
-        drivers: drivers.collect(),
+        drivers,
         guard: guard.clone(),
         witness: Arc::default(),
         watcher: Arc::new(Notes::default()),
+        analysers: fake::analysers(out.path()),
         limits: LogLimits { captures: 3, ..LogLimits::default() },
     };
     Bench { session: Session::new(setup), lease: guard, out }
@@ -91,10 +104,20 @@ impl Bench {
     }
 
     async fn error(&mut self, call: Call) -> String {
+        self.refusal(call).await.code
+    }
+
+    async fn refusal(&mut self, call: Call) -> CallError {
         match self.session.call(call).await {
             Reply::Ok(value) => panic!("answered {value}"),
-            Reply::Error(error) => error.code,
+            Reply::Error(error) => error,
         }
+    }
+
+    /// What happened, from the log.
+    fn events(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.out.path().join("run/log.jsonl")).unwrap();
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     async fn ready(&mut self, slots: &[u32]) {

@@ -42,7 +42,9 @@ fn register_watch(engine: &mut Engine, desk: &Arc<Desk>) {
         });
     }
     call!(engine, desk, "look_for", |d, analyser: &str| -> Map { look(d, analyser, Map::new(), None) });
-    call!(engine, desk, "look_for", |d, analyser: &str, parameters: Map| -> Map { look(d, analyser, parameters, None) });
+    call!(engine, desk, "look_for", |d, analyser: &str, parameters: Map| -> Map {
+        look(d, analyser, parameters, None)
+    });
     call!(engine, desk, "look_for", |d, analyser: &str, parameters: Map, slot: INT| -> Map {
         look(d, analyser, parameters, Some(slot))
     });
@@ -105,9 +107,9 @@ fn pictures(given: Dynamic) -> Outcome<Vec<ReferenceFile>> {
 
 fn seconds(time: &Dynamic) -> Outcome<FLOAT> {
     let whole = time.as_int().map(|whole| whole as FLOAT);
-    whole.or_else(|_| time.as_float()).map_err(|other| {
-        throw(refused("bad_call", format!("seconds are a number, not a value of type {other}")))
-    })
+    whole
+        .or_else(|_| time.as_float())
+        .map_err(|other| throw(refused("bad_call", format!("seconds are a number, not a value of type {other}"))))
 }
 
 /// Of the first slot for which it is not so, else of the first.
@@ -122,11 +124,8 @@ fn seen(answers: Vec<SlotAnswer<Watched>>) -> Map {
 fn one(SlotAnswer { slot, value }: &SlotAnswer<Watched>) -> Map {
     let found = value.found.iter().map(|found| {
         let area: Array = found.area.iter().map(|&side| INT::from(side).into()).collect();
-        let found = map([
-            ("area", area.into()),
-            ("tone", found.tone.clone().into()),
-            ("label", found.label.clone().into()),
-        ]);
+        let found =
+            map([("area", area.into()), ("tone", found.tone.clone().into()), ("label", found.label.clone().into())]);
         Dynamic::from(found)
     });
     let values: Map = value.values.iter().map(|(name, &number)| (name.as_str().into(), number.into())).collect();
@@ -206,9 +205,7 @@ fn serial_read(desk: &Desk, from: INT, slot: Option<INT>) -> Outcome<Map> {
 fn register_video(engine: &mut Engine, desk: &Arc<Desk>) {
     call!(engine, desk, "video_start", |d| -> Array { video_start(d, None) });
     call!(engine, desk, "video_start", |d, prefix: &str| -> Array { video_start(d, Some(prefix)) });
-    call!(engine, desk, "video_stop", |d| -> bool {
-        Ok(all(&ok(d.call::<Vec<_>>(Call::VideoStop { slot: None }))?))
-    });
+    call!(engine, desk, "video_stop", |d| -> bool { Ok(all(&ok(d.call::<Vec<_>>(Call::VideoStop { slot: None }))?)) });
     call!(engine, desk, "signal", |d| -> Map { signal(d, None) });
     call!(engine, desk, "signal", |d, slot: INT| -> Map { signal(d, Some(slot)) });
     call!(engine, desk, "inject", |d, fault: &str| -> bool { inject(d, fault, None) });
@@ -249,9 +246,9 @@ fn register_results(engine: &mut Engine, desk: &Arc<Desk>) {
 fn measure(desk: &Desk, name: &str, value: &Dynamic, unit: Option<&str>) -> Outcome<()> {
     let value = value.as_int().map(|whole| whole as FLOAT).or_else(|_| value.as_float()).ok();
     // JSON has no words for what is not finite: it would come out as null.
-    let value = value.filter(|value| value.is_finite()).ok_or_else(|| {
-        throw(refused("bad_call", format!("the measurement {name} is not a finite number")))
-    })?;
+    let value = value
+        .filter(|value| value.is_finite())
+        .ok_or_else(|| throw(refused("bad_call", format!("the measurement {name} is not a finite number"))))?;
     ok(desk.call(Call::Measure { name: name.to_owned(), value, unit: unit.map(str::to_owned) }))
 }
 

@@ -1,0 +1,171 @@
+//! One line of the page for each event.
+
+use std::path::Path;
+
+use headend_model::TestResult;
+use serde_json::Value;
+
+use super::escape::{escaped, link};
+use crate::record::pictures::small_name;
+
+/// Longest rest of an event that is shown as it is.
+const LONGEST: usize = 2_000;
+
+/// `YYYY-MM-DD HH.MM.SS.mmm`, in UTC.
+pub(super) fn time(event: &Value) -> String {
+    let at = event["at"].as_i64().and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
+    at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H.%M.%S%.3f").to_string())
+}
+
+/// Words and class of a step's or the run's result.
+pub(super) fn result(event: &Value) -> (String, &'static str) {
+    let code = event["result"].as_i64().unwrap_or_default();
+    match TestResult::from_code(code) {
+        Some(result @ TestResult::Pass) => (result.to_string(), "pass"),
+        Some(result @ TestResult::Fail) => (result.to_string(), "fail"),
+        Some(result) => (result.to_string(), "warn"),
+        None => (code.to_string(), "warn"),
+    }
+}
+
+/// What a line says of itself: who speaks, how grave it is, and its text.
+struct Words {
+    module: &'static str,
+    class: &'static str,
+    text: String,
+}
+
+/// The event's line, with its picture if it has one.
+pub(super) fn line(event: &Value, folder: &Path) -> String {
+    let Words { module, class, text } = words(event);
+    format!(
+        "<div class=\"line {class}\"><time>{}</time> <b>{module}</b> <span>{}</span>{}</div>\n",
+        time(event),
+        escaped(&text),
+        picture(event, folder),
+    )
+}
+
+fn words(event: &Value) -> Words {
+    let kind = event["kind"].as_str().unwrap_or_default();
+    let client = |text: String| Words { module: "CLIENT_API", class: "info", text };
+    let graver = |words: Words, bad: bool| Words { class: if bad { "warning" } else { words.class }, ..words };
+    let refused = event["ok"] == false;
+    match kind {
+        "log" => Words { module: "COMMENT", class: level(event), text: text(event, "text") },
+        "error" => Words {
+            module: "CLIENT_API",
+            class: "error",
+            text: format!("{} ({})", text(event, "text"), text(event, "code")),
+        },
+        "serial" => Words {
+            module: "SERIAL",
+            class: "serial",
+            text: format!("slot {}: {}", event["slot"], text(event, "text")),
+        },
+        "connect" => graver(client(format!("ConnectToServer({})", text(event, "server"))), refused),
+        "reserve" => graver(client(format!("ReserveSlot({})", event["slot"])), refused),
+        "free" => client(format!("FreeSlot({})", event["slot"])),
+        "press" => graver(client(format!("PressButton({}) on slots {}", text(event, "key"), event["slots"])), refused),
+        "power" => graver(client(format!("Power({}) on slots {}", event["on"], event["slots"])), refused),
+        "wait" => client(format!("WaitSec({})", event["ms"].as_f64().unwrap_or_default() / 1e3)),
+        "capture" => client(format!("CaptureImageEx: slot {}", event["slot"])),
+        "watch" | "armed" | "analyse" => graver(client(seen(event, kind)), event["met"] == false),
+        "step" => Words { module: "STEP", class: "info step", text: format!("{} begins", text(event, "name")) },
+        "step_end" => {
+            let (words, class) = result(event);
+            let class = match class {
+                "pass" => "info step pass",
+                "fail" => "error step fail",
+                _ => "warning step warn",
+            };
+            let comment = text(event, "comment");
+            let comment = if comment.is_empty() { comment } else { format!(": {comment}") };
+            Words { module: "STEP", class, text: format!("{}: {words}{comment}", text(event, "name")) }
+        }
+        "result" => {
+            let (words, class) = result(event);
+            let class = if class == "fail" { "error" } else { "info" };
+            Words { module: "RESULT", class, text: format!("{words} {}", text(event, "comment")) }
+        }
+        "measure" => {
+            let text = format!("{} = {} {}", text(event, "name"), event["value"], text(event, "unit"));
+            Words { module: "RESULT", class: "info", text }
+        }
+        "artifact" => Words { module: "RESULT", class: "info", text: text(event, "name") },
+        "filmstrip" => Words {
+            module: "VIDEO",
+            class: "warning",
+            text: format!("the last seconds before: {}", text(event, "why")),
+        },
+        "video_start" | "video_stop" => Words { module: "VIDEO", class: "info", text: rest(event) },
+        "end" => Words { module: "UTILS", class: "info", text: format!("the end: {}", text(event, "text")) },
+        _ => Words { module: "UTILS", class: "verbose", text: format!("{kind} {}", rest(event)) },
+    }
+}
+
+/// What an analyser has said.
+fn seen(event: &Value, kind: &str) -> String {
+    let what = match kind {
+        "watch" => "Wait",
+        "armed" => "Timer",
+        _ => "Compare",
+    };
+    let slot = event["slot"].as_u64().map(|slot| format!(" slot {slot}")).unwrap_or_default();
+    let met = if event["met"] == true { "yes" } else { "no" };
+    let seconds = event["seconds"].as_f64().unwrap_or_default();
+    let values = event["values"].as_object().into_iter().flatten().map(|(name, value)| format!("{name} = {value}"));
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!(
+        "{what}{slot} {}: {met}, {} ({} looks, {seconds:.3} s) {values}",
+        text(event, "analyser"),
+        text(event, "sentence"),
+        event["looks"],
+    )
+}
+
+fn level(event: &Value) -> &'static str {
+    match event["level"].as_str() {
+        Some("error") => "error",
+        Some("warning") => "warning",
+        Some("verbose") => "verbose",
+        _ => "info",
+    }
+}
+
+fn text(event: &Value, name: &str) -> String {
+    match &event[name] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// All that an event has beside its kind and time.
+fn rest(event: &Value) -> String {
+    let fields = event.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "at" | "kind"));
+    let mut rest = fields.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ");
+    rest.truncate(rest.floor_char_boundary(LONGEST));
+    rest
+}
+
+/// The event's file as a link; a picture in small. Only what lies in the run's own folder.
+fn picture(event: &Value, folder: &Path) -> String {
+    let Some(path) = event["path"].as_str() else { return String::new() };
+    let below = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path));
+    let plain = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let Some(below) = below.to_str().filter(|below| plain && !below.is_empty()) else { return String::new() };
+    let name = escaped(below);
+    let ending = below.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    if !["png", "jpg", "jpeg"].contains(&ending.as_str()) {
+        return format!(" <a href=\"{}\">{name}</a>", link(below));
+    }
+    let wide = if event["kind"] == "filmstrip" { " class=\"wide\"" } else { "" };
+    let small = small_name(below);
+    let shown = if wide.is_empty() && folder.join(&small).is_file() { small } else { below.to_owned() };
+    format!(
+        "<a href=\"{}\"{wide}><img loading=\"lazy\" alt=\"{name}\" title=\"{name}\" src=\"{}\"></a>",
+        link(below),
+        link(&shown),
+    )
+}

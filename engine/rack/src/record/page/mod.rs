@@ -1,0 +1,165 @@
+//! `logfile.html`: what happened in a run, for people. Made at its end of `log.jsonl`, `console.txt` and the pictures beside it.
+//!
+//! One file that needs no other but the pictures: styles are inside, there is no script at all, and the page forbids itself to load anything from
+//! elsewhere. Folding is `<details>`, filters are check boxes. All text of scripts and devices is escaped; names of files become links only below
+//! the run's own folder.
+
+mod escape;
+mod lines;
+mod tree;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use headend_wire::session::SessionInfo;
+use serde_json::Value;
+
+use crate::options::LogLimits;
+use escape::escaped;
+use tree::Tree;
+
+/// Its name.
+pub const FILE: &str = "logfile.html";
+
+const STYLE: &str = include_str!("style.css");
+
+/// Nothing from elsewhere, and no scripts, even if something slipped through.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:; media-src 'self' file:";
+
+/// What the head of the page tells.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// What the run was.
+    pub info: &'a SessionInfo,
+    /// How it ended.
+    pub how: &'a str,
+}
+
+/// Writes the page into a run's folder. A run without one is a run all the same: what goes wrong is noted in the rack's own log.
+pub fn write(folder: &Path, about: &About<'_>, limits: LogLimits) {
+    let written = read(&folder.join("log.jsonl"), limits.log_bytes).and_then(|log| {
+        let console = read(&folder.join("console.txt"), limits.log_bytes)?;
+        put(&folder.join(FILE), page(about, folder, &log, &console).as_bytes())
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, folder = %folder.display(), "a run has no log page");
+    }
+}
+
+/// A script may write in that folder, too: a link is not followed, and no more is read than we have written.
+fn read(path: &Path, most: u64) -> std::io::Result<String> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(64 << 10)).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file: File = OpenOptions::new().create_new(true).write(true).open(path)?;
+    file.write_all(bytes)
+}
+
+/// The whole page. `folder`: where the files lie that events name.
+fn page(about: &About<'_>, folder: &Path, log: &str, console: &str) -> String {
+    // A line that somebody has spoilt is shown as it is.
+    let events = log.lines().filter(|line| !line.is_empty()).map(|line| {
+        serde_json::from_str(line).unwrap_or_else(|_| serde_json::json!({ "kind": "unreadable", "text": line }))
+    });
+    let mut tree = Tree::default();
+    let mut steps = Vec::new();
+    let mut numbers = Vec::new();
+    for event in events {
+        collect(&event, &mut steps, &mut numbers);
+        match event["kind"].as_str().unwrap_or_default() {
+            "region" => tree.open(event["name"].as_str().unwrap_or_default(), &lines::time(&event)),
+            "region_end" if event["ok"] == true => tree.close(
+                event["name"].as_str().unwrap_or_default(),
+                event["style"].as_str(),
+                event["comment"].as_str(),
+            ),
+            _ => tree.line(&lines::line(&event, folder)),
+        }
+    }
+    let mut out = String::with_capacity(tree.len() + console.len() + (16 << 10));
+    out.push_str(&head(about));
+    out.push_str(&table("Steps", ["step", "result", "comment"], &steps));
+    out.push_str(&table("Measurements", ["what", "value", "unit"], &numbers));
+    out.push_str("<main>\n");
+    out.push_str(&tree.finish());
+    if !console.is_empty() {
+        out.push_str("<details class=\"region console\" open><summary>Console</summary><pre>");
+        out.push_str(&escaped(console));
+        out.push_str("</pre></details>\n");
+    }
+    out.push_str("</main>\n</body></html>\n");
+    out
+}
+
+/// Rows of the tables in front: the first cell, the second with its class, the third.
+fn collect(event: &Value, steps: &mut Vec<[String; 4]>, numbers: &mut Vec<[String; 4]>) {
+    let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    match event["kind"].as_str() {
+        Some("step_end") => {
+            let (words, class) = lines::result(event);
+            steps.push([text("name"), words, class.to_owned(), text("comment")]);
+        }
+        Some("measure") => numbers.push([text("name"), event["value"].to_string(), String::new(), text("unit")]),
+        _ => {}
+    }
+}
+
+fn head(about: &About<'_>) -> String {
+    let About { info, how } = about;
+    let script = Path::new(&info.script).file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy());
+    let slots = info.slots.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let run = if info.under_daemon {
+        format!("job {}, run {}, attempt {}, rack {}, slots {slots}", info.job, info.run, info.attempt, info.rack)
+    } else {
+        format!("run by hand, slots {slots}")
+    };
+    let arguments = if info.args.is_empty() { String::new() } else { format!(" {}", info.args.join(" ")) };
+    let mut head = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style></head>\n<body>\n\
+         <header><h1>{title}<small>{arguments}</small></h1><p>{run}</p><p class=\"how\">{how}</p></header>\n",
+        title = escaped(&script),
+        arguments = escaped(&arguments),
+        run = escaped(&run),
+        how = escaped(how),
+    );
+    for filter in ["error", "warning", "info", "verbose", "serial", "console"] {
+        head.push_str(&format!(
+            "<input type=\"checkbox\" id=\"show-{filter}\" checked><label for=\"show-{filter}\">{filter}</label>\n"
+        ));
+    }
+    head
+}
+
+fn table(title: &str, heads: [&str; 3], rows: &[[String; 4]]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let [one, two, three] = heads;
+    let mut out = format!("<h2>{title}</h2>\n<table><tr><th>{one}<th>{two}<th>{three}</tr>\n");
+    for [first, second, class, third] in rows {
+        let [first, second, third] = [first, second, third].map(|cell| escaped(cell));
+        out.push_str(&format!("<tr class=\"{class}\"><td>{first}<td>{second}<td>{third}</tr>\n"));
+    }
+    out.push_str("</table>\n");
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Pictures that a script names: where they may lie, and how much of them is read.
+//!
+//! The rack reads them for the script, so a run gets no more to see than what is its own: its script's folder, the public area, its output and
+//! its temporary files. A script that a person runs by hand reads what that person may.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use headend_plugin_host::analyser::stored::{self, Stored};
+use headend_wire::session::{CallError, SessionInfo};
+
+/// Largest file, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// Where pictures may be read from.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    beside: PathBuf,
+    /// `None`: anywhere.
+    within: Option<Vec<PathBuf>>,
+}
+
+impl Places {
+    pub(super) fn of(info: &SessionInfo, more: &[PathBuf]) -> Self {
+        let beside = Path::new(&info.script).parent().unwrap_or(Path::new("/")).to_owned();
+        let own = [Some(info.out.clone()), info.public.clone()].into_iter().flatten().map(PathBuf::from);
+        let all = own.chain([beside.clone()]).chain(more.iter().cloned());
+        let within = info.under_daemon.then(|| all.filter_map(|path| path.canonicalize().ok()).collect());
+        Self { beside, within }
+    }
+
+    /// Reads and decodes a picture. Not for an event loop.
+    pub(super) fn read(&self, name: &str) -> Result<Stored, CallError> {
+        // Scripts that were written on Windows join paths with backslashes.
+        let plain = name.replace('\\', "/");
+        let path = self.beside.join(if self.beside.join(name).exists() { name } else { plain.as_str() });
+        let bytes = self.bytes(&path).map_err(|why| bad(format!("cannot read the picture {name:?}: {why}")))?;
+        stored::decode(&bytes).map_err(|why| bad(format!("{name:?} is no picture that can be taken: {why}")))
+    }
+
+    fn bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
+        // A FIFO would hold us up at the door.
+        let wait_for_nobody = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let opened = OpenOptions::new().read(true).custom_flags(wait_for_nobody).open(path);
+        let file = opened.map_err(|error| format!("{} ({error})", path.display()))?;
+        self.check(&file)?;
+        let meta = file.metadata().map_err(|error| error.to_string())?;
+        if !meta.is_file() {
+            return Err(format!("{} is no plain file", path.display()));
+        }
+        let mut bytes = Vec::new();
+        (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(format!("{} is larger than {} MiB", path.display(), LARGEST >> 20));
+        }
+        Ok(bytes)
+    }
+
+    /// Where the open file really lies: what a name led to while it was opened cannot be changed any more.
+    fn check(&self, file: &std::fs::File) -> Result<(), String> {
+        let Some(within) = &self.within else { return Ok(()) };
+        let real =
+            std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
+        if within.iter().any(|folder| real.starts_with(folder)) {
+            return Ok(());
+        }
+        Err(format!(
+            "{} lies outside of what a run may read; put it beside the script, into the public area or the output folder",
+            real.display()
+        ))
+    }
+}
+
+fn bad(message: String) -> CallError {
+    CallError { code: "bad_call".to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(folder: &Path, under_daemon: bool) -> SessionInfo {
+        SessionInfo {
+            job: 1,
+            run: 1,
+            attempt: 1,
+            script: folder.join("script/a.py").display().to_string(),
+            args: Vec::new(),
+            public: None,
+            out: folder.join("out").display().to_string(),
+            rack: String::new(),
+            port: 0,
+            slots: Vec::new(),
+            under_daemon,
+        }
+    }
+
+    #[test]
+    fn a_run_reads_its_own_pictures_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["script/sub", "out", "other", "more"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let picture = headend_media::Picture::colour(4, 4, vec![9; 48]).unwrap();
+        let jpeg = crate::record::pictures::jpeg(&picture, 90).unwrap();
+        for name in ["script/sub/a.jpg", "out/b.jpg", "other/c.jpg", "more/d.jpg"] {
+            std::fs::write(folder.path().join(name), &jpeg).unwrap();
+        }
+        std::os::unix::fs::symlink(folder.path().join("other/c.jpg"), folder.path().join("out/link.jpg")).unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let places = Places::of(&info(folder.path(), true), &[folder.path().join("more")]);
+        for good in ["sub/a.jpg", "sub\\a.jpg", "../out/b.jpg", &path("out/b.jpg"), &path("more/d.jpg")] {
+            assert!(places.read(good).is_ok(), "{good}");
+        }
+        for bad in [&path("other/c.jpg"), "../other/c.jpg", &path("out/link.jpg"), "/dev/zero", "none.png", "sub"] {
+            assert_eq!(places.read(bad).unwrap_err().code, "bad_call", "{bad}");
+        }
+        let by_hand = Places::of(&info(folder.path(), false), &[]);
+        assert!(by_hand.read(&path("other/c.jpg")).is_ok());
+    }
+}

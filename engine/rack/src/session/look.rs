@@ -1,0 +1,200 @@
+//! Analysers over what a slot shows or plays, and over stored pictures: `WaitColorMatch`, `OCRSlot`, `CompareImageEx` and the like.
+
+use std::sync::Arc;
+
+use headend_media::Picture;
+use headend_plugin_host::analyser::{Frame, Reference};
+use headend_wire::session::{CallError, Question, SlotAnswer, Until, Watched};
+use serde_json::{Value, json};
+
+use super::calls::value;
+use super::files::Places;
+use super::looker::{Hours, Looker, fault_error, watched};
+use super::walk::Lookers;
+use super::{Chosen, Session};
+use crate::analysers::{Analysers, Built, NoAnalyser};
+use crate::record::pictures;
+
+/// Things found that the log tells; the answer has them all.
+const FOUND_IN_LOG: usize = 20;
+
+/// A question with its pictures in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) analyser: String,
+    parameters: Value,
+    references: Arc<[Reference]>,
+}
+
+impl Asked {
+    /// An instance. Not for an event loop.
+    pub(super) fn build(&self, analysers: &Analysers, from_us: Option<u64>) -> Result<Built, CallError> {
+        let from_us = from_us.map(|from| i64::try_from(from).unwrap_or(i64::MAX));
+        analysers.build(&self.analyser, &self.references, &self.parameters, from_us).map_err(|no| refusal(&no))
+    }
+}
+
+fn refusal(no: &NoAnalyser) -> CallError {
+    match no {
+        NoAnalyser::Fault(fault) => fault_error(fault),
+        NoAnalyser::Load { .. } => CallError { code: "analyser".to_owned(), message: no.to_string() },
+        NoAnalyser::Unknown { .. } | NoAnalyser::Parameters(_) => {
+            CallError { code: "bad_call".to_owned(), message: no.to_string() }
+        }
+    }
+}
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watching {
+    pub(super) until: Until,
+    pub(super) timeout_ms: u64,
+    pub(super) gap_ms: u64,
+}
+
+impl Session {
+    pub(super) async fn watch(
+        &mut self,
+        question: Question,
+        watching: Watching,
+        slot: Option<u32>,
+    ) -> Result<Value, CallError> {
+        let chosen = self.chosen(&format!("waiting for {}", question.analyser), slot)?;
+        let asked = self.asked(question).await?;
+        self.driven = true;
+        let mut lookers = self.lookers(&asked, watching, &chosen).await?;
+        self.told(&asked, lookers.values().next().map(|(_, looker)| looker));
+        let longest = watching.timeout_ms.saturating_mul(1_000).saturating_add(1_000_000);
+        let walked = self.walk(longest, &mut lookers).await;
+        self.collect_serial();
+        walked?;
+        let mut answers = Vec::with_capacity(chosen.len());
+        let mut failed = None;
+        for (number, place, _) in chosen {
+            let Some((_, looker)) = lookers.remove(&place) else { continue };
+            match self.answer("watch", number, &asked, looker).await {
+                Ok(watched) => answers.push(SlotAnswer { slot: number, value: watched }),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or_else(|| Ok(value(&answers)), Err)
+    }
+
+    /// The question, with its pictures read.
+    pub(super) async fn asked(&self, question: Question) -> Result<Asked, CallError> {
+        let places = self.places();
+        let Question { analyser, parameters, references } = question;
+        let read = move || {
+            let reference = |file: &headend_wire::session::ReferenceFile| {
+                let stored = places.read(&file.path)?;
+                Ok(Reference { name: file.name.clone(), picture: stored.picture, mask: stored.mask })
+            };
+            references.iter().map(reference).collect::<Result<Arc<[Reference]>, CallError>>()
+        };
+        let references = blocking(read).await??;
+        Ok(Asked { analyser, parameters, references })
+    }
+
+    pub(super) fn places(&self) -> Places {
+        Places::of(&self.setup.info, &self.readable)
+    }
+
+    /// One for each slot.
+    async fn lookers(
+        &self,
+        asked: &Asked,
+        Watching { until, timeout_ms, gap_ms }: Watching,
+        chosen: &[Chosen],
+    ) -> Result<Lookers, CallError> {
+        let mut lookers = Lookers::new();
+        for (number, place, driver) in chosen {
+            let built = self.built(asked.clone(), None).await?;
+            let (timeout_us, gap_us) = (timeout_ms.saturating_mul(1_000), gap_ms.saturating_mul(1_000));
+            let hours = Hours { began_us: driver.now_us(), timeout_us, gap_us };
+            lookers.insert(*place, (*number, Looker::new(built, until, hours, driver.frame_us())));
+        }
+        Ok(lookers)
+    }
+
+    pub(super) async fn built(&self, asked: Asked, from_us: Option<u64>) -> Result<Built, CallError> {
+        let analysers = self.setup.analysers.clone();
+        blocking(move || asked.build(&analysers, from_us)).await?
+    }
+
+    /// The log names each analyser's version once.
+    pub(super) fn told(&mut self, asked: &Asked, looker: Option<&Looker>) {
+        let Some(looker) = looker else { return };
+        let told = (asked.analyser.clone(), looker.version().to_owned());
+        if self.versions.insert(told) {
+            let kept = json!({ "name": asked.analyser, "version": looker.version() });
+            self.recorder.event("analyser", false, &kept);
+        }
+    }
+
+    /// What came of it, with its picture kept and an event in the log.
+    pub(super) async fn answer(
+        &mut self,
+        kind: &str,
+        number: u32,
+        asked: &Asked,
+        looker: Looker,
+    ) -> Result<Watched, CallError> {
+        let (mut watched, picture) = blocking(move || looker.answer(number)).await??;
+        if let Some(picture) = picture {
+            watched.picture = self.keep_picture(format!("{}_{number}.png", asked.analyser), picture).await;
+        }
+        self.keep_watched(kind, Some(number), asked, &watched);
+        Ok(watched)
+    }
+
+    fn keep_watched(&mut self, kind: &str, number: Option<u32>, asked: &Asked, watched: &Watched) {
+        let found = &watched.found[..watched.found.len().min(FOUND_IN_LOG)];
+        let references: Vec<&str> = asked.references.iter().map(|reference| reference.name.as_str()).collect();
+        let kept = json!({
+            "slot": number, "analyser": asked.analyser, "parameters": asked.parameters, "references": references,
+            "met": watched.met, "passed": watched.passed, "score": watched.score, "sentence": watched.sentence,
+            "values": watched.values, "found": found, "at_us": watched.at_us, "looks": watched.looks,
+            "seconds": watched.seconds, "path": watched.picture,
+        });
+        self.recorder.event(kind, true, &kept);
+    }
+
+    /// A picture as evidence. `None`: there are enough of them, or it cannot be written; nothing hangs on it.
+    pub(super) async fn keep_picture(&mut self, name: String, picture: Picture) -> Option<String> {
+        let folder = self.recorder.folder_for_picture()?;
+        let written = blocking(move || pictures::write(&folder, &name, &picture)).await.ok()?;
+        match written {
+            Ok(path) => Some(path.display().to_string()),
+            Err(error) => {
+                tracing::warn!(%error, folder = %self.recorder.folder().display(), "a picture of a run is not kept");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn analyse(&mut self, question: Question, picture: String) -> Result<Value, CallError> {
+        let (places, name) = (self.places(), picture.clone());
+        let stored = blocking(move || places.read(&name)).await??;
+        let asked = self.asked(question).await?;
+        let mut built = self.built(asked.clone(), None).await?;
+        if !built.senses.sight {
+            return Self::refuse("bad_call", format!("{} listens; it says nothing of a picture", asked.analyser));
+        }
+        let frame = Frame { number: 0, at_us: 0, picture: stored.picture };
+        let said = blocking(move || match built.instance.feed(&frame) {
+            Ok(None) => built.instance.finish(),
+            said => said,
+        });
+        let said = said.await?.map_err(|fault| fault_error(&fault))?;
+        let nothing = || Watched { sentence: "the analyser has said nothing".to_owned(), ..Watched::default() };
+        let answer = Watched { looks: 1, ..said.map_or_else(nothing, watched) };
+        self.keep_watched("analyse", None, &asked, &Watched { picture: Some(picture), ..answer.clone() });
+        Ok(value(&answer))
+    }
+}
+
+/// On a thread where that does no harm.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CallError> {
+    let broke = |_| CallError { code: "device".to_owned(), message: "the work broke off".to_owned() };
+    tokio::task::spawn_blocking(work).await.map_err(broke)
+}

@@ -1,0 +1,128 @@
+//! What goes on beside the script: timers that a key starts, films, in virtual and in real time.
+
+use headend_wire::session::Watched;
+use serde_json::json;
+
+use super::fake::{Fake, GAP_US};
+use super::looking::{only, question};
+use super::*;
+
+fn arm(key: Option<&str>, presses: u32, timeout_ms: u64) -> Call {
+    let question = question("since-key", Value::Null);
+    Call::Arm { question, key: key.map(str::to_owned), presses, timeout_ms, slot: None }
+}
+
+const ARMED: Call = Call::Armed { slot: None };
+
+#[tokio::test]
+async fn a_zap_is_timed_from_the_key_on_though_the_script_waits() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(Call::Wait { ms: 1_234 }).await;
+    assert_eq!(bench.ok(arm(Some("ok"), 1, 5_000)).await, json!([{ "slot": 1, "value": true }]));
+    bench.ok(press("Nothing", None)).await;
+    let key = bench.session.scenes[0].driver.now_us();
+    bench.ok(press("Ok", None)).await;
+    bench.ok(Call::Wait { ms: 3_000 }).await;
+    let timed = only(&bench.ok(ARMED).await);
+    assert!(timed.met, "{timed:?}");
+    assert_eq!(timed.values["from_us"], key as f64);
+    assert_eq!(timed.values["first"], key as f64, "the picture before the key is looked at, too");
+    assert_eq!(timed.at_us as u64, key + GAP_US);
+    assert_eq!(timed.seconds, GAP_US as f64 / 1e6);
+    assert_eq!(bench.error(ARMED).await, "bad_call", "it has been told");
+}
+
+#[tokio::test]
+async fn asking_for_a_timer_waits_for_it() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(arm(None, 2, 5_000)).await;
+    bench.ok(press("Nothing", None)).await;
+    bench.ok(press("Ok", None)).await;
+    assert!(only(&bench.ok(ARMED).await).met);
+    bench.ok(arm(None, 1, 600)).await;
+    let unpressed: Watched = only(&bench.ok(ARMED).await);
+    assert!(!unpressed.met && unpressed.sentence.contains("no key"), "{unpressed:?}");
+    bench.ok(arm(Some("Nothing"), 1, 100)).await;
+    bench.ok(press("Ok", None)).await;
+    bench.ok(press("Nothing", None)).await;
+    let late = only(&bench.ok(ARMED).await);
+    assert!(!late.met && !late.passed && late.seconds == 0.1, "{late:?}");
+    assert_eq!(bench.error(ARMED).await, "bad_call");
+}
+
+#[tokio::test]
+async fn in_real_time_a_timer_runs_by_itself() {
+    let mut bench = bench_of(&[1], vec![Fake::in_real_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(arm(Some("Ok"), 1, 60_000)).await;
+    bench.ok(press("Ok", None)).await;
+    let timed = only(&bench.ok(ARMED).await);
+    assert!(timed.met && timed.seconds >= GAP_US as f64 / 1e6, "{timed:?}");
+    bench.session.close().await;
+    assert!(bench.session.tasks.is_empty());
+}
+
+/// Frames by the index, and whether each is a JPEG or nothing.
+fn frames(path: &str) -> Vec<usize> {
+    let bytes = std::fs::read(path).unwrap();
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!((&bytes[..4], &bytes[8..12], number(4)), (b"RIFF".as_slice(), b"AVI ".as_slice(), bytes.len() - 8));
+    let movi = bytes.windows(4).position(|four| four == b"movi").unwrap();
+    let index = movi + number(movi - 4);
+    assert_eq!(&bytes[index..index + 4], b"idx1");
+    let entries = (index + 8..index + 8 + number(index + 4)).step_by(16);
+    let sizes = entries.map(|entry| {
+        let (place, size) = (movi + number(entry + 8), number(entry + 12));
+        assert_eq!((&bytes[place..place + 4], number(place + 4)), (b"00dc".as_slice(), size));
+        assert!(size == 0 || bytes[place + 8..].starts_with(&[0xff, 0xd8, 0xff]));
+        size
+    });
+    sizes.collect()
+}
+
+#[tokio::test]
+async fn a_film_has_the_pictures_that_pass_in_virtual_time() {
+    let mut bench = bench(&[1, 2]);
+    bench.ready(&[1, 2]).await;
+    let start = |slot| Call::VideoStart { prefix: Some("zap ".into()), slot };
+    let rows = bench.ok(start(Some(2))).await;
+    let path = rows[0]["value"].as_str().unwrap().to_owned();
+    let name = path.rsplit('/').next().unwrap();
+    assert!(name.starts_with("zap Vid_2_20") && name.ends_with(".avi"), "{name}");
+    assert_eq!(bench.ok(start(Some(2))).await, json!([{ "slot": 2, "value": null }]), "it is filmed already");
+    bench.ok(Call::Wait { ms: 2_000 }).await;
+    assert_eq!(bench.ok(Call::VideoStop { slot: None }).await, json!([{ "slot": 2, "value": true }]));
+    assert_eq!(bench.ok(Call::VideoStop { slot: None }).await, json!([]));
+    let frames = frames(&path);
+    assert_eq!(frames.len(), 21, "two seconds at ten a second, and the first");
+    assert!(frames.iter().all(|size| *size > 0));
+}
+
+#[tokio::test]
+async fn a_film_in_real_time_is_closed_with_the_session() {
+    let mut bench = bench_of(&[1], vec![Fake::in_real_time()]);
+    bench.ready(&[1]).await;
+    let rows = bench.ok(Call::VideoStart { prefix: None, slot: None }).await;
+    let path = rows[0]["value"].as_str().unwrap().to_owned();
+    let begun = std::fs::metadata(&path).unwrap().len();
+    bench.ok(Call::Wait { ms: 350 }).await;
+    bench.session.close().await;
+    assert!(bench.session.finish("done"));
+    assert!(frames(&path).len() >= 2);
+    assert!(std::fs::metadata(&path).unwrap().len() > begun);
+    assert!(bench.events().iter().any(|event| event["kind"] == "video_stop" && event["trouble"].is_null()));
+}
+
+#[tokio::test]
+async fn a_lost_slot_is_not_filmed_any_more_but_what_there_is_stays() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    let rows = bench.ok(Call::VideoStart { prefix: None, slot: None }).await;
+    let path = rows[0]["value"].as_str().unwrap().to_owned();
+    bench.lease.live.store(false, Ordering::SeqCst);
+    assert_eq!(bench.error(Call::VideoStart { prefix: None, slot: None }).await, "lease_lost");
+    bench.session.close().await;
+    assert_eq!(frames(&path).len(), 1);
+}

@@ -1,0 +1,135 @@
+//! Serial lines, results, faults, and what a run leaves for people.
+
+use serde_json::json;
+
+use super::fake::Fake;
+use super::looking::watch;
+use super::*;
+
+fn page(bench: &Bench) -> String {
+    std::fs::read_to_string(bench.out.path().join("run/logfile.html")).unwrap()
+}
+
+#[tokio::test]
+async fn serial_lines_are_read_and_kept_from_the_reservation_on() {
+    let device = Fake::in_virtual_time();
+    device.reach(3_500_000).await;
+    let mut bench = bench_of(&[1], vec![device.clone()]);
+    bench.ready(&[1]).await;
+    let read = |from| Call::SerialRead { from, slot: None };
+    assert_eq!(bench.ok(read(0)).await[0]["value"], json!({ "lines": [], "next": 3, "lost": 0 }));
+    bench.ok(Call::Wait { ms: 2_000 }).await;
+    let news = bench.ok(read(0)).await[0]["value"].clone();
+    assert_eq!(news["lines"][0], json!({ "at_us": 3_000_000, "text": "second <3>" }));
+    assert_eq!((news["next"].as_u64(), news["lines"].as_array().map(Vec::len)), (Some(5), Some(2)));
+    assert_eq!(bench.ok(read(5)).await[0]["value"]["lines"], json!([]));
+    let send = |bytes: &str| Call::SerialSend { bytes: bytes.into(), slot: None };
+    assert_eq!(bench.ok(send("a\u{ff}\r")).await, json!([{ "slot": 1, "value": true }]));
+    assert_eq!(device.sent(), [b'a', 0xff, b'\r']);
+    assert_eq!(bench.error(send("€")).await, "bad_call");
+    bench.session.close().await;
+    bench.session.finish("done");
+    let kept = std::fs::read_to_string(bench.out.path().join("run/serial.txt")).unwrap();
+    assert_eq!(kept, "[3.000] slot 1: second <3>\n[4.000] slot 1: second <4>\n");
+    assert!(page(&bench).contains("slot 1: second &lt;3&gt;"));
+}
+
+#[tokio::test]
+async fn a_device_that_talks_is_no_reason_to_keep_a_run() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(Call::Wait { ms: 5_000 }).await;
+    bench.ok(result(111)).await;
+    bench.session.close().await;
+    assert!(!bench.session.finish("done"));
+    assert!(!bench.out.path().join("run").exists());
+}
+
+#[tokio::test]
+async fn measurements_and_files_are_results() {
+    let mut bench = bench(&[1]);
+    let measure = |name: &str, value| Call::Measure { name: name.into(), value, unit: Some("s".into()) };
+    assert_eq!(bench.ok(measure("zap", 1.5)).await, Value::Null);
+    for bad in [measure("zap", f64::NAN), measure("", 1.0), measure(&"x".repeat(201), 1.0)] {
+        assert_eq!(bench.error(bad).await, "bad_call");
+    }
+    let run = bench.out.path().join("run");
+    std::fs::create_dir_all(run.join("sub")).unwrap();
+    std::fs::write(run.join("sub/data.csv"), "1,2").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", run.join("link")).unwrap();
+    let artifact = |path: &str| Call::Artifact { path: path.into(), name: Some("data".into()) };
+    assert_eq!(bench.ok(artifact("sub/data.csv")).await, Value::Null);
+    assert_eq!(bench.ok(artifact(&run.join("sub/data.csv").display().to_string())).await, Value::Null);
+    for bad in ["nothing", "../own-analysers", "/etc/passwd", "link", "sub"] {
+        assert_eq!(bench.error(artifact(bad)).await, "bad_call", "{bad}");
+    }
+    bench.session.finish("done");
+    let events = bench.events();
+    let found = |kind: &str| events.iter().find(|event| event["kind"] == kind).unwrap().clone();
+    assert_eq!((found("measure")["value"].as_f64(), found("measure")["unit"].as_str()), (Some(1.5), Some("s")));
+    assert_eq!(
+        (found("artifact")["path"].as_str(), found("artifact")["bytes"].as_u64()),
+        (Some("sub/data.csv"), Some(3))
+    );
+}
+
+#[tokio::test]
+async fn signal_and_faults_are_the_devices() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    let signal = bench.ok(Call::Signal { slot: None }).await;
+    assert_eq!(signal[0]["value"], json!({ "present": true, "width": 320, "height": 180, "rate": 25.0 }));
+    let inject = |fault: &str| Call::Inject { fault: fault.into(), slot: None };
+    assert_eq!(bench.ok(inject("freeze 5s")).await, json!([{ "slot": 1, "value": true }]));
+    let error = bench.refusal(inject("explode")).await;
+    assert!(error.code == "device" && error.message.contains("freeze 5s"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_failure_leaves_the_last_seconds_as_a_film_strip() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(press("Ok", None)).await;
+    bench.ok(Call::Wait { ms: 4_000 }).await;
+    bench.ok(Call::BeginStep { name: "zap".into() }).await;
+    bench.ok(Call::EndStep { name: "zap".into(), result: 100, comment: None }).await;
+    bench.ok(result(100)).await;
+    bench.session.close().await;
+    assert!(bench.session.finish("failed"));
+    let events = bench.events();
+    let strips: Vec<_> = events.iter().filter(|event| event["kind"] == "filmstrip").collect();
+    assert_eq!(strips.len(), 1, "nothing new was seen between the step and the result");
+    assert!(strips[0]["times_us"].as_array().unwrap().len() >= 7, "{:?}", strips[0]);
+    assert!(std::fs::read(bench.out.path().join("run/filmstrip_1.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(page(&bench).contains("src=\"./filmstrip_1.png\""));
+}
+
+#[tokio::test]
+async fn the_page_tells_the_story_and_escapes_what_a_script_wrote() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    let evil = "<script>alert('x')</script>";
+    bench.ok(Call::BeginRegion { name: evil.into() }).await;
+    bench.ok(press(evil, None)).await;
+    bench.ok(watch("since-key", json!({}), 500)).await;
+    bench.ok(Call::Log { level: headend_wire::session::LogLevel::Warning, text: evil.into() }).await;
+    bench.ok(Call::Console { text: evil.into() }).await;
+    bench.ok(Call::EndRegion { name: evil.into(), style: Some("pass".into()), comment: Some(evil.into()) }).await;
+    bench.ok(Call::Capture { rect: None, name: Some("menu.png".into()), slot: None }).await;
+    bench.ok(result(111)).await;
+    bench.session.close().await;
+    assert!(bench.session.finish("Test has run to completion"));
+    let page = page(&bench);
+    assert!(!page.contains("<script"), "{page}");
+    for part in [
+        "<details class=\"region pass\">",
+        "Wait slot 1 since-key: yes, green, or not",
+        "src=\"./thumbs/since-key_1_thumb.jpeg\"",
+        "src=\"./thumbs/menu_thumb.jpeg\"",
+        "<pre>&lt;script&gt;",
+        "the end: Test has run to completion",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    assert!(bench.events().iter().any(|event| event["kind"] == "analyser" && event["name"] == "since-key"));
+}
