@@ -66,18 +66,16 @@ impl Farm {
     pub(super) fn strike(&mut self, name: &PolicyName, reason: &str) {
         let most = self.config.policy_strikes;
         let Some(book) = self.policies.get_mut(name) else { return };
-        book.strikes = book.strikes.saturating_add(1);
-        // An answer to an earlier question may still come in; it ends no quarantine.
-        book.quarantined |= book.strikes >= most;
-        reason.clone_into(&mut book.reason);
+        book.strike(reason, most);
+        let reason = book.reason.clone();
         let (strikes, quarantined) = (book.strikes, book.quarantined);
-        self.emit(Action::PolicyStruck { policy: name.clone(), strikes, reason: reason.to_owned(), quarantined });
-        self.count_trial_fault(name, reason, quarantined);
+        self.emit(Action::PolicyStruck { policy: name.clone(), strikes, reason: reason.clone(), quarantined });
+        self.count_trial_fault(name, &reason, quarantined);
     }
 
     pub(super) fn forgive(&mut self, name: &PolicyName) {
         if let Some(book) = self.policies.get_mut(name).filter(|book| !book.quarantined) {
-            book.pardon();
+            book.forgive();
         }
     }
 }

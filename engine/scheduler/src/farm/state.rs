@@ -201,7 +201,10 @@ pub(super) struct GangHold {
 #[cfg_attr(feature = "serde", serde(default))]
 pub(super) struct PolicyBook {
     pub loaded: bool,
+    /// Failures since the last good answer.
     pub strikes: u32,
+    /// The last 32 answers, the newest in the lowest bit: 1 for a failure.
+    pub recent: u32,
     pub quarantined: bool,
     pub kind: PolicyKind,
     /// Of the content that the failures are counted for; empty if nobody has told.
@@ -219,8 +222,33 @@ impl PolicyBook {
 
     /// All is forgotten: a person says so, or it is another plugin by now.
     pub(super) fn pardon(&mut self) {
-        self.strikes = 0;
+        self.recent = 0;
         self.quarantined = false;
+        self.clear_strikes();
+    }
+
+    /// A failure more. `most`: so many in a row are too many, and three times as many among the last 32 answers.
+    pub(super) fn strike(&mut self, reason: &str, most: u32) {
+        self.strikes = self.strikes.saturating_add(1);
+        self.recent = self.recent << 1 | 1;
+        reason.clone_into(&mut self.reason);
+        let failed = self.recent.count_ones();
+        let too_often = failed >= most.saturating_mul(3);
+        if too_often && self.strikes < most {
+            self.reason = format!("{reason} ({failed} of its last 32 answers were failures)");
+        }
+        // An answer to an earlier question may still come in; it ends no quarantine.
+        self.quarantined |= too_often || self.strikes >= most;
+    }
+
+    /// A good answer. What failed before is remembered for a while: one that fails every other time is not sound.
+    pub(super) fn forgive(&mut self) {
+        self.recent <<= 1;
+        self.clear_strikes();
+    }
+
+    fn clear_strikes(&mut self) {
+        self.strikes = 0;
         self.reason.clear();
     }
 }

@@ -188,3 +188,55 @@ async fn a_canary_is_promoted_and_one_of_queue_policies_is_refused() {
     .await;
     passed(&lab.client.finished(job).await);
 }
+
+/// Jobs that queue, and slots that they queue for.
+const QUEUED: usize = 40;
+const BOXES: u16 = 4;
+
+async fn load(lab: &Lab, name: &str) {
+    let answer = lab.client.post("/plugins/load", &json!({ "path": guests().join("plugins").join(name) })).await;
+    assert!(answer.status.is_success(), "{name}: {}", answer.text());
+}
+
+/// A canary in WebAssembly gets half of what queues and a shadow is asked beside it, while the server is killed in mid-work: each run happens
+/// once, each job ends, and all of them are counted on one side or the other.
+#[tokio::test]
+async fn a_canary_and_a_shadow_at_work_when_the_server_is_killed() {
+    if !guests().join("plugins/test-coverage").is_dir() {
+        return;
+    }
+    let mut lab = Lab::start_with(BOXES, PATIENT).await;
+    upload(&lab).await;
+    let hash = two_versions(&lab, &policy("2.0.0", true, "")).await;
+    load(&lab, "test-coverage").await;
+    let terms = json!({ "share_permille": 500, "length_s": 7200, "max_faults": 0 });
+    let canary = json!({ "plugin": "test-coverage", "beside": "order", "terms": terms });
+    let answer = lab.client.post("/canaries", &canary).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+    let answer = lab.client.post("/shadows", &json!({ "plugin": "order", "hash": hash, "beside": "order" })).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+
+    let mut jobs = Vec::new();
+    for number in 0..QUEUED {
+        jobs.push(submit(&lab, number as u16 % BOXES + 1).await);
+    }
+    lab.client.finished(jobs[0]).await;
+    kill_and_restart(&mut lab).await;
+    for job in &jobs {
+        let detail = lab.client.finished(*job).await;
+        passed(&detail);
+        assert_eq!(detail.run_list.len(), 3, "each test once: {:#?}", detail.run_list);
+    }
+    let canary: CanaryItem = lab.client.get("/canaries/test-coverage").await.json();
+    assert_eq!(canary.state, "running", "{canary:#?}");
+    assert_eq!((canary.own.faults, canary.others.faults), (0, 0), "{canary:#?}");
+    assert!(canary.own.jobs > 0 && canary.others.jobs > 0, "both get a share: {canary:#?}");
+    assert_eq!((canary.own.jobs + canary.others.jobs) as usize, QUEUED, "{canary:#?}");
+    assert_eq!((canary.own.ended + canary.others.ended) as usize, QUEUED * 3, "{canary:#?}");
+    eventually("the shadow to be asked after the restart", || async {
+        let shadow: ShadowDetail = lab.client.get("/shadows/order").await.json();
+        assert_eq!((shadow.item.figures.faults, shadow.item.figures.broken_rules), (0, 0), "{shadow:#?}");
+        (shadow.item.figures.compared > 0).then_some(())
+    })
+    .await;
+}

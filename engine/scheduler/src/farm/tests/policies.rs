@@ -108,6 +108,33 @@ fn three_failures_in_a_row_are_quarantine_and_loading_again_ends_it() {
     assert_eq!(lab.last_ask().unwrap().ask, 4);
 }
 
+/// Fails one answer of so many until it is not asked any more, or 60 answers long; how many it failed.
+fn failures_of_one_in(many: u64) -> Option<u64> {
+    let (mut lab, _) = asked(1, 80);
+    let mut failed = 0;
+    for round in 1..=60 {
+        let ask = lab.last_ask().unwrap().ask;
+        if ask < round {
+            return Some(failed);
+        }
+        if round % many == 0 {
+            failed += 1;
+            lab.step(Event::PolicyFailed { ask, reason: "trap".to_owned() });
+        } else {
+            lab.propose(ask, &[(round as u32 - 1, 0)]);
+        }
+        lab.pass_run(lab.run_on(1).unwrap());
+    }
+    None
+}
+
+#[test]
+fn one_that_fails_every_other_time_is_not_sound_either() {
+    assert_eq!(failures_of_one_in(2), Some(9));
+    assert_eq!(failures_of_one_in(3), Some(9));
+    assert_eq!(failures_of_one_in(5), None, "now and then is bad luck");
+}
+
 #[test]
 fn silence_is_a_failure_at_the_deadline() {
     let (mut lab, _) = asked(2, 1);
