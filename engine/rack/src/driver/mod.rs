@@ -1,43 +1,48 @@
-//! What a slot can do to its device, whatever the device is.
+//! What a slot can do to its device, whatever the device is: keys, mains, pictures, sound, a serial line, one clock.
 
 pub mod virtual_stb;
 
 use futures::future::BoxFuture;
+use headend_media::{Picture, Sound};
 
 /// Something went wrong at the device or on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DriverError(pub String);
 
-/// A picture of the screen: 8 bit RGB, full range, `height × width × 3` bytes, rows from the top.
+/// A picture of the screen, and when it was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
-    /// The pixels.
-    pub rgb: Vec<u8>,
+pub struct Shot {
+    /// Of the device's clock, in microseconds.
+    pub at_us: u64,
+    /// In colour.
+    pub picture: Picture,
 }
 
-impl Frame {
-    /// A part of the picture, cut to what lies inside it; `None` if nothing does.
-    pub fn crop(&self, [x, y, width, height]: [u32; 4]) -> Option<Self> {
-        let width = width.min(self.width.checked_sub(x)?);
-        let height = height.min(self.height.checked_sub(y)?);
-        if width == 0 || height == 0 {
-            return None;
-        }
-        let row = |line: u32| {
-            let start = ((y + line) * self.width + x) as usize * 3;
-            &self.rgb[start..start + width as usize * 3]
-        };
-        let rgb = (0..height).flat_map(|line| row(line).iter().copied()).collect();
-        Some(Self { width, height, rgb })
-    }
+/// A line that came from the device's serial port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialLine {
+    /// Of the device's clock, in microseconds: when its end came.
+    pub at_us: u64,
+    /// Without its line end; bytes that are no UTF-8 are replaced.
+    pub text: String,
+}
+
+/// What came from the serial port since somebody looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SerialNews {
+    /// In the order in which they came.
+    pub lines: Vec<SerialLine>,
+    /// Where the next look begins.
+    pub next: u64,
+    /// Lines that were gone before they were looked at.
+    pub lost: u64,
 }
 
 /// A device behind a slot. Calls come from one run at a time; the caller has checked its lease.
+///
+/// All times are of the device's own clock. A device in virtual time stands still until somebody moves it on with [`Driver::reach`] or a
+/// key; one in real time runs by itself.
 pub trait Driver: Send + Sync + std::fmt::Debug {
     /// The kind, such as `virtual`, as the rack tells the server.
     fn kind(&self) -> &'static str;
@@ -51,9 +56,43 @@ pub trait Driver: Send + Sync + std::fmt::Debug {
     /// Switches mains power.
     fn power(&self, on: bool) -> BoxFuture<'_, Result<bool, DriverError>>;
 
-    /// A picture of the screen now. Drawing or grabbing may take milliseconds of CPU time: call it where that does no harm.
-    fn capture(&self) -> Result<Frame, DriverError>;
+    /// The newest picture of the screen. Drawing or grabbing may take milliseconds of CPU time: call it where that does no harm.
+    fn capture(&self) -> Result<Shot, DriverError>;
 
-    /// Lets `ms` pass at the device without real time passing. `false`: the device lives in real time.
-    fn skip(&self, ms: u64) -> bool;
+    /// How long one picture is shown, in microseconds: 40,000 at 25 a second.
+    fn frame_us(&self) -> u64 {
+        40_000
+    }
+
+    /// Now, in microseconds. Never goes back.
+    fn now_us(&self) -> u64;
+
+    /// Whether the clock moves only when it is moved.
+    fn is_virtual(&self) -> bool;
+
+    /// Returns when the device's clock shows this or later. Moves a virtual clock; sleeps for a real one.
+    fn reach(&self, at_us: u64) -> BoxFuture<'_, ()>;
+
+    /// What it plays from `from_us` on for so long, in microseconds. Of a device in real time that lies in the past: what was heard last is
+    /// kept for some seconds. `None`: it has no sound, or not of then.
+    fn sound(&self, from_us: u64, length_us: u64) -> Result<Option<Sound>, DriverError> {
+        let _ = (from_us, length_us);
+        Ok(None)
+    }
+
+    /// Sends bytes to the serial port.
+    fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
+        let _ = bytes;
+        Box::pin(std::future::ready(Err(DriverError(format!("a slot of kind {} has no serial port", self.kind())))))
+    }
+
+    /// Lines that came from the serial port since a look that ended at `from`; 0: all that is kept.
+    fn serial_since(&self, from: u64) -> SerialNews {
+        SerialNews { next: from, ..SerialNews::default() }
+    }
+
+    /// Makes the device misbehave, in the driver's own words, such as `freeze 5s`; what it can do stands in its error.
+    fn inject(&self, fault: &str) -> Result<(), DriverError> {
+        Err(DriverError(format!("{fault:?}: a slot of kind {} has no faults to order", self.kind())))
+    }
 }
