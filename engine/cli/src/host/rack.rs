@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use headend_rack::options::{Chances, Size};
 use headend_rack::{Rack, RackError, RackOptions};
 
 use super::life::{self, Signals};
@@ -43,6 +44,18 @@ pub(crate) struct BoxFlags {
     /// Virtual boxes run as fast as they can be simulated: waits of scripts cost nothing.
     #[arg(long)]
     virtual_time: bool,
+    /// Size of the pictures of virtual boxes.
+    #[arg(long, value_name = "SIZE", default_value = "720p", value_parser = ["720p", "1080p"])]
+    box_picture: String,
+    /// Seconds from mains to live pictures of a virtual box.
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u16).range(0..=3_600))]
+    box_boot: u16,
+    /// What goes wrong with virtual boxes by chance: names and probabilities, such as "lose-key 0.01, crash 0.0001".
+    ///
+    /// Of each key: lose-key; of each zap: wrong-channel, slow-zap; of each second: freeze, black, no-signal,
+    /// macroblocks, silence, crash, serial-noise.
+    #[arg(long, value_name = "CHANCES", default_value = "", hide_default_value = true, value_parser = Chances::parse)]
+    box_chances: Chances,
     /// A Python interpreter to use, besides those that are found. May be given several times.
     #[arg(long = "python", value_name = "FILE", value_parser = super::interpreter)]
     pythons: Vec<PathBuf>,
@@ -71,6 +84,11 @@ impl BoxFlags {
     /// Options of the rack on this folder.
     pub(crate) fn options(&self, server: &str, name: &str, data: PathBuf) -> RackOptions {
         let mut options = RackOptions::new(server, name, data, self.slots).virtual_time(self.virtual_time);
+        options = options.boxes(|stb| {
+            stb.picture = if self.box_picture == "1080p" { Size::Hd1080 } else { Size::Hd720 };
+            stb.boot_ms = u32::from(self.box_boot) * 1_000;
+            stb.chances = self.box_chances;
+        });
         options.python.interpreters.clone_from(&self.pythons);
         options.python.readable.clone_from(&self.readable);
         options.python.writable.clone_from(&self.writable);
