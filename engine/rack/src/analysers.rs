@@ -14,7 +14,8 @@ use std::time::SystemTime;
 
 use headend_model::PolicyName;
 use headend_plugin_host::analyser::Reference;
-use headend_plugin_host::{AnalyserFault, AnalyserHost, AnalyserHostConfig, AnalyserInstance};
+use headend_plugin_host::lifecycle::Grant;
+use headend_plugin_host::{AnalyserFault, AnalyserHost, AnalyserHostConfig, AnalyserInstance, Capability};
 use serde_json::{Value, json};
 
 use crate::core::chain;
@@ -24,6 +25,9 @@ use crate::options::{AnalyserOptions, GuestProgram};
 pub const ENV_ANALYSERS: &str = "HEADEND_ANALYSERS";
 
 const MANIFEST: &str = headend_plugin_host::manifest::MANIFEST_FILE;
+
+/// Our own analysers that listen and do not say so by their names' beginning.
+const LISTENERS: [&str; 3] = ["channel-swap", "silence", "tone"];
 
 /// What an analyser is given of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +39,13 @@ pub struct Senses {
 }
 
 impl Senses {
-    /// By the name: `audio-level` hears, `audio-video-offset`, `audio-sync` and `av-offset` hear and see, all others see.
+    /// By the name, as long as manifests do not tell: `audio-…` and those of [`LISTENERS`] hear; `av-…`, and what has sound beside video in its
+    /// name, hears and sees; all others see.
     fn of(name: &str) -> Self {
-        let audio = name.starts_with("audio");
+        let sound = name.starts_with("audio") || LISTENERS.contains(&name);
         let beside_video = ["video", "offset", "sync"].iter().any(|word| name.contains(word));
-        let both = name.starts_with("av-") || audio && beside_video;
-        Self { sight: both || !audio, sound: both || audio }
+        let both = name.starts_with("av-") || sound && beside_video;
+        Self { sight: both || !sound, sound: both || sound }
     }
 }
 
@@ -185,8 +190,9 @@ impl Analysers {
         let host = self.host.get_or_init(|| {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.cache);
             made.map_err(|error| format!("cannot make {}: {error}", self.cache.display()))?;
-            AnalyserHost::new(AnalyserHostConfig::new(self.guest.clone(), self.cache.clone()))
-                .map_err(|error| chain(&error))
+            let mut config = AnalyserHostConfig::new(self.guest.clone(), self.cache.clone());
+            config.grants.0.extend(reads_text());
+            AnalyserHost::new(config).map_err(|error| chain(&error))
         });
         host.as_ref().map_err(|why| NoAnalyser::Load { name: name.to_owned(), why: why.clone() })
     }
@@ -221,6 +227,12 @@ impl Analysers {
     }
 }
 
+/// The analyser in the box that is there for it may have text read; any other would have to be granted it.
+fn reads_text() -> Option<Grant> {
+    let plugin = PolicyName::new("ocr").ok()?;
+    Some(Grant { plugin: Some(plugin), capability: Capability::Ocr })
+}
+
 fn print(folder: &Path) -> Print {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let file = |entry: fs::DirEntry| {
@@ -252,6 +264,7 @@ mod tests {
         let senses = |name| (Senses::of(name).sight, Senses::of(name).sound);
         assert_eq!(senses("colour"), (true, false));
         assert_eq!(senses("audio-level"), (false, true));
+        assert_eq!(senses("tone"), (false, true));
         assert_eq!(senses("audio-video-offset"), (true, true));
         assert_eq!(senses("av-offset"), (true, true));
     }

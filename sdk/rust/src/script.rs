@@ -31,16 +31,19 @@ pub mod bindings;
 mod error;
 mod guards;
 mod key;
+mod look;
 mod session;
 mod slot;
 
 pub use answer::{Answer, TestResult};
+pub use bindings::headend::script::senses::{Finding, SerialLine, SerialNews, SignalState};
 pub use bindings::headend::script::session::{
     Allocation, Captured, LogLevel, Param, Rect, RegionStyle, SessionInfo, SlotAnswer,
 };
 pub use error::{Error, Result};
 pub use guards::{Region, Step};
 pub use key::Key;
+pub use look::{Look, Seen};
 pub use session::Session;
 pub use slot::Slot;
 

@@ -85,7 +85,6 @@ fn granted(call: &Call) -> Option<Value> {
         | Call::Result { .. } => Some(json!(true)),
         Call::Press { .. } | Call::Power { .. } => Some(json!([{ "slot": 1, "value": true }])),
         Call::Allocations {} => Some(json!({ "server": "rack:8000", "slots": [1] })),
-        Call::Capture { .. } => None,
         Call::Log { .. }
         | Call::Console { .. }
         | Call::Wait { .. }

@@ -184,11 +184,11 @@ impl Session {
         for (number, place, driver) in chosen {
             let folder = self.folder_for_capture()?;
             let wish = capture::Wish { folder, name: name.map(str::to_owned), slot: number, rect };
-            let (captured, shot) = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
+            let (captured, taken) = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
             if let Some(scene) = self.scenes.get(place) {
-                scene.strip().offer(&shot);
+                scene.strip().offer(&taken);
             }
-            let kept = json!({ "slot": number, "path": captured.path, "at_us": shot.at_us });
+            let kept = json!({ "slot": number, "path": captured.path, "at_us": taken.at_us });
             self.recorder.event("capture", true, &kept);
             answers.push(SlotAnswer { slot: number, value: captured });
         }

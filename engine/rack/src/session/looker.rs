@@ -41,6 +41,7 @@ impl<'a> View<'a> {
 
 /// When a looker looks, in microseconds of the device's clock.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
 pub(super) struct Hours {
     pub(super) began_us: u64,
     pub(super) timeout_us: u64,

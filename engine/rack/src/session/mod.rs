@@ -109,7 +109,6 @@ pub struct Session {
     /// The script has done something to a device, or looked at one.
     driven: bool,
     strips: u32,
-    closed: bool,
 }
 
 impl Session {
@@ -136,7 +135,6 @@ impl Session {
             readable: Vec::new(),
             driven: false,
             strips: 0,
-            closed: false,
         }
     }
 
@@ -190,9 +188,6 @@ impl Session {
     /// Ends what goes on beside the script: films are closed, a failure gets its film strip. Call once nothing of the script is left, before
     /// [`Session::finish`].
     pub async fn close(&mut self) {
-        if std::mem::replace(&mut self.closed, true) {
-            return;
-        }
         self.tasks.shutdown().await;
         for place in 0..self.scenes.len() {
             // A slot that the script has freed since has no number any more.

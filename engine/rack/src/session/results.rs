@@ -52,8 +52,8 @@ impl Session {
         let mut answers = Vec::new();
         for (number, _, driver) in self.chosen("asking for the signal", slot)? {
             let rate = 1e6 / driver.frame_us().max(1) as f64;
-            let shot = blocking(move || driver.capture()).await?;
-            let signal = shot.map_or_else(
+            let seen = blocking(move || driver.capture()).await?;
+            let signal = seen.map_or_else(
                 |_no_picture| Signal::default(),
                 |shot| Signal { present: true, width: shot.picture.width(), height: shot.picture.height(), rate },
             );

@@ -42,8 +42,8 @@ impl Camera {
         let first = shrunk(&shot.picture, WIDTH).map_err(failed)?;
         let size = (first.width(), first.height());
         let (file, path) = create(folder, name).map_err(failed)?;
-        let film = Avi::begin(file, size, RATE).map_err(failed)?;
-        let mut camera = Self { film: Some(film), size, next_us: view.now_us(), path, trouble: None };
+        let avi = Avi::begin(file, size, RATE).map_err(failed)?;
+        let mut camera = Self { film: Some(avi), size, next_us: view.now_us(), path, trouble: None };
         camera.look(view);
         Ok(camera)
     }

@@ -34,7 +34,7 @@ impl Error {
         Self { code: "bad_call".into(), message }
     }
 
-    /// Stable name: `not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`; `test` for the test's own.
+    /// Stable name: `not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`, `analyser`; `test` for the test's own.
     pub fn code(&self) -> &str {
         &self.code
     }

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use super::bindings::headend::script::session as host;
-use super::{Allocation, Error, LogLevel, Param, Region, Result, SessionInfo, Slot, Step, TestResult};
+use super::bindings::headend::script::{senses, session as host};
+use super::{Allocation, Error, LogLevel, Look, Param, Region, Result, Seen, SessionInfo, Slot, Step, TestResult};
 
 /// A running test's view of its rack. There is one per run; the test's function gets it.
 ///
@@ -123,6 +123,30 @@ impl Session {
     /// The session is over.
     pub fn step(&self, name: &str) -> Result<Step> {
         Step::begin(name)
+    }
+
+    /// What an analyser says of a stored picture, absolute or beside the script.
+    ///
+    /// # Errors
+    /// `bad_call`: the picture cannot be taken, or the analyser cannot work like that. `analyser`: the plugin failed.
+    pub fn look_at(&self, picture: &str, look: &Look) -> Result<Seen> {
+        look.analyse(picture)
+    }
+
+    /// Keeps a number with the run's results.
+    ///
+    /// # Errors
+    /// `bad_call`: it is not finite.
+    pub fn measure(&self, name: &str, value: f64, unit: Option<&str>) -> Result<()> {
+        Ok(senses::measure(name, value, unit)?)
+    }
+
+    /// Names a file of the run's output folder as a result.
+    ///
+    /// # Errors
+    /// `bad_call`: there is no such file.
+    pub fn artifact(&self, path: &str, name: Option<&str>) -> Result<()> {
+        Ok(senses::artifact(path, name)?)
     }
 
     /// Goes on if it holds, else ends the test with this text.

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use super::bindings::headend::script::senses::{self, Until};
 use super::bindings::headend::script::session as host;
-use super::{Captured, Error, Rect, Result};
+use super::look::one;
+use super::{Captured, Error, Look, Rect, Result, Seen, SerialNews, SignalState};
 
 /// A slot that the session holds, by the test's own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,98 @@ impl Slot {
         let pictures = host::capture(Some(name), part, Some(self.number))?;
         let none = || Error::device(format!("slot {} gave no picture", self.number));
         pictures.into_iter().next().ok_or_else(none)
+    }
+
+    /// Waits until the analyser says that it is so, or the time is over. That it did not come is an answer: [`Seen::met`].
+    ///
+    /// # Errors
+    /// `analyser`: the plugin failed. `bad_call`: it cannot work like that. `device`: the device shows nothing. `no_slot`: the slot is not held.
+    pub fn wait_for(&self, look: &Look) -> Result<Seen> {
+        look.watch(Until::Passed, self.number)
+    }
+
+    /// Waits until the analyser says that it is not so, or the time is over.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn wait_while(&self, look: &Look) -> Result<Seen> {
+        look.watch(Until::Failed, self.number)
+    }
+
+    /// Watches to the end of the time; the last verdict counts.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn watch(&self, look: &Look) -> Result<Seen> {
+        look.watch(Until::End, self.number)
+    }
+
+    /// Gets an analyser ready to look at each picture from a key on: this one, or any.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn arm(&self, look: &Look, key: Option<&str>) -> Result<()> {
+        look.arm(key, self.number)
+    }
+
+    /// What came of it; waits for it.
+    ///
+    /// # Errors
+    /// `bad_call`: nothing is armed. Others as [`wait_for`](Self::wait_for).
+    pub fn armed(&self) -> Result<Seen> {
+        one(senses::armed(Some(self.number))?, self.number)
+    }
+
+    /// Sends bytes to the serial port.
+    ///
+    /// # Errors
+    /// `device`: there is none. `no_slot`: the slot is not held any more.
+    pub fn serial_send(&self, bytes: &[u8]) -> Result<()> {
+        senses::serial_send(bytes, Some(self.number))?;
+        Ok(())
+    }
+
+    /// Lines from the serial port since a look that ended at `start`; 0: since the slot was reserved.
+    ///
+    /// # Errors
+    /// `no_slot`: the slot is not held any more.
+    pub fn serial_read(&self, start: u64) -> Result<SerialNews> {
+        let none = || Error::device(format!("slot {} has no serial port", self.number));
+        senses::serial_read(start, Some(self.number))?.into_iter().next().ok_or_else(none)
+    }
+
+    /// Begins to film what it shows. The file; `None`: it is filmed already.
+    ///
+    /// # Errors
+    /// `device`: there is no picture, or no room. `no_slot`: the slot is not held any more.
+    pub fn video_start(&self, prefix: Option<&str>) -> Result<Option<String>> {
+        Ok(senses::video_start(prefix, Some(self.number))?.into_iter().find_map(|film| film.path))
+    }
+
+    /// Ends the film. True if there was one and it is whole.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub fn video_stop(&self) -> Result<bool> {
+        Ok(senses::video_stop(Some(self.number))?.iter().any(|answer| answer.ok))
+    }
+
+    /// What comes in from the device.
+    ///
+    /// # Errors
+    /// `no_slot`: the slot is not held any more.
+    pub fn signal(&self) -> Result<SignalState> {
+        let none = || Error::device(format!("slot {} gave no answer", self.number));
+        senses::signal(Some(self.number))?.into_iter().next().ok_or_else(none)
+    }
+
+    /// Orders a fault at a device that can have some, in its driver's words, such as `freeze 5s`.
+    ///
+    /// # Errors
+    /// `device`: it has no such fault; the text tells which there are.
+    pub fn inject(&self, fault: &str) -> Result<()> {
+        senses::inject(fault, Some(self.number))?;
+        Ok(())
     }
 
     /// Gives the slot back. True if it was held.

@@ -70,7 +70,8 @@ fn watch(
     let (question, gap_ms) = question(analyser, parameters)?;
     let timeout_ms = ok(milliseconds(seconds(time)?))?;
     let slot = slot_option(slot)?;
-    Ok(seen(ok(desk.call(Call::Watch { question, until, timeout_ms, gap_ms, slot }))?))
+    let answers: Vec<_> = ok(desk.call(Call::Watch { question, until, timeout_ms, gap_ms, slot }))?;
+    Ok(seen(&answers))
 }
 
 fn look_at(desk: &Desk, picture: &str, analyser: &str, parameters: Map) -> Outcome<Map> {
@@ -113,7 +114,7 @@ fn seconds(time: &Dynamic) -> Outcome<FLOAT> {
 }
 
 /// Of the first slot for which it is not so, else of the first.
-fn seen(answers: Vec<SlotAnswer<Watched>>) -> Map {
+fn seen(answers: &[SlotAnswer<Watched>]) -> Map {
     let chosen = answers.iter().find(|answer| !answer.value.met).or_else(|| answers.first());
     let mut seen = chosen.map(one).unwrap_or_default();
     let slots: Array = answers.iter().map(|answer| one(answer).into()).collect();
@@ -172,7 +173,8 @@ fn arm(
 }
 
 fn armed(desk: &Desk, slot: Option<INT>) -> Outcome<Map> {
-    Ok(seen(ok(desk.call(Call::Armed { slot: slot_option(slot)? }))?))
+    let answers: Vec<_> = ok(desk.call(Call::Armed { slot: slot_option(slot)? }))?;
+    Ok(seen(&answers))
 }
 
 fn register_serial(engine: &mut Engine, desk: &Arc<Desk>) {

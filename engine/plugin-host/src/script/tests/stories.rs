@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use headend_wire::session::{Call, GuestLimits, LogLevel, ScriptEnd};
+use headend_wire::session::{Call, GuestLimits, LogLevel, Question, ReferenceFile, ScriptEnd, Until};
 
 use super::rack::{Guest, Outcome, Seen, session};
 
@@ -185,5 +185,85 @@ fn a_limited_guest_goes_and_a_crashed_one_stays() {
         guest.run(session(&script, &[]), &GuestLimits::default());
         let (outcome, _) = guest.run(session(&next, &[]), &GuestLimits::default());
         assert_eq!(outcome == Outcome::Said(ScriptEnd::Finished), stays, "{source}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_script_sees_and_hears_in_rhais_own_words() {
+    let calls = finished(
+        r#"
+        connect();
+        reserve_slot(3);
+        let seen = wait_for("image-match", #{ percent: 95, pictures: #{ logo: "logo.png" }, gap: 0.5 }, 10);
+        if !seen.met || seen.values.percent != 97.5 || seen.found[0].area != [1, 2, 3, 4] { throw "wrong"; }
+        if wait_for("never", 1).met || wait_while("never", #{}, 2.5, 3).slots.len() != 1 { throw "wrong"; }
+        watch("freeze", #{ seconds: 1 }, 3);
+        look_for("black");
+        log(look_at("menu.png", "ocr", #{ pictures: "a.png" }).sentence);
+        arm("zap-timer", #{}, 15, "Channel+");
+        log(`${armed().seconds} s`);
+        serial_send("ä");
+        log(serial_read(4).lines[0].text);
+        log(video_start("zap")[0]);
+        video_stop();
+        if signal().width != 1280 || !inject("freeze 5s") { throw "wrong"; }
+        measure("zap time", 1.5, "s");
+        measure("zaps", 3);
+        artifact("data.csv", "data");
+        "#,
+    );
+    let question = |analyser: &str, parameters, references: &[(&str, &str)]| Question {
+        analyser: analyser.into(),
+        parameters,
+        references: references
+            .iter()
+            .map(|(name, path)| ReferenceFile { name: (*name).into(), path: (*path).into() })
+            .collect(),
+    };
+    let watch = |question, until, timeout_ms, gap_ms, slot| Call::Watch { question, until, timeout_ms, gap_ms, slot };
+    let none = || serde_json::Value::Null;
+    let logo = question("image-match", serde_json::json!({ "percent": 95 }), &[("logo", "logo.png")]);
+    let expected = [
+        watch(logo, Until::Match, 10_000, 500, None),
+        watch(question("never", none(), &[]), Until::Match, 1_000, 0, None),
+        watch(question("never", none(), &[]), Until::NoMatch, 2_500, 0, Some(3)),
+        watch(question("freeze", serde_json::json!({ "seconds": 1 }), &[]), Until::End, 3_000, 0, None),
+        watch(question("black", none(), &[]), Until::Match, 0, 0, None),
+        Call::Analyse { question: question("ocr", none(), &[("picture", "a.png")]), picture: "menu.png".into() },
+        Call::Log { level: LogLevel::Info, text: "so it is".into() },
+        Call::Arm {
+            question: question("zap-timer", none(), &[]),
+            key: Some("Channel+".into()),
+            presses: 1,
+            timeout_ms: 15_000,
+            slot: None,
+        },
+        Call::Armed { slot: None },
+        Call::Log { level: LogLevel::Info, text: "1.5 s".into() },
+        Call::SerialSend { bytes: "\u{c3}\u{a4}".into(), slot: None },
+        Call::SerialRead { from: 4, slot: None },
+        Call::Log { level: LogLevel::Info, text: "boot".into() },
+        Call::VideoStart { prefix: Some("zap".into()), slot: None },
+        Call::Log { level: LogLevel::Info, text: "/out/film.avi".into() },
+        Call::VideoStop { slot: None },
+        Call::Signal { slot: None },
+        Call::Inject { fault: "freeze 5s".into(), slot: None },
+        Call::Measure { name: "zap time".into(), value: 1.5, unit: Some("s".into()) },
+        Call::Measure { name: "zaps".into(), value: 3.0, unit: None },
+        Call::Artifact { path: "data.csv".into(), name: Some("data".into()) },
+    ];
+    assert_eq!(calls[2..], expected);
+}
+
+#[test]
+fn what_cannot_be_asked_is_told_to_the_script() {
+    for (line, word) in [
+        ("wait_for(\"black\", #{}, \"ten\")", "seconds are a number"),
+        ("wait_for(\"black\", #{ pictures: 5 }, 1)", "`pictures` is a file name"),
+        ("measure(\"x\", 0.0 / 0.0)", "not a finite number"),
+        ("wait_for(\"black\", #{ gap: -1 }, 1)", "cannot wait -1"),
+    ] {
+        let text = crashed(&format!("connect(); reserve_slot(1);\n{line};"));
+        assert!(text.contains(word), "{text}");
     }
 }

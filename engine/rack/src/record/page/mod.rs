@@ -8,6 +8,7 @@ mod escape;
 mod lines;
 mod tree;
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -140,9 +141,11 @@ fn head(about: &About<'_>) -> String {
         how = escaped(how),
     );
     for filter in ["error", "warning", "info", "verbose", "serial", "console"] {
-        head.push_str(&format!(
-            "<input type=\"checkbox\" id=\"show-{filter}\" checked><label for=\"show-{filter}\">{filter}</label>\n"
-        ));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            head,
+            "<input type=\"checkbox\" id=\"show-{filter}\" checked><label for=\"show-{filter}\">{filter}</label>"
+        );
     }
     head
 }
@@ -155,7 +158,7 @@ fn table(title: &str, heads: [&str; 3], rows: &[[String; 4]]) -> String {
     let mut out = format!("<h2>{title}</h2>\n<table><tr><th>{one}<th>{two}<th>{three}</tr>\n");
     for [first, second, class, third] in rows {
         let [first, second, third] = [first, second, third].map(|cell| escaped(cell));
-        out.push_str(&format!("<tr class=\"{class}\"><td>{first}<td>{second}<td>{third}</tr>\n"));
+        let _ = writeln!(out, "<tr class=\"{class}\"><td>{first}<td>{second}<td>{third}</tr>");
     }
     out.push_str("</table>\n");
     out

@@ -21,7 +21,7 @@ fn info(script: &str) -> SessionInfo {
 }
 
 fn page_of(events: &[Value], console: &str) -> String {
-    let log: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let log = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let info = info("/x/zap.py");
     page(&About { info: &info, how: "Test has run to completion" }, Path::new("/out"), &log, console)
 }
