@@ -1,0 +1,55 @@
+//! Zaps, times each zap by what is seen, and sees to it that the new channel moves.
+//!
+//! Argument: how many zaps, 3 unless given.
+
+use std::time::Duration;
+
+use headend_sdk::script::{Error, Key, Look, Result, Session, Slot, TestResult};
+use serde_json::json;
+
+/// Longer than a box may take for a zap.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+headend_sdk::script!(watch_zaps);
+
+fn watch_zaps(session: &mut Session) -> Result<TestResult> {
+    let zaps = zaps(session.args())?;
+    session.connect("zaps that are watched")?;
+    let slot = session.reserve(1)?;
+    slot.video_start(None)?;
+    for zap in 1..=zaps {
+        let step = session.step(&format!("zap {zap}"))?;
+        match watch_zap(session, slot) {
+            Ok(seconds) => {
+                session.measure("zap time", seconds, Some("s"))?;
+                step.pass()?;
+            }
+            Err(error) => {
+                step.fail(error.message())?;
+                session.result_with(TestResult::Fail, error.message())?;
+                return Ok(TestResult::Fail);
+            }
+        }
+    }
+    slot.video_stop()?;
+    session.result_with(TestResult::Pass, &format!("{zaps} zaps"))?;
+    session.disconnect()?;
+    Ok(TestResult::Pass)
+}
+
+fn zaps(args: &[String]) -> Result<u32> {
+    match args.first() {
+        None => Ok(3),
+        Some(text) => text.parse().map_err(|_| Error::new(format!("`{text}` is not a number of zaps"))),
+    }
+}
+
+/// How long it takes from the key to a channel that moves, in seconds.
+fn watch_zap(session: &Session, slot: Slot) -> Result<f64> {
+    // Above the banner, which comes at once.
+    slot.press(Key::ChannelUp)?;
+    let moving = Look::with("motion", json!({ "percent": 0.1, "region": [0, 0, 1280, 400] }));
+    let seen = slot.wait_for(&moving.within(PATIENCE).every(Duration::from_millis(200)))?;
+    session.check(seen.met, &format!("nothing moves: {}", seen.sentence))?;
+    Ok(seen.time.as_secs_f64())
+}
