@@ -16,6 +16,7 @@ import unittest
 import test_client
 import test_configurator
 import test_devices
+import test_end_to_end
 import test_examples
 import test_facility
 import test_isolation
@@ -61,8 +62,13 @@ def cases(interpreters):
     """A test case class for every interpreter, and for every mode of the warm interpreter."""
     for number, path in interpreters:
         name = "%d.%d.%d" % number
+        # Whole runs take long, and what differs between interpreters is tested without them.
+        if path in (interpreters[0][1], interpreters[-1][1]):
+            yield type("test_end_to_end[%s]" % name, (test_end_to_end.Cases, unittest.TestCase),
+                       {"python": path, "number": number})
         for base in (test_client.Cases, test_configurator.Cases, test_devices.Cases, test_examples.Cases,
-                     test_facility.Cases, test_screens.Cases, test_tls.Cases, test_transcript.Cases, test_upload.Cases, test_windows.Cases, test_windows.Plain):
+                     test_facility.Cases, test_screens.Cases, test_tls.Cases, test_transcript.Cases,
+                     test_upload.Cases, test_windows.Cases, test_windows.Plain):
             yield type("%s[%s]" % (base.__module__, name), (base, unittest.TestCase), {"python": path, "number": number})
         for mode, flags in (("", []), (" without namespaces", ["--no-namespaces"]),
                             (" in user namespaces", ["--user-namespaces"])):
