@@ -13,6 +13,7 @@
 
 mod compare;
 mod derive;
+mod detail;
 mod find;
 mod lanes;
 mod near;
@@ -22,6 +23,7 @@ mod statistics;
 mod sums;
 
 pub use compare::Comparison;
+pub use detail::Cell;
 pub use find::Found;
 pub use picture::{Colour, MAX_SIDE, Picture, Rect};
 pub use sound::{Sound, Span};

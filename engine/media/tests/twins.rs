@@ -1,7 +1,7 @@
 //! Every primitive against a slow twin that works pixel by pixel.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use headend_media::{Colour, Comparison, Fault, Picture, Rect, Statistics};
+use headend_media::{Cell, Colour, Comparison, Fault, Picture, Rect, Statistics};
 use proptest::prelude::*;
 
 fn picture(channels: usize, wide: u32, high: u32) -> impl Strategy<Value = Picture> {
@@ -85,11 +85,44 @@ fn compare(one: &Picture, other: &Picture, tolerance: u8, mask: Option<&Picture>
     (counted > 0).then_some(Comparison { pixels: counted, within, mean, most, changed })
 }
 
+/// `None`: too small for it.
+fn sharpness(grey: &Picture) -> Option<f64> {
+    let at = |x: u32, y: u32| f64::from(grey.row(y)[x as usize]);
+    let mut values = Vec::new();
+    for y in 1..grey.height().saturating_sub(1) {
+        for x in 1..grey.width().saturating_sub(1) {
+            values.push(4.0 * at(x, y) - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1));
+        }
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (!values.is_empty()).then(|| values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
+}
+
+fn grid(grey: &Picture, side: u32) -> Vec<Cell> {
+    let at = |x: u32, y: u32| i32::from(grey.row(y)[x as usize]);
+    let step = |one: (u32, u32), other: (u32, u32)| f64::from((at(one.0, one.1) - at(other.0, other.1)).abs());
+    let mean = |steps: Vec<f64>| (steps.iter().sum::<f64>() / steps.len().max(1) as f64 + 0.5).floor() as u8;
+    let mut cells = Vec::new();
+    for top in (0..grey.height() / side).map(|row| row * side) {
+        for left in (0..grey.width() / side).map(|column| column * side) {
+            let (columns, rows) = (left..left + side, top..top + side);
+            let across = columns.clone().skip(1).flat_map(|x| rows.clone().map(move |y| ((x - 1, y), (x, y))));
+            let down = rows.clone().skip(1).flat_map(|y| columns.clone().map(move |x| ((x, y - 1), (x, y))));
+            let inside = across.chain(down).map(|(one, other)| step(one, other)).collect();
+            let into_left = rows.clone().filter(|_| left > 0).map(|y| step((left - 1, y), (left, y))).collect();
+            let into_top = columns.filter(|_| top > 0).map(|x| step((x, top - 1), (x, top))).collect();
+            cells.push(Cell { left: mean(into_left), top: mean(into_top), inside: mean(inside) });
+        }
+    }
+    cells
+}
+
 /// Every place, every pixel.
 fn find(image: &Picture, what: &Picture, mask: Option<&Picture>, area: Rect) -> Option<(f64, u32, u32)> {
     let area = area.within(image.width(), image.height());
     let mut best: Option<(u64, u32, u32)> = None;
-    let counted = |at: usize| mask.is_none_or(|mask| mask.read(mask.bounds())[at] != 0);
+    let mask = mask.map(|mask| mask.read(mask.bounds()));
+    let counted = |at: usize| mask.as_ref().is_none_or(|mask| mask[at] != 0);
     let wanted = what.read(what.bounds());
     let channels = if what.is_grey() { 1 } else { 3 };
     let samples = (0..what.bounds().pixels() as usize).filter(|at| counted(*at)).count() * channels;
@@ -162,6 +195,23 @@ proptest! {
     }
 
     #[test]
+    fn sharpness_is_the_variance_of_the_laplacian(picture in any_picture(), area in rect()) {
+        let slow = picture.grey().crop(area).ok().and_then(|part| sharpness(&part));
+        match (picture.sharpness(area), slow) {
+            (Ok(fast), Some(slow)) => prop_assert!((fast - slow).abs() <= 1e-9 * slow.max(1.0), "{fast} {slow}"),
+            (fast, slow) => prop_assert!(fast == Err(Fault::Empty) && slow.is_none()),
+        }
+    }
+
+    #[test]
+    fn grids_step_where_the_pixels_do(picture in any_picture(), area in rect(), side in 2_u32..20) {
+        match (picture.grid(area, side), picture.grey().crop(area)) {
+            (Ok(fast), Ok(part)) => prop_assert_eq!(fast, grid(&part, side)),
+            (fast, part) => prop_assert!(fast == Err(Fault::Empty) && part.is_err()),
+        }
+    }
+
+    #[test]
     fn comparisons_see_every_pixel(
         (one, other, mask) in prop_oneof![Just((3_usize, 30_u32, 300_u32)), Just((1, 30, 300)), Just((3, 700, 3))].prop_flat_map(
             |(channels, width, height)| (1..=width, 1..=height).prop_flat_map(move |(width, height)| {
@@ -230,6 +280,50 @@ proptest! {
     }
 }
 
+/// A picture with what is looked for nearly on it, several times, and perhaps itself.
+fn decoys() -> impl Strategy<Value = (Picture, Picture, Option<Picture>)> {
+    let size = (16_u32..44, 9_u32..30, prop_oneof![Just(1_usize), Just(3)]);
+    size.prop_flat_map(|(width, height, channels)| {
+        let pixels = (width * height) as usize;
+        let most = prop_oneof![Just(20_u8), Just(255)];
+        let what = most.prop_flat_map(move |most| proptest::collection::vec(0..=most, pixels * channels));
+        let background = proptest::collection::vec(0_u8..=255, 24);
+        let places = proptest::collection::vec((0..=80 - width, 0..=60 - height, 0_u8..5, 1_usize..40), 0..4);
+        let holes = proptest::option::of(proptest::collection::vec(prop_oneof![1 => Just(0_u8), 9 => Just(1)], pixels));
+        (what, background, places, holes).prop_map(move |(what, background, places, holes)| {
+            let length = 80 * channels;
+            let mut image: Vec<u8> = (0..length * 60).map(|at| background[at / 7 % 5 + at / length / 4]).collect();
+            for (left, top, off, each) in places {
+                for (at, value) in what.iter().enumerate() {
+                    let (row, column) = (at / (width as usize * channels), at % (width as usize * channels));
+                    let off = if at % each == 0 { off } else { 0 };
+                    image[(top as usize + row) * length + left as usize * channels + column] =
+                        value.saturating_add(off);
+                }
+            }
+            let holes = holes.map(|mut holes| {
+                holes[0] = 1;
+                make(1, width, height, holes)
+            });
+            (make(channels, 80, 60, image), make(channels, width, height, what), holes)
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_nearly_it_is_not_taken_for_it((image, what, mask) in decoys(), least in 0.6_f64..1.0) {
+        let slow = find(&image, &what, mask.as_ref(), image.bounds());
+        for least in [0.0, least, slow.map_or(1.0, |(score, ..)| score), 1.0] {
+            let fast = image.find(&what, mask.as_ref(), image.bounds(), least, &never).unwrap();
+            let expected = slow.filter(|(score, ..)| *score >= least);
+            prop_assert_eq!(fast.map(|f| (f.score, f.x, f.y)), expected);
+        }
+    }
+}
+
 #[test]
 fn pictures_of_a_wrong_size_are_refused() {
     assert_eq!(Picture::colour(0, 1, vec![]), Err(Fault::Empty));
@@ -246,7 +340,13 @@ fn pictures_of_a_wrong_size_are_refused() {
     assert_eq!(one.find(&make(3, 2, 1, vec![0; 6]), None, one.bounds(), 0.0, &never), Ok(None));
     assert_eq!(one.find(&one, None, one.bounds(), f64::NAN, &never), Ok(None));
     assert_eq!(one.find(&one, None, one.bounds(), 0.0, &|| true), Err(Fault::Stopped));
+    assert_eq!(one.sharpness(one.bounds()), Err(Fault::Empty));
+    assert_eq!((one.grid(one.bounds(), 1), one.grid(one.bounds(), 65)), (Err(Fault::Empty), Err(Fault::TooLarge)));
+    assert_eq!(one.grid(one.bounds(), 2), Ok(vec![]));
     let large = make(1, 4096, 4096, vec![255; 4096 * 4096]);
+    assert_eq!(large.grid(large.bounds(), 8), Err(Fault::TooLarge));
+    let checks = make(1, 4096, 4096, (0..4096 * 4096).map(|n| if (n / 4096 + n) % 2 == 0 { 255 } else { 0 }).collect());
+    assert!((checks.sharpness(checks.bounds()).unwrap() - 1_040_400.0).abs() < 1.0, "the largest that there is");
     assert_eq!(large.sums().sum(large.bounds()), 4096 * 4096 * 255);
     assert!(large.statistics(large.bounds()).unwrap().deviation.iter().all(|channel| channel.abs() < f64::EPSILON));
 }

@@ -1,8 +1,15 @@
-//! Sums over small boxes, at every place of the image and on a grid of what is looked for.
+//! Sums over small boxes, at every place of the image and on a grid of what is looked for: one level of the pyramid.
+
+use std::cell::OnceCell;
 
 use super::Blocks;
 use crate::Picture;
 use crate::lanes::wide;
+
+/// Places that are looked at together.
+pub(super) const CHUNK: usize = 64;
+/// Blocks between two looks at whether any place is left.
+const BETWEEN: usize = 8;
 
 /// A box of what is looked for: where it is, and the sum of its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,33 +21,56 @@ pub(crate) struct Block {
 
 /// Box sums of the image, and of what is looked for.
 pub(super) struct Boxes {
-    /// At every place, in rows of `stride`; the last ones of each row and column are of no use.
+    /// At every place, in rows of `stride`, and room for one chunk; the last ones of each row and column are of no use.
     image: Vec<u16>,
     stride: usize,
-    /// Boxes that the mask lets through completely.
+    /// Boxes that the mask lets through completely; those that differ most from the image as a whole come first.
     blocks: Blocks,
-    shift: u32,
+}
+
+/// From coarse to fine. The fine level is made when it is asked for: what is there is found without.
+pub(super) struct Levels<'a> {
+    sums: Vec<u16>,
+    stride: usize,
+    what: &'a Picture,
+    mask: Option<&'a Picture>,
+    pub(super) coarse: Boxes,
+    /// The side of the fine one; 0: there is none.
+    side: u32,
+    fine: OnceCell<Option<Boxes>>,
+}
+
+impl<'a> Levels<'a> {
+    /// With the largest boxes that fit. `None`: the mask lets nothing through.
+    pub(super) fn new(image: &Picture, what: &'a Picture, mask: Option<&'a Picture>) -> Option<Self> {
+        let (sums, stride) = (channel_sums(image), image.width() as usize);
+        let found =
+            [8, 4, 2, 1].into_iter().find_map(|side| Some((side, Boxes::new(&sums, stride, what, mask, side)?)));
+        let (side, coarse) = found?;
+        let side = if side == 8 { 4 } else { 0 };
+        Some(Self { sums, stride, what, mask, coarse, side, fine: OnceCell::new() })
+    }
+
+    pub(super) fn fine(&self) -> Option<&Boxes> {
+        let make = || (self.side > 0).then(|| Boxes::new(&self.sums, self.stride, self.what, self.mask, self.side))?;
+        self.fine.get_or_init(make).as_ref()
+    }
 }
 
 impl Boxes {
-    pub(super) fn new(image: &Picture, what: &Picture, mask: Option<&Picture>) -> Self {
-        let mut boxes = Self { image: Vec::new(), stride: image.width() as usize, blocks: Vec::new(), shift: 0 };
-        // The largest boxes that fit: their sums are told apart from each other best, and there are fewest of them.
-        for side in [8, 4, 2, 1] {
-            boxes.blocks = blocks(what, mask, side);
-            if !boxes.blocks.is_empty() {
-                boxes.image = channel_sums(image);
-                sum_boxes(&mut boxes.image, boxes.stride, side);
-                boxes.shift = [0, 1, 3, 6][side.ilog2() as usize];
-                break;
-            }
+    /// `sums`: of the channels of the image. `None`: the mask lets no box of this side through, or none fits.
+    fn new(sums: &[u16], stride: usize, what: &Picture, mask: Option<&Picture>, side: u32) -> Option<Self> {
+        let mut blocks = blocks(what, mask, side);
+        if blocks.is_empty() {
+            return None;
         }
-        boxes
-    }
-
-    /// Bounds are counted in units of two to the power of this, rounded down: 16 bits hold them, and a saturated one is still a bound.
-    pub(super) const fn shift(&self) -> u32 {
-        self.shift
+        let mut image = Vec::with_capacity(sums.len() + CHUNK);
+        image.extend_from_slice(sums);
+        sum_boxes(&mut image, stride, side);
+        let usual = mean(sums) * u64::from(side * side);
+        blocks.sort_unstable_by_key(|block| std::cmp::Reverse((u64::from(block.sum).abs_diff(usual), *block)));
+        image.resize(sums.len() + CHUNK, 0);
+        Some(Self { image, stride, blocks })
     }
 
     /// So many blocks that differ from each other as much as they can.
@@ -54,27 +84,40 @@ impl Boxes {
         (0..most).map(|n| sorted[n * (count - 1) / (most - 1)]).collect()
     }
 
-    /// Lower bounds of the differences at all places of a row.
-    pub(super) fn bounds_of_row(&self, y: u32, blocks: &Blocks, bounds: &mut [u16]) {
+    /// Lower bounds of the differences at all places of a row, in units of two to the power of `shift`, rounded down: 16 bits hold them, and a saturated
+    /// one is still a bound.
+    pub(super) fn bounds_of_row(&self, y: u32, blocks: &Blocks, shift: u32, bounds: &mut [u16]) {
         bounds.fill(0);
         for block in blocks {
             let start = (y + block.y) as usize * self.stride + block.x as usize;
             let row = &self.image[start..start + bounds.len()];
-            wide(|| add_bounds(row, block.sum, self.shift, bounds));
+            wide(|| add_bounds(row, block.sum, shift, bounds));
         }
     }
 
-    /// Whether the boxes alone differ by more than the limit.
-    pub(super) fn rules_out(&self, x: u32, y: u32, limit: u64) -> bool {
-        let mut sum = 0;
-        for block in &self.blocks {
-            let at = (y + block.y) as usize * self.stride + (x + block.x) as usize;
-            sum += u64::from(self.image[at].abs_diff(block.sum));
-            if sum > limit {
-                return true;
+    /// Fills up those places of a chunk that all blocks together rule out, beside those that are full already. Answers whether any is left.
+    pub(super) fn rule_out(&self, x: u32, y: u32, shift: u32, limit: u16, out: &mut [u16; CHUNK]) -> bool {
+        let mut bounds = *out;
+        if !wide(|| self.add_blocks(x, y, shift, limit, &mut bounds)) {
+            return false;
+        }
+        out.iter_mut().zip(&bounds).filter(|(_, bound)| **bound > limit).for_each(|(out, _)| *out = u16::MAX);
+        true
+    }
+
+    /// Bounds by one block after the other; stops when all are more than the limit.
+    #[inline(always)]
+    fn add_blocks(&self, x: u32, y: u32, shift: u32, limit: u16, bounds: &mut [u16; CHUNK]) -> bool {
+        for some in self.blocks.chunks(BETWEEN) {
+            for block in some {
+                let start = (y + block.y) as usize * self.stride + (x + block.x) as usize;
+                add_bounds(&self.image[start..start + CHUNK], block.sum, shift, bounds);
+            }
+            if least(bounds) > limit {
+                return false;
             }
         }
-        false
+        true
     }
 }
 
@@ -85,6 +128,14 @@ fn add_bounds(row: &[u16], sum: u16, shift: u32, bounds: &mut [u16]) {
     }
 }
 
+#[inline(always)]
+pub(super) fn least(bounds: &[u16]) -> u16 {
+    bounds.iter().copied().fold(u16::MAX, u16::min)
+}
+
+fn mean(sums: &[u16]) -> u64 {
+    sums.iter().map(|sum| u64::from(*sum)).sum::<u64>() / sums.len().max(1) as u64
+}
 /// Red, green and blue together, or grey.
 fn channel_sums(picture: &Picture) -> Vec<u16> {
     let mut sums = Vec::with_capacity(picture.bounds().pixels() as usize);

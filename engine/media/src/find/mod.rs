@@ -4,17 +4,19 @@
 //! the pixels in it do, so differences of box sums add up to a lower bound of the true difference:
 //!
 //! ```text
-//!  all places ─► bound by a few boxes (a whole row of places at once) ─► the most promising ones exactly: what is the best so far?
-//!                                                                        └► the rest: bound by all boxes ─► pixel rows, until too much
+//!  all places ─► bound by a few coarse boxes (a whole row of places at once) ─► the most promising ones exactly: what is the best so far?
+//!                         └► the rest, in chunks: bound by all coarse boxes ─► by all fine boxes ─► pixel rows, each until it is too much
 //! ```
 //!
 //! No place is ruled out that could be as good as the best, so the answer is that of a search of everything.
 
 mod boxes;
 
+use std::collections::BinaryHeap;
+
 use crate::lanes::wide;
 use crate::{Fault, Picture, Rect};
-use boxes::{Block, Boxes};
+use boxes::{Block, Boxes, CHUNK, Levels, least};
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,8 +34,6 @@ pub struct Found {
 const FIRST_LOOK: usize = 32;
 /// Promising places that are looked at before the others.
 const PROMISING: usize = 48;
-/// Places after which the caller is asked whether he still waits.
-const PATIENCE: usize = 64;
 
 /// What is looked for, and where.
 struct Search<'a> {
@@ -49,7 +49,7 @@ struct Search<'a> {
 /// A place that is not ruled out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    bound: u32,
+    bound: u16,
     y: u32,
     x: u32,
 }
@@ -114,66 +114,130 @@ fn limit(samples: u64, least: f64) -> Option<u64> {
     (score(limit, samples) >= least).then_some(limit)
 }
 
-impl Search<'_> {
-    fn run(&self, mut limit: u64, mask: Option<&Picture>) -> Result<Best, Fault> {
-        let boxes = Boxes::new(&self.image, self.what, mask);
-        let mut places = self.first_look(&boxes, limit)?;
-        let mut best = None;
-        if places.len() > PROMISING {
-            places.select_nth_unstable(PROMISING);
-        }
-        let promising = places.len().min(PROMISING);
-        places[..promising].sort_unstable();
-        self.look(&places[..promising], &boxes, &mut limit, &mut best)?;
-        places.drain(..promising);
-        places.retain(|place| u64::from(place.bound) <= limit);
-        places.sort_unstable();
-        self.look(&places, &boxes, &mut limit, &mut best)?;
-        Ok(best)
-    }
+/// Lower bounds of a row of places after another.
+struct Bounds {
+    values: Vec<u16>,
+    columns: usize,
+    shift: u32,
+}
 
-    /// The places that a few boxes do not rule out.
-    fn first_look(&self, boxes: &Boxes, limit: u64) -> Result<Vec<Place>, Fault> {
-        let blocks = boxes.telling(FIRST_LOOK);
-        let (columns, rows) =
-            (self.image.width() - self.what.width() + 1, self.image.height() - self.what.height() + 1);
-        let mut bounds = vec![0_u16; columns as usize];
-        let mut places = Vec::new();
-        for y in 0..rows {
-            if (self.stopped)() {
-                return Err(Fault::Stopped);
+impl Bounds {
+    /// The places with the smallest bounds that are no more than the limit, from the smallest.
+    fn promising(&self, limit: u64) -> Vec<Place> {
+        let mut most = units(limit, self.shift);
+        let mut heap = BinaryHeap::with_capacity(PROMISING + 1);
+        for (y, row) in self.values.chunks_exact(self.columns).enumerate() {
+            if wide(|| least(row)) > most {
+                continue;
             }
-            boxes.bounds_of_row(y, &blocks, &mut bounds);
-            for (x, bound) in bounds.iter().enumerate() {
-                let bound = u32::from(*bound) << boxes.shift();
-                if u64::from(bound) <= limit {
-                    places.push(Place { bound, y, x: x as u32 });
+            for (x, bound) in row.iter().enumerate() {
+                if *bound > most {
+                    continue;
+                }
+                heap.push(Place { bound: *bound, y: y as u32, x: x as u32 });
+                if heap.len() > PROMISING {
+                    heap.pop();
+                    most = heap.peek().map_or(most, |place| place.bound).min(most);
                 }
             }
         }
-        Ok(places)
+        heap.into_sorted_vec()
+    }
+}
+
+/// The smallest unit in which 16 bits hold this limit, with room to see that it is passed.
+fn shift_for(limit: u64) -> u32 {
+    (u64::BITS - limit.leading_zeros()).saturating_sub(15)
+}
+
+fn units(limit: u64, shift: u32) -> u16 {
+    u16::try_from(limit >> shift).unwrap_or(u16::MAX)
+}
+
+impl Search<'_> {
+    fn run(&self, mut limit: u64, mask: Option<&Picture>) -> Result<Best, Fault> {
+        // There is a box as soon as one pixel counts, and one does.
+        let Some(levels) = Levels::new(&self.image, self.what, mask) else { return Err(Fault::Empty) };
+        let bounds = self.first_look(&levels.coarse, limit)?;
+        let mut best = None;
+        for place in bounds.promising(limit) {
+            self.patient()?;
+            self.look(place.x, place.y, &mut limit, &mut best);
+        }
+        self.rest(&levels, &bounds, &mut limit, &mut best)?;
+        Ok(best)
     }
 
-    /// Looks at places in the order of their bounds.
-    fn look(&self, places: &[Place], boxes: &Boxes, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
-        for (number, place) in places.iter().enumerate() {
-            if number % PATIENCE == 0 && (self.stopped)() {
-                return Err(Fault::Stopped);
-            }
-            // Sorted: those that follow are no better.
-            if u64::from(place.bound) > *limit {
-                break;
-            }
-            if boxes.rules_out(place.x, place.y, *limit) {
-                continue;
-            }
-            let Some(difference) = self.difference(place.x, place.y, *limit) else { continue };
-            let this = (difference, place.y, place.x);
-            if best.is_none_or(|best| this < best) {
-                (*best, *limit) = (Some(this), difference);
+    fn patient(&self) -> Result<(), Fault> {
+        if (self.stopped)() { Err(Fault::Stopped) } else { Ok(()) }
+    }
+
+    fn places(&self) -> (u32, u32) {
+        (self.image.width() - self.what.width() + 1, self.image.height() - self.what.height() + 1)
+    }
+
+    /// All places by a few of the coarsest boxes.
+    fn first_look(&self, boxes: &Boxes, limit: u64) -> Result<Bounds, Fault> {
+        let blocks = boxes.telling(FIRST_LOOK);
+        let (columns, rows) = self.places();
+        let (columns, shift) = (columns as usize, shift_for(limit));
+        let mut values = vec![0_u16; columns * rows as usize];
+        for (y, row) in values.chunks_exact_mut(columns).enumerate() {
+            self.patient()?;
+            boxes.bounds_of_row(y as u32, &blocks, shift, row);
+        }
+        Ok(Bounds { values, columns, shift })
+    }
+
+    /// All places that the first look left, in chunks: bounds by all boxes of each level, and what is left then exactly.
+    fn rest(&self, levels: &Levels<'_>, first: &Bounds, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
+        for (y, row) in first.values.chunks_exact(first.columns).enumerate() {
+            self.patient()?;
+            for (number, some) in row.chunks(CHUNK).enumerate() {
+                if wide(|| least(some)) <= units(*limit, first.shift) {
+                    self.chunk(levels, (number * CHUNK) as u32, y as u32, some, first.shift, limit, best)?;
+                }
             }
         }
         Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "where, what is known of it, and what is to be found")]
+    fn chunk(
+        &self,
+        levels: &Levels<'_>,
+        x: u32,
+        y: u32,
+        first: &[u16],
+        first_shift: u32,
+        limit: &mut u64,
+        best: &mut Best,
+    ) -> Result<(), Fault> {
+        let (shift, most) = (shift_for(*limit), units(*limit, first_shift));
+        // Those that are not there, or are ruled out, are full from the beginning.
+        let mut out = [u16::MAX; CHUNK];
+        out.iter_mut().zip(first).filter(|(_, bound)| **bound <= most).for_each(|(out, _)| *out = 0);
+        let most = units(*limit, shift);
+        if !levels.coarse.rule_out(x, y, shift, most, &mut out) {
+            return Ok(());
+        }
+        if levels.fine().is_some_and(|fine| !fine.rule_out(x, y, shift, most, &mut out)) {
+            return Ok(());
+        }
+        self.patient()?;
+        for (at, _) in out.iter().enumerate().filter(|(_, out)| **out == 0) {
+            self.look(x + at as u32, y, limit, best);
+        }
+        Ok(())
+    }
+
+    /// One place, exactly.
+    fn look(&self, x: u32, y: u32, limit: &mut u64, best: &mut Best) {
+        let Some(difference) = self.difference(x, y, *limit) else { return };
+        let this = (difference, y, x);
+        if best.is_none_or(|best| this < best) {
+            (*best, *limit) = (Some(this), difference);
+        }
     }
 
     /// The sum of all differences; `None`: more than the limit.
