@@ -33,6 +33,8 @@
 //! Pixels stay with the host: a [`Picture`] is a handle, and what is done with all of its pixels is done by the host, in vector instructions. Reading single
 //! pixels ([`Picture::read`]) is for small parts. A picture that is kept over calls keeps its pixels alive, so keep few.
 //!
+//! Text is read by the host, too ([`read_text`]), for analysers whose manifest asks for the capability `ocr` and that the host lets.
+//!
 //! There is no clock, no randomness, no file, no network. Same parameters, same references, same stream: the same verdicts. A panic ends the instance.
 //!
 //! What decides can be tested without a host when it is apart from what asks:
@@ -48,11 +50,16 @@
 //! assert_eq!((verdict.frame, verdict.values[0].number, verdict.overlay.len()), (7, 0.98, 1));
 //! ```
 
+mod hearing;
 #[doc(hidden)]
 pub mod seat;
 
+pub use hearing::Power;
 pub use seat::bindings::exports::headend::analyser::analysing::{Reference, Setup};
-pub use seat::bindings::headend::analyser::pictures::{Comparison, Found, Frame, Levels, Picture, Statistics, Sums};
+pub use seat::bindings::headend::analyser::ocr::{Layout, Reading, Word, read_text};
+pub use seat::bindings::headend::analyser::pictures::{
+    Cell, Comparison, Found, Frame, Levels, Picture, Statistics, Sums,
+};
 pub use seat::bindings::headend::analyser::sounds::{Sound, Span};
 pub use seat::bindings::headend::analyser::types::{Colour, Fault, Instant, Rect, Shape, Tone, Value, Verdict};
 
@@ -154,6 +161,14 @@ impl PartialEq for Rect {
 }
 
 impl Eq for Rect {}
+
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        (self.left, self.top, self.inside) == (other.left, other.top, other.inside)
+    }
+}
+
+impl Eq for Cell {}
 
 impl PartialEq for Colour {
     fn eq(&self, other: &Self) -> bool {

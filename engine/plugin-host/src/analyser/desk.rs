@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use headend_media::{self as media, Colour, Comparison, Found, Picture, Rect, Span, Statistics, Sums};
+use headend_media::{self as media, Cell, Colour, Comparison, Found, Picture, Rect, Span, Statistics, Sums};
 
+use super::ocr::{Ocr, Reading, Unread, Word};
 use super::{Frame, Heard};
 use crate::analyser::verdict::cut;
+use crate::manifest::{Capability, Manifest};
 
 /// Most handles of an instance.
 const MAX_HANDLES: usize = 256;
@@ -92,6 +94,22 @@ impl Thing {
     }
 }
 
+/// What an instance may do beyond asking about pictures and sound: what its manifest asks for and was granted.
+#[derive(Clone, Debug)]
+pub(super) struct May {
+    pub(super) log: bool,
+    /// The program for it.
+    pub(super) ocr: Option<Ocr>,
+}
+
+impl May {
+    /// Of a plugin that was let in, so all that it asks for is granted.
+    pub(super) fn of(manifest: &Manifest, ocr: &Ocr) -> Self {
+        let asks = |capability| manifest.capabilities.contains(&capability);
+        Self { log: asks(Capability::Log), ocr: asks(Capability::Ocr).then(|| ocr.clone()) }
+    }
+}
+
 /// One per instance.
 pub(super) struct Desk {
     label: String,
@@ -100,7 +118,7 @@ pub(super) struct Desk {
     calls: u32,
     until: Instant,
     over: Option<Over>,
-    may_log: bool,
+    may: May,
     lines_dropped: u64,
     things: BTreeMap<Handle, Thing>,
     next: Handle,
@@ -108,10 +126,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(label: &str, most_calls: u32, may_log: bool) -> Self {
+    pub(super) fn new(label: &str, most_calls: u32, may: May) -> Self {
         let (calls, until, next) = (0, Instant::now(), 1);
         let (label, things) = (label.to_owned(), BTreeMap::new());
-        Self { label, most_calls, calls, until, over: None, may_log, lines_dropped: 0, things, next, kept: 0 }
+        Self { label, most_calls, calls, until, over: None, may, lines_dropped: 0, things, next, kept: 0 }
     }
 
     /// A call into the guest begins.
@@ -213,7 +231,7 @@ impl Desk {
     /// Log lines past the budget are dropped, not punished.
     pub(super) fn log(&mut self, text: &str) {
         self.calls = self.calls.saturating_add(1);
-        if self.may_log && self.calls <= self.most_calls {
+        if self.may.log && self.calls <= self.most_calls {
             tracing::info!(plugin = %self.label, "{}", cut(text, MAX_LOG_LINE));
         } else {
             self.lines_dropped += 1;
@@ -327,6 +345,30 @@ impl Desk {
         self.count(|desk| Ok(desk.seen(of)?.near(area, colour, tolerance)))
     }
 
+    pub(super) fn sharpness(&mut self, of: Handle, area: Rect) -> Answer<f64> {
+        self.count(|desk| Ok(desk.seen(of)?.sharpness(area)?))
+    }
+
+    pub(super) fn grid(&mut self, of: Handle, area: Rect, side: u32) -> Answer<Vec<Cell>> {
+        self.count(|desk| Ok(desk.seen(of)?.grid(area, side)?))
+    }
+
+    /// The inner error is a sentence for people.
+    pub(super) fn read_text(&mut self, of: Handle, area: Rect, how: &Reading) -> Answer<Result<Vec<Word>, String>> {
+        let within = self.left();
+        self.count(|desk| {
+            let picture = desk.seen(of)?;
+            let Some(ocr) = &desk.may.ocr else {
+                return Ok(Err("the manifest does not ask for the capability `ocr`".into()));
+            };
+            match ocr.read(picture, area, how, within) {
+                Ok(words) => Ok(Ok(words)),
+                Err(Unread::Said(what)) => Ok(Err(what)),
+                Err(Unread::Late) => Err(Trouble::Over(Over::Time)),
+            }
+        })
+    }
+
     pub(super) fn sums(&mut self, of: Handle) -> Answer<Handle> {
         self.count(|desk| {
             let picture = desk.seen(of)?;
@@ -376,7 +418,7 @@ mod tests {
     use super::*;
 
     fn desk(calls: u32) -> Desk {
-        let mut desk = Desk::new("test 1.0.0", calls, false);
+        let mut desk = Desk::new("test 1.0.0", calls, May { log: false, ocr: None });
         desk.begin(Duration::from_mins(1));
         desk
     }

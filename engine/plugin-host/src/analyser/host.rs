@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use headend_model::PolicyName;
 use serde_json::Value;
 
+use super::desk::May;
+use super::ocr::Ocr;
 use super::scripted::RhaiAnalyser;
 use super::selfcheck::self_check;
 use super::wasm::WasmAnalyser;
@@ -33,14 +35,16 @@ pub struct AnalyserHostConfig {
     pub trust: Trust,
     /// The most that any manifest may ask for.
     pub most: Limits,
+    /// The program that reads text for plugins with the capability `ocr`: a path, or a name to be looked for in `PATH`.
+    pub tesseract: PathBuf,
 }
 
 impl AnalyserHostConfig {
-    /// The usual settings: logging granted, no signatures, five versions, 128 MiB and five seconds per frame at most.
+    /// The usual settings: logging granted and nothing else, no signatures, five versions, 128 MiB and five seconds per frame at most.
     pub fn new(guest: GuestProgram, cache: impl Into<PathBuf>) -> Self {
         let most = Limits { memory_mib: 128, deadline_ms: 5_000, fuel: None, host_calls: 100_000 };
         let (grants, trust) = (Grants::default(), Trust::default());
-        Self { guest, cache: cache.into(), keep: 5, grants, trust, most }
+        Self { guest, cache: cache.into(), keep: 5, grants, trust, most, tesseract: "tesseract".into() }
     }
 }
 
@@ -109,6 +113,7 @@ pub struct AnalyserHost {
     grants: Grants,
     most: Limits,
     keep: usize,
+    ocr: Ocr,
     /// Never held while a plugin is compiled, tried or asked.
     loaded: Mutex<BTreeMap<PolicyName, Loaded>>,
 }
@@ -120,9 +125,17 @@ impl AnalyserHost {
     /// [`CompileError`] when the runtime cannot start or the cache folder cannot be used.
     pub fn new(config: AnalyserHostConfig) -> Result<Self, CompileError> {
         let engines = Engines::new().map_err(|error| CompileError::Foreign(format!("{error:#}")))?;
-        let AnalyserHostConfig { guest, cache, keep, grants, trust, most } = config;
+        let AnalyserHostConfig { guest, cache, keep, grants, trust, most, tesseract } = config;
         let compiler = Compiler::new(guest, cache, engines)?;
-        Ok(Self { compiler, trust, grants, most, keep: keep.max(1), loaded: Mutex::default() })
+        Ok(Self {
+            compiler,
+            trust,
+            grants,
+            most,
+            keep: keep.max(1),
+            ocr: Ocr::new(tesseract),
+            loaded: Mutex::default(),
+        })
     }
 
     /// Loads the analyser at a path of this machine: its folder, a bundle, or a single file. One of that name is replaced; its instances at work
@@ -152,7 +165,10 @@ impl AnalyserHost {
         };
         match self.prepare(&package, set) {
             Ok(version) => Tried { info: Some(Box::new(info(&version))), error: None },
-            Err(error) => Tried { info: Some(Box::new(told(&package.manifest, &package))), error: Some(error) },
+            Err(error) => Tried {
+                info: Some(Box::new(PluginInfo::of(&package.manifest, &package.hash, &package.origin))),
+                error: Some(error),
+            },
         }
     }
 
@@ -221,9 +237,10 @@ impl AnalyserHost {
                 source,
             })?,
         };
+        let may = May::of(manifest, &self.ocr);
         let code = match manifest.language {
-            Language::Wasm => Code::Wasm(WasmAnalyser::load(&self.compiler, &package.code, manifest, &name)?),
-            Language::Rhai => Code::Rhai(RhaiAnalyser::load(self.compiler.guest(), package)?),
+            Language::Wasm => Code::Wasm(WasmAnalyser::load(&self.compiler, &package.code, manifest, &name, may)?),
+            Language::Rhai => Code::Rhai(RhaiAnalyser::load(self.compiler.guest(), package, may)?),
         };
         let Package { manifest, origin, hash, .. } = package;
         let (manifest, origin, hash) = (manifest.clone(), origin.clone(), hash.clone());
@@ -295,50 +312,12 @@ fn short_hash(hash: &str) -> &str {
 }
 
 fn info(version: &Version) -> PluginInfo {
-    let Version { manifest, hash, origin, signature, set, parameters, .. } = version;
     PluginInfo {
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        kind: manifest.kind,
-        language: manifest.language.as_str(),
-        description: manifest.description.clone(),
-        world: manifest.world.to_string(),
-        hash: hash.clone(),
-        origin: origin.clone(),
-        capabilities: manifest.capabilities.iter().copied().collect(),
-        limits: manifest.limits,
-        schema: manifest.parameters.schema().clone(),
-        set: set.clone(),
-        parameters: parameters.clone(),
-        signature: signature.clone(),
-        versions: Vec::new(),
+        set: version.set.clone(),
+        parameters: version.parameters.clone(),
+        signature: version.signature.clone(),
         state: PluginState::Enabled,
-        instances: 0,
-        older: Vec::new(),
-    }
-}
-
-/// What a package says of itself, before it is tried.
-fn told(manifest: &Manifest, package: &Package) -> PluginInfo {
-    PluginInfo {
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        kind: manifest.kind,
-        language: manifest.language.as_str(),
-        description: manifest.description.clone(),
-        world: manifest.world.to_string(),
-        hash: package.hash.clone(),
-        origin: package.origin.clone(),
-        capabilities: manifest.capabilities.iter().copied().collect(),
-        limits: manifest.limits,
-        schema: manifest.parameters.schema().clone(),
-        set: Value::Null,
-        parameters: Value::Null,
-        signature: SignatureInfo::NotChecked,
-        versions: Vec::new(),
-        state: PluginState::Disabled,
-        instances: 0,
-        older: Vec::new(),
+        ..PluginInfo::of(&version.manifest, &version.hash, &version.origin)
     }
 }
 

@@ -15,6 +15,7 @@ mod desk;
 pub mod drawn;
 mod fault;
 mod host;
+mod ocr;
 mod scripted;
 mod selfcheck;
 pub mod stored;
@@ -30,7 +31,7 @@ pub use verdict::{Shape, Tone, Value, Verdict};
 use headend_media::{Picture, Sound};
 
 /// The contracts this build offers to analysers, oldest first (`sdk/wit/*/analyser`).
-pub(crate) const WORLDS: &[crate::manifest::WorldVersion] = &[crate::manifest::WorldVersion(1, 0, 0)];
+pub(crate) const WORLDS: &[crate::manifest::WorldVersion] = &[crate::manifest::WorldVersion(1, 1, 0)];
 
 /// Most references of an instance.
 pub const MAX_REFERENCES: usize = 32;

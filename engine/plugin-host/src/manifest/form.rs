@@ -43,16 +43,19 @@ impl fmt::Display for Kind {
 pub enum Capability {
     /// Write lines to the server's log.
     Log,
+    /// Have text in pictures read by a program of the host (analysers).
+    Ocr,
 }
 
 impl Capability {
     /// All that there are.
-    pub const ALL: &[Self] = &[Self::Log];
+    pub const ALL: &[Self] = &[Self::Log, Self::Ocr];
 
     /// As written in a manifest and in a grant.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Log => "log",
+            Self::Ocr => "ocr",
         }
     }
 
@@ -60,6 +63,7 @@ impl Capability {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Log => "write lines to the server's log",
+            Self::Ocr => "have text in pictures read by tesseract, a program of the host",
         }
     }
 

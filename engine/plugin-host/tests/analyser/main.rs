@@ -2,7 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod corpus;
+mod faults;
 mod hostile;
+mod hostile_corpus;
+mod icons;
+mod letters;
 mod loading;
+mod ocr;
+mod released;
+mod sound;
 mod stored;
 mod support;
+mod zap;

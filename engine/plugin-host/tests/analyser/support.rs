@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use headend_model::PolicyName;
-use headend_plugin_host::analyser::media::{Colour, Picture, Rect};
-use headend_plugin_host::analyser::{AnalyserFault, Frame, Reference, Verdict};
+use headend_plugin_host::analyser::media::{Colour, Picture, Rect, Sound};
+use headend_plugin_host::analyser::{AnalyserFault, Frame, Heard, Reference, Verdict};
 use headend_plugin_host::lifecycle::LoadError;
 use headend_plugin_host::policy::PluginInfo;
 use headend_plugin_host::{AnalyserHost, AnalyserHostConfig, GuestProgram};
@@ -18,11 +18,16 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut AnalyserHostConfig)) -> Self {
         let home = tempfile::tempdir().unwrap();
         let guest = GuestProgram { program: env!("CARGO_BIN_EXE_headend-guest").into(), args: vec![] };
         let mut config = AnalyserHostConfig::new(guest, home.path().join("cache"));
         // The machine may be busy: deadlines of sound plugins are not what is tested here.
         config.most.deadline_ms = 60_000;
+        change(&mut config);
         Self { host: AnalyserHost::new(config).unwrap(), home }
     }
 
@@ -48,7 +53,12 @@ impl Lab {
 
     /// One of our own, without limits that a busy machine could exceed.
     pub(crate) fn own(name: &str) -> Self {
-        let lab = Self::new();
+        Self::new().and(name)
+    }
+
+    /// With one of our own.
+    pub(crate) fn and(self, name: &str) -> Self {
+        let lab = self;
         let built = guests().join("analysers").join(name);
         let folder = lab.home.path().join(name);
         fs::create_dir_all(&folder).unwrap();
@@ -85,11 +95,57 @@ impl Lab {
     }
 }
 
+/// What is shown and heard.
+pub(crate) enum Event {
+    Shown(Frame),
+    Heard(Heard),
+}
+
+impl Lab {
+    /// All verdicts on frames and sounds, in the order of their instants.
+    pub(crate) fn events(&self, name: &str, parameters: &str, mut events: Vec<Event>) -> Vec<Verdict> {
+        let mut instance = self.host.instance(&PolicyName::new(name).unwrap(), &[], parameters).unwrap();
+        events.sort_by_key(|event| match event {
+            Event::Shown(frame) => frame.at_us,
+            Event::Heard(heard) => heard.at_us,
+        });
+        let mut verdicts = Vec::new();
+        for event in events {
+            verdicts.extend(match event {
+                Event::Shown(frame) => instance.feed(&frame).unwrap(),
+                Event::Heard(heard) => instance.hear(&heard).unwrap(),
+            });
+        }
+        verdicts.extend(instance.finish().unwrap());
+        verdicts
+    }
+}
+
+/// Samples per second.
+pub(crate) const RATE: u32 = 48_000;
+
+/// Sound in pieces of 40 ms: left and right are functions of time in seconds, -1.0 to 1.0.
+pub(crate) fn pieces(seconds: f64, both: impl Fn(f64) -> [f64; 2]) -> Vec<Event> {
+    const PIECE: u32 = RATE / 25;
+    let piece = |number: u32| {
+        let instant = |n: u32| f64::from(number * PIECE + n) / f64::from(RATE);
+        let samples: Vec<i16> = (0..PIECE).flat_map(|n| both(instant(n)).map(|v| (v * 32_767.0) as i16)).collect();
+        let sound = Sound::new(RATE, 2, samples).unwrap();
+        Event::Heard(Heard { at_us: i64::from(number) * 40_000, sound })
+    };
+    (0..(seconds * 25.0) as u32).map(piece).collect()
+}
+
+/// A tone at a time.
+pub(crate) fn sine(hertz: f64, time: f64) -> f64 {
+    (std::f64::consts::TAU * hertz * time).sin()
+}
+
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-fn guests() -> PathBuf {
+pub(crate) fn guests() -> PathBuf {
     std::env::var_os("HEADEND_GUESTS").map_or_else(|| workspace().join("target/guests"), PathBuf::from)
 }
 

@@ -23,7 +23,8 @@ impl Wanted {
         let spread = [seen.deviation.red, seen.deviation.green, seen.deviation.blue].into_iter().fold(0.0, f64::max);
         let flatness = 100.0 * (1.0 - spread / LARGEST_DEVIATION);
         let share = f64::from(near) / f64::from(seen.pixels.max(1));
-        let peak_error = 100.0 * (1.0 - share);
+        // From what is off itself: 1 less a share that is not exact would put the limit past itself.
+        let peak_error = 100.0 * f64::from(seen.pixels - near.min(seen.pixels)) / f64::from(seen.pixels.max(1));
         let off =
             (0..3).find(|c| (actual[*c].round() - f64::from(self.value[*c])).abs() > f64::from(self.tolerance[*c]));
         let [red, green, blue] = actual.map(f64::round);

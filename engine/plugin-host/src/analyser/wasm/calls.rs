@@ -4,10 +4,13 @@ use headend_media::{self as media};
 use wasmtime::component::Resource;
 
 use super::super::desk::{self, Desk, Handle, Trouble};
+use super::super::ocr;
 use super::guest::State;
 use super::world::headend::analyser::log::Host as LogHost;
+use super::world::headend::analyser::ocr::{Host as OcrHost, Layout, Reading, Word};
 use super::world::headend::analyser::pictures::{
-    Comparison, Found, Frame, Host as PicturesHost, HostFrame, HostPicture, HostSums, Levels, Picture, Statistics, Sums,
+    Cell, Comparison, Found, Frame, Host as PicturesHost, HostFrame, HostPicture, HostSums, Levels, Picture,
+    Statistics, Sums,
 };
 use super::world::headend::analyser::sounds::{Host as SoundsHost, HostSound, Sound, Span};
 use super::world::headend::analyser::types::{Colour, Fault, Host as TypesHost, Rect};
@@ -23,6 +26,30 @@ impl LogHost for State {
     fn line(&mut self, text: String) -> wasmtime::Result<()> {
         self.desk.log(&text);
         Ok(())
+    }
+}
+
+impl OcrHost for State {
+    fn read_text(
+        &mut self,
+        within: Resource<Picture>,
+        area: Rect,
+        how: Reading,
+    ) -> wasmtime::Result<Result<Vec<Word>, String>> {
+        let layout = match how.layout {
+            Layout::Page => ocr::Layout::Page,
+            Layout::Block => ocr::Layout::Block,
+            Layout::Line => ocr::Layout::Line,
+            Layout::Word => ocr::Layout::Word,
+            Layout::Sparse => ocr::Layout::Sparse,
+        };
+        let how = ocr::Reading { languages: how.languages, whitelist: how.whitelist, layout };
+        let word = |word: ocr::Word| {
+            let ocr::Word { text, area, confidence, line } = word;
+            Word { text, area: to_rect(area), confidence, line }
+        };
+        let read = sure(self.desk().read_text(within.rep(), rect_of(area), &how))?;
+        Ok(read.map(|words| words.into_iter().map(word).collect()))
     }
 }
 
@@ -180,6 +207,15 @@ impl HostPicture for State {
 
     fn near(&mut self, this: Resource<Picture>, area: Rect, to: Colour, tolerance: Colour) -> wasmtime::Result<u32> {
         sure(self.desk().near(this.rep(), rect_of(area), colour_of(to), colour_of(tolerance)))
+    }
+
+    fn sharpness(&mut self, this: Resource<Picture>, area: Rect) -> Told<f64> {
+        told(self.desk().sharpness(this.rep(), rect_of(area)), |sharpness| sharpness)
+    }
+
+    fn grid(&mut self, this: Resource<Picture>, area: Rect, side: u32) -> Told<Vec<Cell>> {
+        let cell = |media::Cell { left, top, inside }| Cell { left, top, inside };
+        told(self.desk().grid(this.rep(), rect_of(area), side), |cells| cells.into_iter().map(cell).collect())
     }
 
     fn sums(&mut self, this: Resource<Picture>) -> Told<Resource<Sums>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime::{Engine, Store, Trap};
 
 use super::super::AnalyserFault;
-use super::super::desk::{Desk, Over};
+use super::super::desk::{Desk, May, Over};
 use super::super::verdict::MAX_SENTENCE;
 use crate::analyser::verdict::cut;
 use crate::manifest::Limits;
@@ -32,9 +32,9 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(engine: &Engine, ticker: &Arc<Ticker>, label: &Arc<str>, limits: Limits, may_log: bool) -> Self {
+    pub(super) fn new(engine: &Engine, ticker: &Arc<Ticker>, label: &Arc<str>, limits: Limits, may: May) -> Self {
         let meter = Meter::new((limits.memory_mib as usize) << 20);
-        let desk = Desk::new(label, limits.host_calls, may_log);
+        let desk = Desk::new(label, limits.host_calls, may);
         let mut store = Store::new(engine, State { meter, desk });
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_ANSWER);

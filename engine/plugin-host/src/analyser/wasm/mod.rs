@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use wasmtime::component::{Component, HasSelf, Linker, Resource};
 
+use super::desk::May;
 use super::{AnalyserFault, AnalyserInstance, BUILD_FACTOR, Frame, Heard, Reference, Shape, Tone, Value, Verdict};
 use crate::lifecycle::LoadError;
-use crate::manifest::{Capability, Limits, Manifest};
+use crate::manifest::{Limits, Manifest};
 use crate::wasm::{Compiler, Counting, Ticker};
 use calls::rect_of;
 use guest::{Guest, State};
@@ -30,23 +31,28 @@ pub(super) struct WasmAnalyser {
     ticker: Arc<Ticker>,
     label: Arc<str>,
     limits: Limits,
-    may_log: bool,
+    may: May,
 }
 
 impl WasmAnalyser {
     /// Steps compile and link.
-    pub(super) fn load(compiler: &Compiler, code: &[u8], manifest: &Manifest, label: &str) -> Result<Self, LoadError> {
+    pub(super) fn load(
+        compiler: &Compiler,
+        code: &[u8],
+        manifest: &Manifest,
+        label: &str,
+        may: May,
+    ) -> Result<Self, LoadError> {
         let limits = manifest.limits;
         let counting = if limits.fuel.is_some() { Counting::Fuel } else { Counting::Time };
         let component =
             compiler.component(code, counting).map_err(|source| LoadError::Compile { plugin: label.into(), source })?;
-        let may_log = manifest.capabilities.contains(&Capability::Log);
-        let pre = link(&component, may_log).map_err(|error| LoadError::Link {
+        let pre = link(&component, &may).map_err(|error| LoadError::Link {
             plugin: label.into(),
             world: manifest.kind,
             what: format!("{error:#}"),
         })?;
-        Ok(Self { pre, ticker: Arc::clone(compiler.engines().ticker()), label: label.into(), limits, may_log })
+        Ok(Self { pre, ticker: Arc::clone(compiler.engines().ticker()), label: label.into(), limits, may })
     }
 
     /// An instance for one stream. `parameters`: JSON text of an object.
@@ -55,7 +61,7 @@ impl WasmAnalyser {
         parameters: &str,
         references: &[Reference],
     ) -> Result<Box<dyn AnalyserInstance>, AnalyserFault> {
-        let mut guest = Guest::new(self.pre.engine(), &self.ticker, &self.label, self.limits, self.may_log);
+        let mut guest = Guest::new(self.pre.engine(), &self.ticker, &self.label, self.limits, self.may.clone());
         let bindings = guest.call("instantiate", BUILD_FACTOR, |store| self.pre.instantiate(store))?;
         let references = references.iter().map(|reference| guest.take(reference)).collect::<Result<_, _>>()?;
         let setup = exported::Setup { parameters: parameters.to_owned(), references };
@@ -66,14 +72,17 @@ impl WasmAnalyser {
     }
 }
 
-fn link(component: &Component, may_log: bool) -> wasmtime::Result<world::AnalyserPre<State>> {
+fn link(component: &Component, may: &May) -> wasmtime::Result<world::AnalyserPre<State>> {
     use world::headend::analyser;
     let mut linker = Linker::<State>::new(component.engine());
     analyser::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     analyser::pictures::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     analyser::sounds::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    if may_log {
+    if may.log {
         analyser::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    }
+    if may.ocr.is_some() {
+        analyser::ocr::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     }
     world::AnalyserPre::new(linker.instantiate_pre(component)?)
 }
