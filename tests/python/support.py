@@ -52,6 +52,9 @@ CALLS = {
     "video_start": {"prefix": (TEXT, NONE), "slot": (NUMBER, NONE)},
     "video_stop": {"slot": (NUMBER, NONE)},
     "signal": {"slot": (NUMBER, NONE)},
+    "inject": {"fault": (TEXT,), "slot": (NUMBER, NONE)},
+    "measure": {"name": (TEXT,), "value": (REAL,), "unit": (TEXT, NONE)},
+    "artifact": {"path": (TEXT,), "name": (TEXT, NONE)},
     "result": {"code": (NUMBER,), "comment": (TEXT, NONE)},
 }
 _KINDS = {"integer": (NUMBER,), "number": (NUMBER, REAL), "string": (TEXT,), "array": (LIST,), "boolean": (FLAG,)}
@@ -263,6 +266,9 @@ class Host:
 
     def _do_signal(self, slot):
         return [{"slot": one, "value": self.signal} for one in self._slots(slot)]
+
+    def _do_inject(self, fault, slot):
+        return [{"slot": one, "value": True} for one in self._slots(slot)]
 
     def _do_wait(self, ms):
         self.clock_us += ms * 1000

@@ -277,6 +277,28 @@ out["one"] = [S.StartVideoLog(None, 2), S.StopVideoLog(2), S.StopVideoLog(2)]
         self.assertEqual((out["show"], out["none"], out["stop"]), ([1, 1], [], [[1, True], [2, True]]))
         self.assertEqual(out["one"], [[True, host.out + "/Vid_2.avi"], [True], []])
 
+    def test_any_analyser_results_and_faults(self):
+        host = self.host_with()
+        host.verdicts["black"] = {"passed": True, "score": 0.99, "values": {"share": 0.99}}
+        png(self.folder + "/a.png")
+        out = self.play(_RESERVED + u"""
+row = S.WaitAnalyser("black", {"share": 0.9}, until="match", timeToWait=2, slotNo=1)
+out["row"] = [row[0], row[1]["values"]["share"], shape(row[1]["image"]), len(S.WaitAnalyser("black"))]
+out["stored"] = S.AnalyseImage("a.png", "black", references={"one": "a.png"})[0]
+out["until"] = S.WaitAnalyser("black", until="never", slotNo=1)[0]
+out["kept"] = [S.RecordMeasurement("zap", 1.5, "s"), S.RecordMeasurement("zap", "long"), S.AddArtifact("a.txt", "notes")]
+out["fault"] = S.InjectFault("freeze 5s")
+""")
+        self.assertEqual(out, {"row": [True, 0.99, "image", 2], "stored": True, "until": False, "kept": [1, 0, 1], "fault": 1})
+        self.assertEqual(self.asked("measure"), [{"name": "zap", "value": 1.5, "unit": "s"}])
+        self.assertEqual(self.asked("analyse")[0]["question"]["references"], [{"name": "one", "path": self.folder + "/a.png"}])
+
+    def test_refused_results_are_told(self):
+        self.host_with().refuse["artifact"] = ("bad_call", "no such file")
+        out = self.play(_RESERVED + u'out["kept"] = S.AddArtifact("nowhere.txt")')
+        self.assertEqual(out["kept"], 0)
+        self.assertIn("Failure in AddArtifact: no such file", self.host.logs())
+
     def test_parameters(self):
         self.host_with().signal = {"present": True, "width": 1280, "height": 720, "rate": 50.0}
         out = self.play(_RESERVED + u"""

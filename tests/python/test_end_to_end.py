@@ -55,7 +55,7 @@ class Cases(WithFolder):
         self.assertIn("live.stscreen", files)
 
     def test_zaps_sound_and_text(self):
-        self.need("motion", "audio-level", "zap-timer", "ocr")
+        self.need("motion", "audio-level", "zap-timer", "ocr", "freeze")
         code, told, _ = self.run_script("zap_check.py")
         self.assertEqual(code, 0, told)
         self.assertIn("zapped in", told)

@@ -12,6 +12,7 @@ CLIENT.md has a line for every call.
 from __future__ import absolute_import
 
 from stormtest import Imaging, stormtest_client
+from stormtest._beyond import AddArtifact, AnalyseImage, InjectFault, RecordMeasurement, WaitAnalyser
 from stormtest._capture import CaptureImage, CaptureImageEx
 from stormtest._colours import CompareColor, CompareColorEx, WaitColorMatch, WaitColorNoMatch
 from stormtest._constants import (TM, CompareAlgorithm, DebugLevel, LogRegionStyle, OverWriteAction, ReturnScreen,

@@ -79,15 +79,15 @@ class State(object):
             ms -= _PART_MS
         self.ask("wait", ms=ms)
 
-    def ask_gently(self, failure_, call_, **args):
-        """A call whose refusals become an ERROR line `failure_: reason` and `None`, unless the run is over."""
+    def ask_gently(self, failure_, call_, default_=None, **args):
+        """A call whose refusals become an ERROR line `failure_: reason` and `default_`, unless the run is over."""
         try:
             return self.ask(call_, **args)
         except CallRefused as refusal:
             if refusal.code in FINAL_CODES:
                 raise
             self.log("error", u"%s: %s" % (_text.to_text(failure_), _text.to_text(refusal)))
-            return None
+            return default_
 
     def ask_softly(self, failure_, default_, call_, **args):
         """A call whose soft refusals become an ERROR line `failure_: reason` and the answer `default_`."""

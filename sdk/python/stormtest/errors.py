@@ -20,7 +20,8 @@ class WrongProcess(StormTestError):
 class CallRefused(StormTestError):
     """The rack refused one call; the session goes on.
 
-    `code`: stable name (`not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`).
+    `code`: stable name (`not_connected`, `no_slot`, `bad_result`, `bad_call`, `lease_lost`, `limit`, `device`,
+    `analyser`).
     """
 
     def __init__(self, code, message):

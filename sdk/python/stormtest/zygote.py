@@ -31,7 +31,7 @@ import signal
 
 from stormtest import _ending, _keeper, _linux, _runner, _sandbox, _watch
 # Warm for scripts: all that `ClientAPI` takes its calls from, but not that module, which joins a session.
-from stormtest import (_capture, _colours, _facility, _image_match, _log, _modules, _motion,  # noqa: F401
+from stormtest import (_beyond, _capture, _colours, _facility, _image_match, _log, _modules, _motion,  # noqa: F401
                        _navigators, _ocr, _remote, _resources, _screens, _serial, _server, _video, _zap,  # noqa: F401
                        stormtest_client)  # noqa: F401
 

@@ -47,8 +47,11 @@ def main():
         WaitSec(1)
         back = GetZapTimes()
         print("zapped in %s s, back in %s s, heard %s and %s dB, read %r" % (seconds, back[0][3], sound[0][2], level, banner[4]))
+        frozen = InjectFault("freeze 8s", SLOT) and WaitAnalyser("freeze", {"seconds": 1}, None, "match", 6, 0.2, SLOT)[0]
+        kept = RecordMeasurement("zap", back[0][3], "s") and AddArtifact(CaptureImageEx(None, "end.png", slotNo=SLOT)[3])
         words = len(banner) == 5 and banner[3] == len(banner[4].split())
-        good = [seconds is not None, back[0][1], sound[0][1], -120 < level <= 0, words, GetCountImagesSaved(SLOT) == [[SLOT, 0]]]
+        good = [seconds is not None, back[0][1], sound[0][1], -120 < level <= 0, words, GetCountImagesSaved(SLOT) == [[SLOT, 0]],
+                frozen, kept]
         print("good: %r" % (good,))
         return TM.PASS if all(good) else TM.FAIL
     finally:
