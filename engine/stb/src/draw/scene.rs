@@ -48,7 +48,7 @@ fn run(at_us: u64, period_us: u64, range: i32) -> i32 {
 fn backdrop(canvas: &mut Canvas, colour: Colour) {
     const STEP: i32 = 12;
     for band in 0..HEIGHT / STEP {
-        canvas.rect(0, band * STEP, WIDTH, STEP, tint(colour, 110 - band as u32 * 60 / 60));
+        canvas.rect(0, band * STEP, WIDTH, STEP, tint(colour, 110 - band as u32));
     }
 }
 
@@ -122,8 +122,8 @@ fn rings(canvas: &mut Canvas, channel: Channel, at_us: u64) {
     let grown = run(at_us, 2_000_000, 100);
     for ring in (0..5).rev() {
         let percent = if ring % 2 == 0 { 110 } else { 70 };
-        // Two rings further out looks as one that has grown twice, so nothing jumps.
-        canvas.disc(640, 360, ring * 50 + grown, tint(channel.back, percent));
+        // When it has grown by two rings it is where another of its colour was, so nothing jumps.
+        canvas.disc(640, 360, (ring * 50 + grown).min(200), tint(channel.back, percent));
     }
     let x = 120 + bounce(at_us, 3_600_000, 1_040);
     canvas.disc(x, 600, 50, channel.fore);
