@@ -191,9 +191,9 @@ class _Waiting(object):
     def __init__(self, title, wanted, times):
         self._title, self._wanted = title, wanted
         self._timeout_s, self._gap_s = times
-        # Seconds of the devices' clock, as far as the calls tell, and of this one.
+        # Seconds as the calls add up; and by slot the first and the latest time of its own clock, in microseconds.
         self._device_s = 0.0
-        self._began = time.time()
+        self._spans = {}
         # Pictures looked at, by slot.
         self._looks = {}
 
@@ -212,7 +212,8 @@ class _Waiting(object):
             self._device_s += pause
 
     def _passed(self):
-        return max(self._device_s, time.time() - self._began)
+        # Not this machine's clock: in virtual time hours pass in a moment, or a moment takes long.
+        return max([self._device_s] + [(latest - first) / 1e6 for first, latest in self._spans.values()])
 
     def _left(self):
         return self._timeout_s - self._passed()
@@ -243,11 +244,16 @@ class _Waiting(object):
             found = _watching.watch(self._title, asked[:1], until, (max(0.0, patience_s), self._gap_s), slot)
             if not found:
                 return None
-            self._device_s += found[0][1]["seconds"]
+            self._note(slot, found[0][1])
             self._looks[slot] = self._looks.get(slot, 0) + found[0][1]["looks"]
             picture = of_capture(found[0][1]["picture"])
             return picture.Path if picture else None
         return None
+
+    def _note(self, slot, watched):
+        self._device_s += watched["seconds"]
+        first = self._spans.get(slot, (watched["at_us"] - int(watched["seconds"] * 1e6),))[0]
+        self._spans[slot] = first, watched["at_us"]
 
     def _picture(self, slot):
         found = _rows.per_slot(self._title, "capture", slot, rect=None, name=None)
