@@ -32,6 +32,7 @@ pub(crate) fn run(shell: &Shell) -> Result<Tools> {
         let pythons = get_pythons(shell)?;
         compilers::get_clang(shell)?;
         compilers::get_zig(shell, &pythons)?;
+        get_tesseract(shell)?;
         let schemathesis = rest::get(shell, &pythons)?;
         Ok(Tools { nextest, pythons, schemathesis })
     })
@@ -45,6 +46,12 @@ pub(crate) fn for_building(shell: &Shell) -> Result<()> {
         get_wasm(shell)?;
         get_pythons(shell).map(drop)
     })
+}
+
+/// What the demo needs: its tests also read text on screens.
+pub(crate) fn for_the_demo(shell: &Shell) -> Result<()> {
+    for_building(shell)?;
+    shell::step("set-up of the demo", || get_tesseract(shell))
 }
 
 /// Says what was found.
@@ -84,6 +91,23 @@ fn get_wasm(shell: &Shell) -> Result<()> {
     here("wasm", picked.text());
     Ok(())
 }
+
+/// Reads text on screens. Its tests are left out where it is not, with a line that says so.
+fn get_tesseract(shell: &Shell) -> Result<()> {
+    let english = || {
+        toolchain::on_path("tesseract").is_some()
+            && shell::read(shell.program("tesseract").arg("--list-langs"))
+                .is_ok_and(|said| said.lines().any(|line| line.trim() == "eng"))
+    };
+    if !english() && is_debian_root(shell) && !toolchain::is_offline() {
+        apt(shell, "tesseract-ocr tesseract-ocr-eng", "the analyser `ocr` reads text on screens with it")?;
+    }
+    here("tesseract", if english() { "here" } else { TESSERACT_MISSING });
+    Ok(())
+}
+
+const TESSERACT_MISSING: &str = "missing, or without English: TESTS THAT READ TEXT ARE LEFT OUT; on Debian run `apt-get install \
+     tesseract-ocr tesseract-ocr-eng` as root";
 
 fn get_nextest(shell: &Shell) -> bool {
     let is_here = || shell::answers(&mut shell.cargo(["nextest", "--version"]));

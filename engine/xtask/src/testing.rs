@@ -36,6 +36,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
         shell::step("examples in the documentation", || {
             shell::run(&mut shell.cargo(["test", "--workspace", "--doc"]))
         })?;
+        shell::step("unit tests of guests", || guest_tests(shell))?;
         shell::step("tests in Python", || python(shell, &tools.pythons))?;
     }
     eprintln!("\nall tests passed in {:.0} s", began.elapsed().as_secs_f64());
@@ -66,6 +67,14 @@ fn rust(shell: &Shell, tools: &Tools, filter: Option<&str>) -> Result<()> {
         eprintln!("NOT TRIED: the REST API against its description; schemathesis is missing, see the set-up");
     }
     shell::run(&mut command)
+}
+
+/// Guests' own tests run on this machine: they are about what decides, not about what asks the host.
+fn guest_tests(shell: &Shell) -> Result<()> {
+    for manifest in guests::workspaces(shell)? {
+        shell::run(shell.cargo(["test", "--workspace", "--manifest-path"]).arg(&manifest))?;
+    }
+    Ok(())
 }
 
 fn python(shell: &Shell, pythons: &[Python]) -> Result<()> {

@@ -119,6 +119,15 @@ impl<'a> Lab<'a> {
         ))
     }
 
+    /// What the first attempt of a run has left on its rack.
+    pub(crate) fn left_by(&self, run: u64) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        collect(&self.data, &mut files);
+        let folder = Path::new("runs").join(format!("{run}-1"));
+        files.retain(|path| path.parent().is_some_and(|parent| parent.ends_with(&folder)));
+        files
+    }
+
     /// Logs and captures that the runs left.
     pub(crate) fn tell_where_evidence_lies(&self) {
         let mut files = Vec::new();

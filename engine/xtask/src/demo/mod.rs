@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the whole way of a job, shown and checked. It uses `headend` as a person would.
 
 mod check;
+mod eyes;
 mod lab;
 mod matrix;
 mod report;
@@ -64,7 +65,7 @@ const POLICIES: [Policy; 2] = [
 /// Shows it all; an error names the first thing that is not as it should be.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if !args.no_setup {
-        setup::for_building(shell)?;
+        setup::for_the_demo(shell)?;
     }
     let program = program::build(shell, Profile::Dev)?;
     let guests = guests::run(shell)?;
@@ -118,6 +119,7 @@ fn show(lab: &Lab, guests: &Path, tests: &[Test]) -> Result<()> {
         let title = format!("{} tests on {BOXES} boxes, policy {}", tests.len(), policy.name);
         faults.append(&mut shell::step(&title, || one_job(lab, tests, policy))?);
     }
+    faults.append(&mut shell::step("tests that see, hear and time", || eyes::show(lab))?);
     lab.tell_where_evidence_lies();
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(format!("not as expected:\n  {}", faults.join("\n  ")))) }
 }

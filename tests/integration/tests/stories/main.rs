@@ -5,6 +5,7 @@
 mod crash_rack;
 mod crash_server;
 mod endings;
+mod eyes;
 mod files;
 mod freestanding;
 mod full_disk;
