@@ -32,7 +32,10 @@ class Cases(WithFolder):
             text = source.read()
         with io.open(script, "w", encoding="utf-8") as target:
             target.write("# headend: python=%d.%d\n" % self.number[:2] + text)
-        env = self.python_environment(HEADEND_PYTHON_SDK=SDK)
+        # A copy: compiled files of the package must not turn up among its sources.
+        package = os.path.join(self.folder, "sdk")
+        shutil.copytree(SDK, package, ignore=shutil.ignore_patterns("__pycache__"))
+        env = self.python_environment(HEADEND_PYTHON_SDK=package)
         command = [PROGRAM, "run", "--out", out, "--python", self.python, script]
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=_RUN_S)
