@@ -48,7 +48,6 @@ impl Strip {
 
     /// Takes a picture, unless it has one of just before.
     pub fn offer(&mut self, shot: &Shot) {
-        self.pass_over(shot.at_us);
         let enough = self.kept.back().is_some_and(|(last, _)| shot.at_us < last.saturating_add(GAP_US));
         if enough {
             return;
@@ -63,7 +62,7 @@ impl Strip {
         }
     }
 
-    /// What was wanted by now is not wanted any more.
+    /// What was wanted by now is not wanted any more. A picture may be older than the moment at which it was asked for: the clock counts.
     pub fn pass_over(&mut self, now_us: u64) {
         if let Some((next, gap, to)) = self.plan
             && now_us >= next
@@ -133,7 +132,8 @@ mod tests {
         let mut wanted = Vec::new();
         while let Some(due) = strip.due_us() {
             wanted.push(due);
-            strip.offer(&shot(due, 1));
+            strip.offer(&shot(due - due % 40_000, 1));
+            strip.pass_over(due);
         }
         assert_eq!(wanted.len() as u64, ON_THE_WAY);
         assert_eq!(wanted.last(), Some(&3_600_000_000));

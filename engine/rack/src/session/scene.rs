@@ -64,10 +64,10 @@ impl Scene {
         }
         let wanted = self.strip().due_us().is_some_and(|due| due <= view.now_us());
         let shot = if wanted { view.shot().ok() } else { view.taken() };
-        match shot {
-            Some(shot) => self.strip().offer(shot),
-            None if wanted => self.strip().pass_over(view.now_us()),
-            None => {}
+        let mut strip = self.strip();
+        strip.pass_over(view.now_us());
+        if let Some(shot) = shot {
+            strip.offer(shot);
         }
     }
 

@@ -86,6 +86,19 @@ async fn signal_and_faults_are_the_devices() {
 }
 
 #[tokio::test]
+async fn a_long_wait_after_a_key_costs_few_pictures() {
+    let mut bench = bench(&[1]);
+    bench.ready(&[1]).await;
+    bench.ok(Call::Wait { ms: 13 }).await;
+    bench.ok(press("Ok", None)).await;
+    let before = bench.session.scenes[0].driver.now_us();
+    bench.ok(Call::Wait { ms: 86_400_007 }).await;
+    assert_eq!(bench.session.scenes[0].driver.now_us() - before, 86_400_007_000);
+    let (_, times) = bench.session.scenes[0].strip().film().unwrap();
+    assert!((7..=9).contains(&times.len()), "{times:?}");
+}
+
+#[tokio::test]
 async fn a_failure_leaves_the_last_seconds_as_a_film_strip() {
     let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
     bench.ready(&[1]).await;
