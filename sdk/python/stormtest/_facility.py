@@ -43,12 +43,16 @@ class _Facility(object):
 def GetFacilityData(configServer=None):
     """A look at what a configuration server knows, for the calls below; `None` with an ERROR line if it cannot be had."""
     try:
-        link = _link(configServer)
-        racks, duts = _json(link, "GET", "/racks")["racks"], _json(link, "GET", "/duts")["duts"]
-        return _Facility(racks, duts)
+        return _look(configServer)
     except (ValueError, KeyError) as error:
         _arguments.refused("Failure in GetFacilityData(%s)" % configServer, error)
         return None
+
+
+def _look(server):
+    link = _link(server)
+    racks, duts = _json(link, "GET", "/racks")["racks"], _json(link, "GET", "/duts")["duts"]
+    return _Facility(racks, duts)
 
 
 def GetServerNames(facility):
@@ -118,7 +122,11 @@ def GetReservedStatus(configServer, slotNo):
 
     A rack named `configServer` comes first. When the server cannot be asked: one dict, of what this script holds.
     """
-    facility = GetFacilityData(configServer) or GetFacilityData()
+    try:
+        # Scripts name a rack here as often as the configuration server.
+        facility = _look(configServer)
+    except (ValueError, KeyError):
+        facility = GetFacilityData()
     found = []
     for rack in facility.racks if facility else []:
         first = _text.to_text(rack["rack"]).lower() != _text.to_text(configServer).lower()
