@@ -156,7 +156,7 @@ mod tests {
         stb.reach(begun + 50_000).await;
         let shot = stb.capture().unwrap();
         assert!(!stb.is_virtual() && stb.now_us() >= begun + 50_000);
-        assert!(shot.at_us % FRAME_US == 0 && shot.at_us + FRAME_US > begun + 50_000, "the newest picture");
+        assert!(shot.at_us.is_multiple_of(FRAME_US) && shot.at_us + FRAME_US > begun + 50_000, "the newest picture");
         assert!(stb.sound(begun, 50_000).unwrap().is_some());
     }
 
