@@ -43,6 +43,11 @@ async fn a_script_drives_its_box_and_reports() {
         lab.server.farm().files.get(&format!("{run}/console.txt")).cloned()
     });
     assert_eq!(console.await, b"printed\n");
+    let page = eventually("the page is with the server", || {
+        lab.server.farm().files.get(&format!("{run}/logfile.html")).cloned()
+    });
+    let page = String::from_utf8(page.await).unwrap();
+    assert!(page.contains("PressButton(Channel+)") && page.contains("src=\"./thumbs/zapped_thumb.jpeg\""), "{page}");
     rack.stop().await;
 }
 

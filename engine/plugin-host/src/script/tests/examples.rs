@@ -68,3 +68,15 @@ fn noop_reports_in_both_languages() {
         assert_eq!(run(&script, &[]).result, Some(111));
     }
 }
+
+#[test]
+fn tests_that_look_keep_a_time_for_each_zap() {
+    let scripts = [Some(Path::new(FOLDER).join("rhai-watch/watch.rhai")), built("wasm_watch.wasm")];
+    for script in scripts.into_iter().flatten() {
+        let seen = run(&script, &["2"]);
+        assert_eq!(seen.result, Some(111), "{}", script.display());
+        assert_eq!(count(&seen, |call| matches!(call, Call::Press { .. })), 2);
+        assert_eq!(count(&seen, |call| matches!(call, Call::Measure { value: 1.5, .. })), 2);
+        assert_eq!(count(&seen, |call| matches!(call, Call::VideoStart { .. } | Call::VideoStop { .. })), 2);
+    }
+}
