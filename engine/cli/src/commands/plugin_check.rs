@@ -96,8 +96,11 @@ impl Stage {
 
     fn passport(&self, path: &Path, set: Option<&Value>, load: u32) -> Result<Passport> {
         let tried = self.host.try_out(upload(path)?, set.cloned());
-        if let Some(LoadError::Kind { kind: Kind::Analyser, .. }) = &tried.error {
-            return analyser::passport(self.guest.clone(), &self.compiled, upload(path)?, set);
+        // Analysers may ask for longer deadlines than policies: whether such a manifest is good is for their host to say.
+        if let Some(LoadError::Kind { kind: Kind::Analyser, .. } | LoadError::Manifest(_)) = &tried.error
+            && let Some(passport) = analyser::passport(self.guest.clone(), &self.compiled, upload(path)?, set)?
+        {
+            return Ok(passport);
         }
         let passport = Passport::new(&tried);
         let Tried { info: Some(info), error: None } = tried else { return Ok(passport) };

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "host")]
+mod analyse;
 mod errors;
 mod fake;
 mod help;

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use comfy_table::Color;
 use headend_model::PolicyName;
 use headend_plugin_host::analyser::Verdict;
-use headend_plugin_host::lifecycle::Upload;
-use headend_plugin_host::{AnalyserHost, AnalyserHostConfig, AnalyserInstance, GuestProgram};
+use headend_plugin_host::lifecycle::{Grant, Upload};
+use headend_plugin_host::{AnalyserHost, AnalyserHostConfig, AnalyserInstance, Capability, GuestProgram, LoadError};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ use crate::failure::{Failure, Result};
 use crate::ui::{self, Ui, cell, plain, verdict as shown};
 
 const AFTER: &str = "\
-Several files are a stream, in the order in which they are named. A verdict stands beside the file that shows it.
+Several files are a stream, in the order in which they are named; a folder stands for the pictures in it, in the order of their names. \
+A verdict stands beside the file that shows it.
 Exit code 0: the last verdict passed; 1: it did not, or there was none; 2: the plugin does not take this.";
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ Exit code 0: the last verdict passed; 1: it did not, or there was none; 2: the p
 pub(crate) struct Args {
     /// The analyser: its folder, a bundle, or a file.
     plugin: PathBuf,
-    /// Pictures, PNG or JPEG, at most 4096 pixels a side.
+    /// Pictures, PNG or JPEG, at most 4096 pixels a side, or folders of them.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Its parameters: a JSON object, or @FILE with one.
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Frames per second of the stream: what the time of each file is.
     #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = stream::fps)]
     fps: f64,
+    /// What it may do beyond looking, such as `ocr`: have text read. May be given several times.
+    #[arg(long = "grant", value_name = "CAPABILITY", value_parser = Capability::parse)]
+    grants: Vec<Capability>,
     /// Write the frame of the last verdict, with what was found drawn over it, as PNG.
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
@@ -64,16 +68,15 @@ struct Report {
 
 /// Runs the analyser; the exit code tells what the last verdict was.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
-    let host = host()?;
+    let files = stream::files(&args.files)?;
+    let host = host(&args.grants)?;
     let packed = pack(&args.plugin)?;
     let upload = Upload { file: packed.file, bytes: packed.bytes, signature: packed.signature };
-    let info = host.install(upload, Value::Null).map_err(|error| {
-        Failure::new(Exit::Usage, "bad_plugin", format!("cannot load {}", args.plugin.display())).because(error)
-    })?;
-    let (verdicts, frames) = verdicts(args, &host, &info.name)?;
-    let report = Report { plugin: info.name.to_string(), version: info.version, frames, verdicts };
+    let info = host.install(upload, Value::Null).map_err(|error| not_loaded(args, error))?;
+    let verdicts = verdicts(args, &files, &host, &info.name)?;
+    let report = Report { plugin: info.name.to_string(), version: info.version, frames: files.len(), verdicts };
     if let (Some(path), Some(last)) = (&args.overlay, report.verdicts.last()) {
-        overlay::write(path, &args.files, &last.verdict)?;
+        overlay::write(path, &files, &last.verdict)?;
     }
     ui.show(&report, |report| people(ui, report))?;
     match report.verdicts.last() {
@@ -82,28 +85,41 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<()> {
     }
 }
 
+fn not_loaded(args: &Args, error: LoadError) -> Failure {
+    let failure = |what: String| Failure::new(Exit::Usage, "bad_plugin", what);
+    match error {
+        LoadError::Capability { plugin, missing, .. } => {
+            let names: Vec<&str> = missing.iter().map(|asked| asked.as_str()).collect();
+            failure(format!("{plugin} asks for {}, which it was not granted", names.join(", ")))
+                .help(format!("add --grant {}", names.join(" --grant ")))
+        }
+        error => failure(format!("cannot load {}", args.plugin.display())).because(error),
+    }
+}
+
 /// A host of its own, as for checks.
-fn host() -> Result<AnalyserHost> {
+fn host(grants: &[Capability]) -> Result<AnalyserHost> {
     let broken = |what: &str| Failure::new(Exit::Fault, "plugins", what);
     let program = std::env::current_exe().map_err(|error| broken("cannot find this program").because(error))?;
     let folder = default_data()?.join("check");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("make", &folder, error))?;
-    let config = AnalyserHostConfig::new(GuestProgram::headend(program), folder.join("compiled"));
+    let mut config = AnalyserHostConfig::new(GuestProgram::headend(program), folder.join("compiled"));
+    config.grants.0.extend(grants.iter().map(|capability| Grant { plugin: None, capability: *capability }));
     AnalyserHost::new(config).map_err(|error| broken("the plugin host cannot start").because(error))
 }
 
-fn verdicts(args: &Args, host: &AnalyserHost, name: &PolicyName) -> Result<(Vec<Item>, usize)> {
+fn verdicts(args: &Args, files: &[PathBuf], host: &AnalyserHost, name: &PolicyName) -> Result<Vec<Item>> {
     let parameters = args.parameters.as_deref().map(super::plugin_life::json).transpose()?;
     let parameters = parameters.map_or_else(|| "{}".to_owned(), |parameters| parameters.to_string());
     let references = stream::references(&args.references)?;
     let fault = |error| Failure::new(Exit::Usage, "analyser", "the analyser gave no verdict").because(error);
     let mut instance = host.instance(name, &references, &parameters).map_err(fault)?;
     let mut verdicts = Vec::new();
-    for frame in stream::frames(&args.files, args.fps) {
-        verdicts.extend(instance.feed(&frame?).map_err(fault)?.map(|verdict| item(&args.files, verdict)));
+    for frame in stream::frames(files, args.fps) {
+        verdicts.extend(instance.feed(&frame?).map_err(fault)?.map(|verdict| item(files, verdict)));
     }
-    verdicts.extend(finish(&mut *instance).map_err(fault)?.map(|verdict| item(&args.files, verdict)));
-    Ok((verdicts, args.files.len()))
+    verdicts.extend(finish(&mut *instance).map_err(fault)?.map(|verdict| item(files, verdict)));
+    Ok(verdicts)
 }
 
 fn finish(

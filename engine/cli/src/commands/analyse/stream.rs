@@ -21,6 +21,38 @@ pub(super) fn fps(text: &str) -> std::result::Result<f64, String> {
     if (0.001..=1_000.0).contains(&fps) { Ok(fps) } else { Err("it must be from 0.001 to 1000".into()) }
 }
 
+/// Endings of what is taken from a folder; a file that is named is taken whatever its name.
+const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Folders give way to the pictures in them, by name: `frame-2` comes after `frame-10` there, so numbers need zeros in front.
+pub(super) fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            files.append(&mut pictures(path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let list = list.map_err(|error| Failure::file("read", folder, error))?;
+    let is_picture = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    let mut found: Vec<PathBuf> = list.into_iter().map(|entry| entry.path()).filter(is_picture).collect();
+    if found.is_empty() {
+        let none = format!("there are no pictures in {}", folder.display());
+        return Err(Failure::new(Exit::NotFound, "file", none).help("pictures end in .png, .jpg or .jpeg"));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// One after the other: a long stream is not held in memory.
 pub(super) fn frames(files: &[PathBuf], fps: f64) -> impl Iterator<Item = Result<Frame>> + '_ {
     files.iter().enumerate().map(move |(number, file)| {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use headend_plugin_host::analyser::drawn::{STEP_US, card, noise, plain};
 use headend_plugin_host::analyser::media::{Colour, Picture};
 use headend_plugin_host::analyser::{Frame, Reference, Verdict};
-use headend_plugin_host::lifecycle::{Tried, Upload};
+use headend_plugin_host::lifecycle::{Grant, Tried, Upload};
 use headend_plugin_host::policy::PluginInfo;
-use headend_plugin_host::{AnalyserFault, AnalyserHost, AnalyserHostConfig, GuestProgram};
+use headend_plugin_host::{AnalyserFault, AnalyserHost, AnalyserHostConfig, Capability, GuestProgram, Kind};
 use serde_json::{Value, json};
 
 use super::cover::{TRIES, millis};
@@ -27,24 +27,30 @@ const SHAPES: &[(u32, u32)] =
 /// Frames of the load test.
 const FRAMES: u32 = 25;
 
-/// Takes the steps of loading, then the tests.
+/// Takes the steps of loading, then the tests. `None`: it is no analyser.
 pub(super) fn passport(
     guest: GuestProgram,
     cache: &std::path::Path,
     upload: Upload,
     set: Option<&Value>,
-) -> Result<Passport> {
+) -> Result<Option<Passport>> {
     let fault =
         |error| Failure::new(crate::exit::Exit::Fault, "plugins", "the plugin host cannot start").because(error);
-    let host = AnalyserHost::new(AnalyserHostConfig::new(guest, cache)).map_err(fault)?;
+    let mut config = AnalyserHostConfig::new(guest, cache);
+    // What it asks for stands in its passport; whether it gets that is for the server that it goes to.
+    config.grants.0.extend(Capability::ALL.iter().map(|capability| Grant { plugin: None, capability: *capability }));
+    let host = AnalyserHost::new(config).map_err(fault)?;
     let set = set.cloned().unwrap_or(Value::Null);
     let tried = host.try_out(upload.clone(), set.clone());
+    if tried.info.as_ref().is_none_or(|info| info.kind != Kind::Analyser) {
+        return Ok(None);
+    }
     let passport = Passport::new(&tried);
-    let Tried { info: Some(info), error: None } = tried else { return Ok(passport) };
+    let Tried { info: Some(info), error: None } = tried else { return Ok(Some(passport)) };
     host.install(upload, set).map_err(|error| {
         Failure::new(crate::exit::Exit::Fault, "bad_plugin", "it loads only sometimes").because(error)
     })?;
-    Ok(passport.with(tests(&host, &info)))
+    Ok(Some(passport.with(tests(&host, &info))))
 }
 
 /// An analyser with parameters that it takes.
