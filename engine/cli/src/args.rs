@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Run a script here and now on a virtual box, without a server.
     #[cfg(feature = "host")]
     Run(crate::host::run::Args),
+    /// Virtual boxes for a script that is started by hand, such as `python script.py`.
+    #[cfg(feature = "host")]
+    Session(crate::host::session::Args),
     /// Hand in a job.
     #[command(after_long_help = submit_file::SCHEMA)]
     Submit(Box<submit::Args>),

@@ -8,6 +8,7 @@ pub(crate) mod quotas;
 pub(crate) mod rack;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod up;
 
 use std::path::PathBuf;

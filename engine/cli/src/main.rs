@@ -63,6 +63,8 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         #[cfg(feature = "host")]
         Command::Run(args) => host::run::run(&args, cli.output, ui),
         #[cfg(feature = "host")]
+        Command::Session(args) => host::session::run(&args, cli.output, ui),
+        #[cfg(feature = "host")]
         Command::Simulate(args) => commands::simulate::run(&args, &cli.server, ui),
         #[cfg(feature = "host")]
         Command::Analyse(args) => commands::analyse::run(&args, ui),
@@ -131,6 +133,7 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         | Command::Serve(_)
         | Command::Rack(_)
         | Command::Run(_)
+        | Command::Session(_)
         | Command::Simulate(_)
         | Command::Analyse(_)
         | Command::ReplayCheck(_) => Ok(()),

@@ -1,11 +1,15 @@
 //! `headend run`: a script here and now, on a virtual box, without a server.
 //!
-//! The same session, the same hosts; nobody schedules, so `under_daemon` is false and there is no public area
+//! The same session, the same hosts; [`session`] is for scripts that somebody else has started. Nobody schedules, so `under_daemon` is false and there is no public area
 //! (document 4.9).
+
+mod session;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use session::{SessionOptions, serve_session};
 
 use headend_model::{DutId, Epoch, JobId, Lease, LeasedTarget, Outcome, RackId, RunId, SlotId, Timestamp, TreePath};
 use headend_wire::session::{GuestLimits, SessionInfo};
@@ -108,7 +112,7 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
     let temp = temp.map_err(|source| LocalError::SetUp { folder: std::env::temp_dir(), source })?;
     let set_up = |source| LocalError::SetUp { folder: temp.path().to_owned(), source };
     let nursery = Nursery::start().map_err(set_up)?;
-    let mut session = Session::new(setup(&options));
+    let mut session = Session::new(setup(&options.boxes(), &options.args));
     session.set_files(&script, None);
     let limits = Limits { time: options.time_limit.unwrap_or_default(), guest: options.limits.clone() };
     let (asking, mut stop) = Stop::new();
@@ -200,7 +204,19 @@ impl Echo {
     }
 }
 
-fn setup(options: &LocalOptions) -> SessionSetup {
+impl LocalOptions {
+    fn boxes(&self) -> SessionOptions {
+        SessionOptions {
+            slots: self.slots,
+            virtual_time: self.virtual_time,
+            out: self.out.clone(),
+            guest: self.guest.clone(),
+            watcher: self.watcher.clone(),
+        }
+    }
+}
+
+fn setup(options: &SessionOptions, args: &[String]) -> SessionSetup {
     let slots: Vec<u16> = (1..=options.slots.max(1)).collect();
     let target = |no: &u16| LeasedTarget {
         slot: SlotId(u32::from(*no)),
@@ -218,7 +234,7 @@ fn setup(options: &LocalOptions) -> SessionSetup {
             run: 0,
             attempt: 1,
             script: String::new(),
-            args: options.args.clone(),
+            args: args.to_vec(),
             public: None,
             out: std::path::absolute(&options.out).unwrap_or_else(|_| options.out.clone()).display().to_string(),
             rack: "localhost".to_owned(),

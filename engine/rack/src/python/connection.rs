@@ -19,15 +19,15 @@ const MOST: usize = 16;
 
 /// A listening socket in a folder of its own, removed when dropped.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     listener: UnixListener,
-    pub(super) token: String,
+    pub(crate) token: String,
     used: AtomicBool,
 }
 
 impl Door {
     /// Opens the socket.
-    pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
         let secret: [u8; 32] = rand::random();
         let token = blake3::Hash::from_bytes(secret).to_hex().to_string();
         Ok(Self { listener: UnixListener::bind(path)?, token, used: AtomicBool::new(false) })
@@ -39,7 +39,7 @@ impl Door {
     }
 
     /// Serves until dropped. One call at a time, whoever makes it.
-    pub(super) async fn serve(&self, session: &Mutex<&mut Session>) {
+    pub(crate) async fn serve(&self, session: &Mutex<&mut Session>) {
         let mut connections = FuturesUnordered::new();
         loop {
             tokio::select! {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use headend_integration::client::{request, slots, test};
-use headend_integration::lab::repository;
+use headend_integration::lab::{program, repository};
 use headend_integration::{Lab, eventually};
 
 /// What the first attempt of a run has left on the rack, once it is all there.
@@ -58,6 +58,36 @@ async fn a_frozen_picture_is_found_and_leaves_a_film_strip() {
     assert!(strip.0 > 300 && strip.1 > 150, "several pictures: {strip:?}");
     assert_eq!(events(&folder, "measure").len(), 1);
     assert!(std::fs::read_to_string(folder.join("serial.txt")).unwrap().contains("zap 5"), "the box said where it was");
+}
+
+/// `python script.py`, nobody scheduling: the package starts `headend session --local` by itself.
+#[test]
+fn a_script_at_a_prompt_gets_a_box_of_its_own() {
+    let Some(python) = std::env::var_os("HEADEND_PYTHON3") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = repository().join("examples/python-zap/zap.py");
+    let output = std::process::Command::new(python)
+        .arg(script)
+        .arg("4")
+        .current_dir(folder.path())
+        .env("PYTHONPATH", repository().join("sdk/python"))
+        .env("HEADEND_PROGRAM", program())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let mut left = Vec::new();
+    collect(folder.path(), &mut left);
+    for name in ["channel-4.png", "menu.png", "logfile.html"] {
+        assert!(left.iter().any(|path| path.ends_with(name)), "{name} is not in {left:?}\n{said}");
+    }
+}
+
+fn collect(folder: &std::path::Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, into) } else { into.push(path) }
+    }
 }
 
 /// Width and height, from a PNG's header.
