@@ -64,6 +64,24 @@ async fn in_real_time_a_timer_runs_by_itself() {
     assert!(bench.session.tasks.is_empty());
 }
 
+#[tokio::test]
+async fn the_zap_timer_times_a_zap_of_the_box() {
+    if fake::built().is_none() {
+        return;
+    }
+    let mut bench = bench(&[1]);
+    bench.ready(&[1]).await;
+    bench.ok(Call::Wait { ms: 2_010 }).await;
+    // Above the banner, which is there before the picture.
+    let question = question("zap-timer", json!({ "region": [0, 0, 1280, 400] }));
+    bench.ok(Call::Arm { question, key: Some("Channel+".into()), presses: 1, timeout_ms: 15_000, slot: None }).await;
+    bench.ok(press("Channel+", None)).await;
+    bench.ok(Call::Wait { ms: 5_000 }).await;
+    let zap = only(&bench.ok(ARMED).await);
+    assert!(zap.met && zap.values["seconds"] > 0.0 && zap.values["seconds"] < 5.0, "{zap:?}");
+    assert!(zap.picture.is_some(), "{zap:?}");
+}
+
 /// Frames by the index, and whether each is a JPEG or nothing.
 fn frames(path: &str) -> Vec<usize> {
     let bytes = std::fs::read(path).unwrap();

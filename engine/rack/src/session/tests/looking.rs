@@ -200,6 +200,24 @@ async fn sound_is_listened_to() {
 }
 
 #[tokio::test]
+async fn our_own_analysers_hear_the_box() {
+    if fake::built().is_none() {
+        return;
+    }
+    let mut bench = super::bench(&[1]);
+    bench.ready(&[1]).await;
+    let loud = only(&bench.ok(watch("audio-level", Value::Null, 2_000)).await);
+    assert!(loud.met && loud.picture.is_none(), "{loud:?}");
+    let question = question("silence", json!({ "seconds": 1 }));
+    let call = |question| Call::Watch { question, until: Until::Match, timeout_ms: 3_000, gap_ms: 0, slot: None };
+    let silent = only(&bench.ok(call(question.clone())).await);
+    assert!(!silent.met, "{silent:?}");
+    bench.ok(press("Mute", None)).await;
+    let muted = only(&bench.ok(call(question)).await);
+    assert!(muted.met, "{muted:?}");
+}
+
+#[tokio::test]
 async fn slots_are_watched_together() {
     let mut bench = bench_of(&[1, 2], vec![Fake::in_virtual_time(), Fake::in_virtual_time()]);
     bench.ready(&[7, 8]).await;
