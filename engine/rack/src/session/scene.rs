@@ -42,6 +42,11 @@ impl Scene {
         self.strip.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it may be filmed. `true` as well while somebody looks.
+    pub(super) fn may_be_filmed(&self) -> bool {
+        self.state.try_lock().map_or(true, |state| state.camera.is_some())
+    }
+
     /// Whether the armed timer is done, or there is none. `false` as well while somebody looks.
     pub(super) fn armed_ended(&self) -> bool {
         self.state.try_lock().is_ok_and(|state| state.armed.as_ref().is_none_or(Looker::ended))

@@ -147,6 +147,20 @@ fn result(code: i64) -> Call {
 }
 
 #[tokio::test]
+async fn the_boxes_of_a_run_go_by_one_clock() {
+    let mut bench = bench(&[4, 7]);
+    bench.ready(&[1, 2]).await;
+    for _ in 0..3 {
+        bench.ok(press("Menu", Some(1))).await;
+    }
+    let clocks = |bench: &Bench| [0, 1].map(|place| bench.session.scenes[place].driver.now_us());
+    let [ahead, behind] = clocks(&bench);
+    assert!(ahead > behind, "a key takes its time");
+    bench.ok(Call::Wait { ms: 500 }).await;
+    assert_eq!(clocks(&bench), [ahead + 500_000; 2]);
+}
+
+#[tokio::test]
 async fn the_scripts_numbers_stand_for_the_leased_slots_in_order() {
     let mut bench = bench(&[4, 9]);
     assert_eq!(bench.error(reserve(1)).await, "not_connected");

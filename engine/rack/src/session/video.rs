@@ -136,7 +136,7 @@ impl Session {
 
     /// Whether the film is whole; `None`: there was none.
     pub(super) async fn end_film(&mut self, number: u32, place: usize) -> Option<bool> {
-        let scene = self.scenes.get(place).cloned()?;
+        let scene = self.scenes.get(place).filter(|scene| scene.may_be_filmed()).cloned()?;
         let ended = tokio::task::spawn_blocking(move || {
             let mut camera = scene.lock().camera.take()?;
             let (frames, seconds) = camera.film.as_ref().map_or((0, 0.0), |film| (film.frames(), film.seconds()));

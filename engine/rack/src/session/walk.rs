@@ -43,6 +43,7 @@ impl Session {
     /// Lets this much time pass for all devices of the run, or less when all lookers are done. Virtual clocks are put forward from one look
     /// to the next; a real one is waited for.
     pub(super) async fn walk(&mut self, us: u64, lookers: &mut Lookers) -> Result<(), CallError> {
+        self.settle_clocks().await;
         let bases: Vec<u64> = self.scenes.iter().map(|scene| scene.driver.now_us()).collect();
         loop {
             for (place, (number, looker)) in lookers.iter() {
@@ -65,6 +66,14 @@ impl Session {
             let targets: Vec<u64> = bases.iter().map(|base| base.saturating_add(next)).collect();
             let moves = self.scenes.iter().zip(targets).map(|(scene, target)| scene.driver.reach(target));
             futures::future::join_all(moves).await;
+        }
+    }
+
+    /// Boxes in virtual time go by one clock within a run: what a key took at one of them passes for the others before all go on together.
+    async fn settle_clocks(&self) {
+        let boxes = || self.scenes.iter().map(|scene| &scene.driver).filter(|driver| driver.is_virtual());
+        if let Some(latest) = boxes().map(|driver| driver.now_us()).max() {
+            futures::future::join_all(boxes().map(|driver| driver.reach(latest))).await;
         }
     }
 
