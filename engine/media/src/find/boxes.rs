@@ -1,6 +1,6 @@
 //! Sums over small boxes, at every place of the image and on a grid of what is looked for: one level of the pyramid.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::Blocks;
 use crate::Picture;
@@ -8,6 +8,8 @@ use crate::lanes::wide;
 
 /// Places that are looked at together.
 pub(super) const CHUNK: usize = 64;
+/// Chunks that do without the fine level.
+const WITHOUT: u32 = 4;
 /// Blocks between two looks at whether any place is left.
 const BETWEEN: usize = 8;
 
@@ -38,6 +40,7 @@ pub(super) struct Levels<'a> {
     /// The side of the fine one; 0: there is none.
     side: u32,
     fine: OnceCell<Option<Boxes>>,
+    asked: Cell<u32>,
 }
 
 impl<'a> Levels<'a> {
@@ -48,10 +51,15 @@ impl<'a> Levels<'a> {
             [8, 4, 2, 1].into_iter().find_map(|side| Some((side, Boxes::new(&sums, stride, what, mask, side)?)));
         let (side, coarse) = found?;
         let side = if side == 8 { 4 } else { 0 };
-        Some(Self { sums, stride, what, mask, coarse, side, fine: OnceCell::new() })
+        Some(Self { sums, stride, what, mask, coarse, side, fine: OnceCell::new(), asked: Cell::new(0) })
     }
 
+    /// `None`, too, for the first few that ask: to look at some chunks exactly takes less time than to make it.
     pub(super) fn fine(&self) -> Option<&Boxes> {
+        let asked = self.asked.replace(self.asked.get().saturating_add(1));
+        if asked < WITHOUT {
+            return None;
+        }
         let make = || (self.side > 0).then(|| Boxes::new(&self.sums, self.stride, self.what, self.mask, self.side))?;
         self.fine.get_or_init(make).as_ref()
     }

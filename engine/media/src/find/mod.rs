@@ -242,13 +242,19 @@ impl Search<'_> {
 
     /// The sum of all differences; `None`: more than the limit.
     fn difference(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
+        wide(|| self.sum_rows(x, y, limit))
+    }
+
+    /// One row after the other, until it is too much.
+    #[inline(always)]
+    fn sum_rows(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
         let channels = self.what.channels();
         let (start, length) = (x as usize * channels, self.what.width() as usize * channels);
         let mut sum = 0;
         for (number, row) in self.what.rows().enumerate() {
             let image = &self.image.row(y + number as u32)[start..start + length];
             let mask = self.mask.as_ref().map(|mask| &mask[number * length..][..length]);
-            sum += wide(|| row_difference(image, row, mask));
+            sum += row_difference(image, row, mask);
             if sum > limit {
                 return None;
             }
