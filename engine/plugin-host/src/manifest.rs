@@ -9,6 +9,7 @@
 //! description = "Starts on the rack that has started least."
 //! capabilities = ["log"]         # optional
 //!
+//! senses = ["sight", "sound"]    # analysers only; without it an analyser is given frames alone
 //! sha256 = "9f86d0…"             # optional: of the code; with it, a signature of the manifest covers both
 //!
 //! [limits]                       # optional, each with a default
@@ -29,7 +30,7 @@ mod parameters;
 mod reader;
 
 pub use example::AtLoad;
-pub use form::{Capability, Kind, Language, Limits, WorldVersion};
+pub use form::{Capability, Kind, Language, Limits, Senses, WorldVersion};
 pub use parameters::{MAX_PARAMETERS, ParameterError, Parameters};
 
 use std::collections::BTreeSet;
@@ -59,6 +60,8 @@ pub struct Manifest {
     pub description: String,
     /// What it asks for.
     pub capabilities: BTreeSet<Capability>,
+    /// What it is given (analysers).
+    pub senses: Senses,
     /// What it promises to keep to.
     pub limits: Limits,
     /// SHA-256 of its code, in hex, if the manifest vouches for it.
@@ -123,6 +126,7 @@ mod tests {
             ),
             ("name =", "nmae =", 1, "unknown key `nmae`; did you mean `name`?"),
             ("name = \"spread\"", "colour = 1", 1, "unknown key `colour`; known here: name, version, kind"),
+            ("capabilities", "senses = [\"sound\"]\ncapabilities", 6, "senses are for analysers"),
             ("[\"log\"]", "[\"logs\"]", 6, "unknown capability `logs`; did you mean `log`?"),
             ("\n[limits]", "sha256 = \"12\"\n[limits]", 7, "64 hex digits"),
             ("[limits]", "parameters = 5\n[limits]", 8, "type = \"object\""),
@@ -152,6 +156,19 @@ mod tests {
             assert_eq!(error.line, line, "{to:?}: {error}");
             assert!(error.what.contains(words), "{to:?}: {error}");
         }
+    }
+
+    #[test]
+    fn an_analyser_says_what_it_wants_of_a_stream() {
+        let of = |senses: &str| {
+            let kind = format!("kind = \"analyser\"\n{senses}");
+            parse(&GOOD.replace("kind = \"coverage-policy\"\n", &kind)).map(|manifest| manifest.senses)
+        };
+        assert_eq!(of("").unwrap(), Senses { sight: true, sound: false });
+        assert_eq!(of("senses = [\"sound\"]\n").unwrap(), Senses { sight: false, sound: true });
+        assert_eq!(of("senses = [\"sound\", \"sight\"]\n").unwrap(), Senses { sight: true, sound: true });
+        assert!(of("senses = [\"smell\"]\n").unwrap_err().what.contains("unknown sense \"smell\""));
+        assert!(of("senses = []\n").unwrap_err().what.contains("given nothing"));
     }
 
     #[test]

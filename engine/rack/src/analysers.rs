@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use headend_model::PolicyName;
 use headend_plugin_host::analyser::Reference;
 use headend_plugin_host::lifecycle::Grant;
+use headend_plugin_host::manifest::Senses;
 use headend_plugin_host::{AnalyserFault, AnalyserHost, AnalyserHostConfig, AnalyserInstance, Capability};
 use serde_json::{Value, json};
 
@@ -25,29 +26,6 @@ use crate::options::{AnalyserOptions, GuestProgram};
 pub const ENV_ANALYSERS: &str = "HEADEND_ANALYSERS";
 
 const MANIFEST: &str = headend_plugin_host::manifest::MANIFEST_FILE;
-
-/// Our own analysers that listen and do not say so by their names' beginning.
-const LISTENERS: [&str; 3] = ["channel-swap", "silence", "tone"];
-
-/// What an analyser is given of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Senses {
-    /// Frames.
-    pub sight: bool,
-    /// Sound.
-    pub sound: bool,
-}
-
-impl Senses {
-    /// By the name, as long as manifests do not tell: `audio-…` and those of [`LISTENERS`] hear; `av-…`, and what has sound beside video in its
-    /// name, hears and sees; all others see.
-    fn of(name: &str) -> Self {
-        let sound = name.starts_with("audio") || LISTENERS.contains(&name);
-        let beside_video = ["video", "offset", "sync"].iter().any(|word| name.contains(word));
-        let both = name.starts_with("av-") || sound && beside_video;
-        Self { sight: both || !sound, sound: both || sound }
-    }
-}
 
 /// An instance with what has to be known to feed it.
 pub struct Built {
@@ -115,6 +93,7 @@ struct Loaded {
     version: String,
     /// Its schema has a parameter `from_us`.
     from_us: bool,
+    senses: Senses,
 }
 
 /// All analysers of a rack.
@@ -172,7 +151,7 @@ impl Analysers {
         let plain = PolicyName::new(name).ok().filter(|_| !name.starts_with('.') && !name.contains(['/', '\\']));
         let plain = plain.ok_or_else(|| self.unknown(name))?;
         let host = self.host(name)?;
-        let (version, takes_from) = self.load(host, name)?;
+        let (version, takes_from, senses) = self.load(host, name)?;
         let mut asked = match parameters {
             Value::Null => serde_json::Map::new(),
             Value::Object(asked) => asked.clone(),
@@ -183,7 +162,7 @@ impl Analysers {
         }
         let asked = if asked.is_empty() { String::new() } else { Value::Object(asked).to_string() };
         let instance = host.instance(&plain, references, &asked)?;
-        Ok(Built { instance, senses: Senses::of(name), version })
+        Ok(Built { instance, senses, version })
     }
 
     fn host(&self, name: &str) -> Result<&AnalyserHost, NoAnalyser> {
@@ -197,14 +176,14 @@ impl Analysers {
         host.as_ref().map_err(|why| NoAnalyser::Load { name: name.to_owned(), why: why.clone() })
     }
 
-    /// Version, and whether it takes `from_us`; loaded if it is not, or has changed on the disk.
-    fn load(&self, host: &AnalyserHost, name: &str) -> Result<(String, bool), NoAnalyser> {
+    /// Version, whether it takes `from_us`, and what it is given; loaded if it is not, or has changed on the disk.
+    fn load(&self, host: &AnalyserHost, name: &str) -> Result<(String, bool, Senses), NoAnalyser> {
         // A change of the map is complete in itself.
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = loaded.get(name)
             && known.print == print(&known.folder)
         {
-            return Ok((known.version.clone(), known.from_us));
+            return Ok((known.version.clone(), known.from_us, known.senses));
         }
         let folders = self.folders.iter().map(|folder| folder.join(name));
         let folder = folders.into_iter().find(|folder| folder.join(MANIFEST).is_file());
@@ -218,8 +197,9 @@ impl Analysers {
         }
         let version = format!("{} ({})", info.version, info.hash.get(..12).unwrap_or(&info.hash));
         let from_us = info.schema.pointer("/properties/from_us").is_some();
-        loaded.insert(name.to_owned(), Loaded { folder, print, version: version.clone(), from_us });
-        Ok((version, from_us))
+        loaded
+            .insert(name.to_owned(), Loaded { folder, print, version: version.clone(), from_us, senses: info.senses });
+        Ok((version, from_us, info.senses))
     }
 
     fn unknown(&self, name: &str) -> NoAnalyser {
@@ -258,16 +238,6 @@ fn usual_folders() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_tells_what_it_is_fed_with() {
-        let senses = |name| (Senses::of(name).sight, Senses::of(name).sound);
-        assert_eq!(senses("colour"), (true, false));
-        assert_eq!(senses("audio-level"), (false, true));
-        assert_eq!(senses("tone"), (false, true));
-        assert_eq!(senses("audio-video-offset"), (true, true));
-        assert_eq!(senses("av-offset"), (true, true));
-    }
 
     #[test]
     fn an_unknown_name_tells_those_that_there_are() {

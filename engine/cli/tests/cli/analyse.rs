@@ -164,8 +164,8 @@ fn an_analyser_of_ones_own_in_rust_builds_and_is_sound_at_once() {
     let mut build = Command::new("cargo");
     build.args(["build", "--release", "--target", TARGET]).current_dir(&project);
     build.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
-    let built = build.output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::copy(project.join("target").join(TARGET).join("release/mine.wasm"), project.join("mine.wasm")).unwrap();
     is_sound(home.path());
 }

@@ -89,6 +89,39 @@ impl fmt::Display for Capability {
     }
 }
 
+/// What an analyser is given of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Senses {
+    /// Frames.
+    pub sight: bool,
+    /// Sound.
+    pub sound: bool,
+}
+
+impl Default for Senses {
+    /// Frames alone.
+    fn default() -> Self {
+        Self { sight: true, sound: false }
+    }
+}
+
+impl Senses {
+    /// From the words `sight` and `sound`.
+    ///
+    /// # Errors
+    /// A sentence, when there is no word or another one.
+    pub(super) fn parse(words: &[String]) -> Result<Self, String> {
+        const REMEDY: &str = "write [\"sight\"], [\"sound\"] or both";
+        let senses =
+            Self { sight: words.iter().any(|word| word == "sight"), sound: words.iter().any(|word| word == "sound") };
+        match words.iter().find(|word| *word != "sight" && *word != "sound") {
+            Some(other) => Err(format!("unknown sense {:?}; {REMEDY}", other.chars().take(40).collect::<String>())),
+            None if senses.sight || senses.sound => Ok(senses),
+            None => Err(format!("an analyser without senses is given nothing; {REMEDY}")),
+        }
+    }
+}
+
 /// What each call of a plugin may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

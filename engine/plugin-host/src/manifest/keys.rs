@@ -6,8 +6,19 @@ use toml::de::{DeTable, DeValue};
 use super::parameters::KEYWORDS;
 
 /// Keys of a manifest.
-pub(super) const MANIFEST: &[&str] =
-    &["name", "version", "kind", "world", "file", "sha256", "description", "capabilities", "limits", "parameters"];
+pub(super) const MANIFEST: &[&str] = &[
+    "name",
+    "version",
+    "kind",
+    "world",
+    "file",
+    "sha256",
+    "description",
+    "capabilities",
+    "senses",
+    "limits",
+    "parameters",
+];
 /// Keys of `[limits]`.
 const LIMITS: &[&str] = &["memory_mib", "deadline_ms", "fuel", "host_calls"];
 

@@ -7,7 +7,7 @@ use headend_model::PolicyName;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Capability, Kind, Language, Limits, Manifest, ManifestError, Parameters, WorldVersion, keys};
+use super::{Capability, Kind, Language, Limits, Manifest, ManifestError, Parameters, Senses, WorldVersion, keys};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +21,8 @@ struct Raw {
     description: Option<Spanned<String>>,
     #[serde(default)]
     capabilities: Vec<Spanned<String>>,
+    #[serde(default)]
+    senses: Option<Spanned<Vec<String>>>,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
@@ -56,6 +58,7 @@ impl Manifest {
             language,
             description: at.description(raw.description)?,
             capabilities: raw.capabilities.iter().map(|asked| at.capability(asked)).collect::<Result<_, _>>()?,
+            senses: at.senses(raw.senses.as_ref(), raw.kind)?,
             sha256: at.sha256(raw.sha256)?,
             parameters: at.parameters(raw.parameters)?,
             limits: at.limits(&raw.limits, most, language)?,
@@ -97,6 +100,14 @@ impl Reader<'_> {
 
     fn capability(&self, raw: &Spanned<String>) -> Result<Capability, ManifestError> {
         Capability::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))
+    }
+
+    fn senses(&self, raw: Option<&Spanned<Vec<String>>>, kind: Kind) -> Result<Senses, ManifestError> {
+        let Some(raw) = raw else { return Ok(Senses::default()) };
+        if kind != Kind::Analyser {
+            return Err(self.fault(raw, format!("senses are for analysers; a {kind} has none")));
+        }
+        Senses::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))
     }
 
     fn sha256(&self, raw: Option<Spanned<String>>) -> Result<Option<String>, ManifestError> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::version::Version;
 use crate::lifecycle::Origin;
-use crate::manifest::{Capability, Kind, Limits, Manifest};
+use crate::manifest::{Capability, Kind, Limits, Manifest, Senses};
 use crate::trust::SignatureInfo;
 
 /// A loaded plugin.
@@ -29,6 +29,8 @@ pub struct PluginInfo {
     pub origin: Origin,
     /// What it may do beyond answering.
     pub capabilities: Vec<Capability>,
+    /// What it is given of a stream (analysers).
+    pub senses: Senses,
     /// What each call may cost.
     pub limits: Limits,
     /// JSON Schema of its parameters; `null`: it takes none.
@@ -62,6 +64,7 @@ impl PluginInfo {
             hash: hash.to_owned(),
             origin: origin.clone(),
             capabilities: manifest.capabilities.iter().copied().collect(),
+            senses: manifest.senses,
             limits: manifest.limits,
             schema: manifest.parameters.schema().clone(),
             set: Value::Null,

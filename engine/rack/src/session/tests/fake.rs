@@ -152,8 +152,9 @@ pub(super) fn analysers(folder: &Path) -> Arc<Analysers> {
 fn write(own: &Path, name: &str, property: &str, code: &str) {
     let folder = own.join(name);
     fs::create_dir_all(&folder).unwrap();
+    let sense = if code.contains("fn hear") { "sound" } else { "sight" };
     let manifest = format!(
-        "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"1.0.0\"\nfile = \"code.rhai\"\n\
+        "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"1.0.0\"\nfile = \"code.rhai\"\nsenses = [\"{sense}\"]\n\
          description = \"For a test.\"\n[limits]\nmemory_mib = 32\ndeadline_ms = 4000\n\
          [parameters]\ntype = \"object\"\nadditionalProperties = false\nproperties.{property}\n"
     );
