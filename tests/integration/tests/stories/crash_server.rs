@@ -119,12 +119,12 @@ async fn what_a_run_leaves_outlives_a_server_that_dies_while_it_takes_it() {
         let detail = lab.client.finished(job).await;
         assert_eq!(detail.run_list[0].result, 111, "{:?}\n{}", detail.run_list, lab.logs());
         let run = detail.run_list[0].run;
-        let files = eventually("the files of the run", || async {
-            let list: ArtifactList = lab.client.get(&format!("/runs/{run}/files")).await.json();
-            (list.files.len() == 2).then_some(list.files)
-        })
-        .await;
-        for file in files {
+        let all = lab.folder.path().join(format!("rack1/runs/{run}-1/.delivered"));
+        eventually("the files of the run", || std::future::ready(all.exists().then_some(()))).await;
+        let list: ArtifactList = lab.client.get(&format!("/runs/{run}/files")).await.json();
+        let of = |ending: &str| list.files.iter().any(|file| file.path.ends_with(ending));
+        assert!(of("log.jsonl") && of("logfile.html") && of(".png"), "{point}: {:?}", list.files);
+        for file in list.files {
             let kept = lab.client.get(&format!("/runs/{run}/files/{}", file.path)).await.body;
             assert!(kept.len() as u64 == file.size && file.size > 0, "{point}: {file:?} is not whole");
         }
