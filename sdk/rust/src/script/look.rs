@@ -28,9 +28,9 @@ impl Look {
     }
 
     /// An analyser with parameters, as its page says; one look.
-    pub fn with(analyser: &str, parameters: serde_json::Value) -> Self {
+    pub fn with(analyser: &str, parameters: impl Into<serde_json::Value>) -> Self {
         let mut look = Self::with_defaults(analyser);
-        look.question.parameters = parameters.to_string();
+        look.question.parameters = parameters.into().to_string();
         look
     }
 
