@@ -1,6 +1,6 @@
 //! `headend run`: a script here and now, on a virtual box, without a server.
 //!
-//! The same session, the same hosts; [`session`] is for scripts that somebody else has started. Nobody schedules, so `under_daemon` is false and there is no public area
+//! The same session, the same hosts; [`serve_session`] is for scripts that somebody else has started. Nobody schedules, so `under_daemon` is false and there is no public area
 //! (document 4.9).
 
 mod session;
