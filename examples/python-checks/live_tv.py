@@ -29,7 +29,7 @@ def moves():
 
 def is_heard():
     row = StormTest.WaitAudioPresence(QUIET_DB, 5)[0]
-    return step("sound", row[1], "%s dB" % row[2])
+    return step("sound", row[1], "%.1f dB" % row[2])
 
 
 def zaps(key, longest):
