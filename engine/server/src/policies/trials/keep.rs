@@ -138,7 +138,7 @@ fn resume<E>(shadows: &Shadows, row: &ShadowRow, ready: &impl Fn(&PolicyName, &P
 
 impl Shadows {
     /// Rows of those that have changed since the last call.
-    fn changed(&self) -> Vec<ShadowRow> {
+    pub(super) fn changed(&self) -> Vec<ShadowRow> {
         let mut all = lock(&self.all);
         let changed = all.iter_mut().filter(|(_, shadow)| shadow.changed);
         let row = |(name, shadow): (&PolicyName, &mut Shadow)| {
