@@ -151,7 +151,7 @@ impl Shadows {
     }
 
     /// They were not written: again with the next ones.
-    fn mark(&self, names: &[String]) {
+    pub(super) fn mark(&self, names: &[String]) {
         for (name, shadow) in lock(&self.all).iter_mut() {
             shadow.changed |= names.iter().any(|one| one == name.as_str());
         }

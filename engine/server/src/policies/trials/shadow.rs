@@ -45,12 +45,14 @@ impl Plugins {
         }
         let gone = gone.into_iter().map(|policy| Projection::ShadowRemoved { policy: policy.to_string() });
         // Written before it is answered, not with the next figures: a shadow that was begun outlives a kill.
-        let rows = shadows.changed().into_iter().map(|row| Projection::Shadow(Box::new(row)));
-        let rows = gone.chain(rows).collect();
+        let changed = shadows.changed();
+        let names: Vec<String> = changed.iter().map(|row| row.policy.clone()).collect();
+        let rows = gone.chain(changed.into_iter().map(|row| Projection::Shadow(Box::new(row)))).collect();
         let name = &trial.policy;
         let data =
             json!({ "policy": name.as_str(), "change": "shadow_began", "beside": beside.name, "by": by.as_str() });
-        self.publish(format!("{name} shadows {}: begun by {by}", beside.name), data, rows).await?;
+        let told = self.publish(format!("{name} shadows {}: begun by {by}", beside.name), data, rows).await;
+        told.inspect_err(|_| shadows.mark(&names))?;
         self.shadow_named(name.as_str()).map(|(name, shadow)| shadow.item(&name))
     }
 
