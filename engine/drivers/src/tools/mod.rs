@@ -1,0 +1,1 @@
+//! One module per program that a slot may be wired to.
