@@ -14,6 +14,8 @@
 //! All times are of [`now_us`], the host's clock.
 
 mod faces;
+mod place;
 pub mod tools;
 
 pub use faces::{Capture, DriverError, Power, Remote, Serial, SerialLine, SerialNews, Shot, Tool, now_us};
+pub use place::Place;
