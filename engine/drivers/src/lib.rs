@@ -14,7 +14,9 @@
 //! All times are of [`now_us`], the host's clock.
 
 mod faces;
+mod nursery;
 mod place;
+mod programs;
 pub mod tools;
 
 pub use faces::{Capture, DriverError, Power, Remote, Serial, SerialLine, SerialNews, Shot, Tool, now_us};

@@ -1,1 +1,7 @@
 //! One module per program that a slot may be wired to.
+
+pub mod command;
+pub mod lirc;
+pub mod pdudaemon;
+pub mod qemu;
+pub mod serial;
