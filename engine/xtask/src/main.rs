@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod compilers;
 mod demo;
+mod devices;
 mod freestanding;
 mod guests;
 mod layout;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::compilers;
+use crate::devices;
 use crate::pythons::{self, Python};
 use crate::rest;
 use crate::shell::{self, Context, Failure, Result, Shell};
@@ -33,6 +34,7 @@ pub(crate) fn run(shell: &Shell) -> Result<Tools> {
         compilers::get_clang(shell)?;
         compilers::get_zig(shell, &pythons)?;
         get_tesseract(shell)?;
+        devices::get(shell, &pythons)?;
         let schemathesis = rest::get(shell, &pythons)?;
         Ok(Tools { nextest, pythons, schemathesis })
     })

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::compilers;
+use crate::devices;
 use crate::guests;
 use crate::pythons::Python;
 use crate::rest;
@@ -61,6 +62,7 @@ fn rust(shell: &Shell, tools: &Tools, filter: Option<&str>) -> Result<()> {
     };
     command.arg("--workspace").args(filter).env("INSTA_UPDATE", "no");
     tell_where(shell, &mut command, &tools.pythons);
+    devices::tell(shell, &mut command);
     if tools.schemathesis {
         command.env(rest::PROGRAM, rest::program(shell));
     } else {
