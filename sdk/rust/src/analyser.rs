@@ -54,7 +54,7 @@ mod hearing;
 #[doc(hidden)]
 pub mod seat;
 
-pub use hearing::Power;
+pub use hearing::{Power, Tones, Window};
 pub use seat::bindings::exports::headend::analyser::analysing::{Reference, Setup};
 pub use seat::bindings::headend::analyser::ocr::{Layout, Reading, Word, read_text};
 pub use seat::bindings::headend::analyser::pictures::{

@@ -1,6 +1,6 @@
 //! How loud it is, and whether there is sound at all.
 
-use headend_sdk::analyser::{Analyser, Frame, Power, Setup, Sound, Stamp, Verdict};
+use headend_sdk::analyser::{Analyser, Frame, Power, Setup, Sound, Stamp, Verdict, Window};
 use serde::Deserialize;
 
 /// As the manifest's `[parameters]` says it.
@@ -15,40 +15,15 @@ pub struct AudioLevel {
     settings: Settings,
     /// The last frame: what the verdicts are shown on.
     frame: u64,
-    window: Window,
-}
-
-/// What was heard since the last answer.
-#[derive(Default)]
-struct Window {
-    heard: bool,
-    at: i64,
-    length: i64,
-    left: Power,
-    right: Power,
-}
-
-impl Window {
-    fn add(&mut self, at: i64, length: i64, [left, right]: [f64; 2], samples: u32) {
-        if self.length == 0 {
-            self.at = at;
-        }
-        self.heard |= samples > 0;
-        self.length += length;
-        self.left.add(left, samples);
-        self.right.add(right, samples);
-    }
-
-    fn both(&self) -> Power {
-        let mut both = self.left;
-        both.join(self.right);
-        both
-    }
+    window: Window<Power>,
 }
 
 impl Settings {
-    fn judge(&self, frame: u64, window: &Window) -> Verdict {
-        let dbfs = window.both().dbfs();
+    fn judge(&self, frame: u64, window: &Window<Power>) -> Verdict {
+        let [left, right] = window.sides;
+        let mut both = left;
+        both.join(right);
+        let dbfs = both.dbfs();
         let passed = dbfs >= self.threshold_dbfs;
         let sentence = if passed {
             format!("there is sound: {dbfs:.1} dBFS")
@@ -58,8 +33,8 @@ impl Settings {
         // -120 is the floor, 0 full scale.
         Verdict::new(Stamp { frame, at: window.at }, passed, 1.0 + dbfs / 120.0, sentence)
             .with("dbfs", dbfs)
-            .with("dbfs_left", window.left.dbfs())
-            .with("dbfs_right", window.right.dbfs())
+            .with("dbfs_left", left.dbfs())
+            .with("dbfs_right", right.dbfs())
     }
 }
 
@@ -74,20 +49,15 @@ impl Analyser for AudioLevel {
     }
 
     fn hear(&mut self, sound: &Sound) -> Option<Verdict> {
-        let levels = sound.stereo().map(|channel| sound.rms(channel, sound.whole()));
-        self.window.add(sound.at(), sound.length(), levels, sound.count());
-        if (self.window.length as f64) < self.settings.seconds * 1e6 {
-            return None;
-        }
-        let window = std::mem::take(&mut self.window);
+        let window = self.window.hear(sound, self.settings.seconds, |power, channel| {
+            power.add(sound.rms(channel, sound.whole()), sound.count());
+        })?;
         Some(self.settings.judge(self.frame, &window))
     }
 
     fn finish(&mut self) -> Option<Verdict> {
-        if self.window.heard {
-            return Some(self.settings.judge(self.frame, &self.window));
-        }
-        None
+        let window = self.window.rest()?;
+        Some(self.settings.judge(self.frame, &window))
     }
 }
 
@@ -101,12 +71,14 @@ mod tests {
     #[test]
     fn the_threshold_decides_on_both_channels_together() {
         let settings = Settings { threshold_dbfs: -3.1, seconds: 1.0 };
-        let mut window = Window::default();
-        window.add(7, 10, [1.0, 0.0], 480);
+        let mut window = Window::<Power>::default();
+        window.at = 7;
+        window.sides[0].add(1.0, 480);
+        window.sides[1].add(0.0, 480);
         let verdict = settings.judge(3, &window);
         assert!(verdict.passed && (verdict.frame, verdict.at) == (3, 7), "{}", verdict.sentence);
         assert!((verdict.values[0].number + 3.01).abs() < 0.01 && verdict.values[2].number <= -120.0);
-        window.add(17, 10, [0.0, 0.0], 480);
+        window.sides.iter_mut().for_each(|side| side.add(0.0, 480));
         assert!(!settings.judge(3, &window).passed);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether left and right are swapped, by a tone on each.
 
-use headend_sdk::analyser::{Analyser, Frame, Power, Setup, Sound, Stamp, Verdict};
+use headend_sdk::analyser::{Analyser, Frame, Setup, Sound, Stamp, Tones, Verdict, Window};
 use serde::Deserialize;
 
 /// As the manifest's `[parameters]` says it.
@@ -17,46 +17,17 @@ struct Settings {
 pub struct ChannelSwap {
     settings: Settings,
     frame: u64,
-    window: Window,
+    window: Window<BothTones>,
 }
 
-/// What was heard since the last answer.
-#[derive(Default)]
-struct Window {
-    heard: bool,
-    at: i64,
-    length: i64,
-    channels: [Heard; 2],
-}
-
-/// One channel: its power, and the energies of the left and the right tone in it.
-#[derive(Clone, Copy, Default)]
-struct Heard {
-    power: Power,
-    tones: [f64; 2],
-}
-
-impl Heard {
-    fn add(&mut self, rms: f64, samples: u32, shares: [f64; 2]) {
-        let before = self.power.energy();
-        self.power.add(rms, samples);
-        let energy = self.power.energy() - before;
-        for (tone, share) in self.tones.iter_mut().zip(shares) {
-            *tone += share * energy;
-        }
-    }
-
-    fn shares(&self) -> [f64; 2] {
-        let energy = self.power.energy();
-        if energy > 0.0 { self.tones.map(|tone| tone / energy) } else { [0.0; 2] }
-    }
-}
+/// Of one channel: the left and the right tone.
+type BothTones = Tones<2>;
 
 impl Settings {
-    fn judge(&self, frame: u64, window: &Window) -> Verdict {
-        let [left, right] = window.channels;
+    fn judge(&self, frame: u64, window: &Window<BothTones>) -> Verdict {
+        let [left, right] = window.sides;
         let ([left_left, left_right], [right_left, right_right]) = (left.shares(), right.shares());
-        let audible = [left, right].iter().all(|channel| channel.power.dbfs() >= self.threshold_dbfs);
+        let audible = [left, right].iter().all(|channel| channel.dbfs() >= self.threshold_dbfs);
         let there = |share: f64| share >= self.share;
         let swapped = audible && there(left_right) && there(right_left);
         let sentence = if !audible {
@@ -95,25 +66,14 @@ impl Analyser for ChannelSwap {
 
     fn hear(&mut self, sound: &Sound) -> Option<Verdict> {
         let Settings { left_hertz, right_hertz, seconds, .. } = self.settings;
-        let window = &mut self.window;
-        if window.length == 0 {
-            window.at = sound.at();
-        }
-        window.heard |= sound.count() > 0;
-        window.length += sound.length();
-        for (heard, channel) in window.channels.iter_mut().zip(sound.stereo()) {
-            let shares = [left_hertz, right_hertz].map(|hertz| sound.tone(channel, sound.whole(), hertz));
-            heard.add(sound.rms(channel, sound.whole()), sound.count(), shares);
-        }
-        if (window.length as f64) < seconds * 1e6 {
-            return None;
-        }
-        let window = std::mem::take(&mut self.window);
+        let hertz = [left_hertz, right_hertz];
+        let window = self.window.hear(sound, seconds, |tones, channel| tones.hear(sound, channel, hertz))?;
         Some(self.settings.judge(self.frame, &window))
     }
 
     fn finish(&mut self) -> Option<Verdict> {
-        self.window.heard.then(|| self.settings.judge(self.frame, &self.window))
+        let window = self.window.rest()?;
+        Some(self.settings.judge(self.frame, &window))
     }
 }
 
@@ -127,9 +87,9 @@ mod tests {
     fn judge(left: [f64; 2], right: [f64; 2], rms: f64) -> Verdict {
         let settings =
             Settings { left_hertz: 440.0, right_hertz: 880.0, share: 0.5, threshold_dbfs: -60.0, seconds: 1.0 };
-        let mut window = Window::default();
-        window.channels[0].add(rms, 480, left);
-        window.channels[1].add(rms, 480, right);
+        let mut window = Window::<BothTones>::default();
+        window.sides[0].add(rms, 480, left);
+        window.sides[1].add(rms, 480, right);
         settings.judge(0, &window)
     }
 

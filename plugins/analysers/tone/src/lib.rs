@@ -1,6 +1,6 @@
 //! Whether a tone of a frequency is heard.
 
-use headend_sdk::analyser::{Analyser, Frame, Power, Setup, Sound, Stamp, Verdict};
+use headend_sdk::analyser::{Analyser, Frame, Setup, Sound, Stamp, Tones, Verdict, Window};
 use serde::Deserialize;
 
 /// As the manifest's `[parameters]` says it.
@@ -25,39 +25,14 @@ enum Channel {
 pub struct Tone {
     settings: Settings,
     frame: u64,
-    window: Window,
+    window: Window<OneTone>,
 }
 
-/// What was heard since the last answer.
-#[derive(Default)]
-struct Window {
-    heard: bool,
-    at: i64,
-    length: i64,
-    sides: [Side; 2],
-}
-
-#[derive(Clone, Copy, Default)]
-struct Side {
-    power: Power,
-    /// Energy of the tone.
-    tone: f64,
-}
-
-impl Side {
-    fn add(&mut self, rms: f64, samples: u32, share: f64) {
-        let before = self.power.energy();
-        self.power.add(rms, samples);
-        self.tone += share * (self.power.energy() - before);
-    }
-
-    fn share(&self) -> f64 {
-        if self.power.energy() > 0.0 { self.tone / self.power.energy() } else { 0.0 }
-    }
-}
+/// Of one channel.
+type OneTone = Tones<1>;
 
 impl Settings {
-    fn sides<'a>(&self, window: &'a Window) -> &'a [Side] {
+    fn sides<'a>(&self, window: &'a Window<OneTone>) -> &'a [OneTone] {
         match self.channel {
             Channel::Both => &window.sides,
             Channel::Left => &window.sides[..1],
@@ -65,10 +40,10 @@ impl Settings {
         }
     }
 
-    fn judge(&self, frame: u64, window: &Window) -> Verdict {
+    fn judge(&self, frame: u64, window: &Window<OneTone>) -> Verdict {
         let sides = self.sides(window);
-        let share = sides.iter().map(Side::share).fold(1.0, f64::min);
-        let dbfs = sides.iter().map(|side| side.power.dbfs()).fold(0.0, f64::min);
+        let share = sides.iter().flat_map(Tones::shares).fold(1.0, f64::min);
+        let dbfs = sides.iter().map(Tones::dbfs).fold(0.0, f64::min);
         let loud = dbfs >= self.threshold_dbfs;
         let passed = loud && share >= self.share;
         let (hertz, percent) = (self.hertz, share * 100.0);
@@ -94,25 +69,14 @@ impl Analyser for Tone {
     }
 
     fn hear(&mut self, sound: &Sound) -> Option<Verdict> {
-        let window = &mut self.window;
-        if window.length == 0 {
-            window.at = sound.at();
-        }
-        window.heard |= sound.count() > 0;
-        window.length += sound.length();
-        for (side, channel) in window.sides.iter_mut().zip(sound.stereo()) {
-            let share = sound.tone(channel, sound.whole(), self.settings.hertz);
-            side.add(sound.rms(channel, sound.whole()), sound.count(), share);
-        }
-        if (window.length as f64) < self.settings.seconds * 1e6 {
-            return None;
-        }
-        let window = std::mem::take(&mut self.window);
+        let Settings { hertz, seconds, .. } = self.settings;
+        let window = self.window.hear(sound, seconds, |tone, channel| tone.hear(sound, channel, [hertz]))?;
         Some(self.settings.judge(self.frame, &window))
     }
 
     fn finish(&mut self) -> Option<Verdict> {
-        self.window.heard.then(|| self.settings.judge(self.frame, &self.window))
+        let window = self.window.rest()?;
+        Some(self.settings.judge(self.frame, &window))
     }
 }
 
@@ -126,15 +90,15 @@ mod tests {
     #[test]
     fn the_weaker_side_decides_and_quiet_ones_have_no_tone() {
         let settings = |channel| Settings { hertz: 440.0, share: 0.5, threshold_dbfs: -60.0, seconds: 1.0, channel };
-        let mut window = Window::default();
-        window.sides[0].add(0.5, 480, 0.9);
-        window.sides[0].add(0.5, 480, 0.3);
-        window.sides[1].add(0.5, 960, 0.1);
+        let mut window = Window::<OneTone>::default();
+        window.sides[0].add(0.5, 480, [0.9]);
+        window.sides[0].add(0.5, 480, [0.3]);
+        window.sides[1].add(0.5, 960, [0.1]);
         assert!((settings(Channel::Left).judge(0, &window).score - 0.6).abs() < 1e-9);
         assert!(settings(Channel::Left).judge(0, &window).passed && !settings(Channel::Right).judge(0, &window).passed);
         assert!(!settings(Channel::Both).judge(0, &window).passed);
-        let mut quiet = Window::default();
-        quiet.sides[0].add(0.000_1, 480, 1.0);
+        let mut quiet = Window::<OneTone>::default();
+        quiet.sides[0].add(0.000_1, 480, [1.0]);
         let verdict = settings(Channel::Left).judge(0, &quiet);
         assert!(!verdict.passed && verdict.sentence.contains("too quiet"), "{}", verdict.sentence);
     }
