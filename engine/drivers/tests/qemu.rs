@@ -134,6 +134,38 @@ async fn keys_reach_the_firmware() {
     assert!(said.contains("\"Warp\" as warp") && said.contains("`keys`"), "{said}");
 }
 
+/// A program that a disk starts with: it says `ready`, and then every key that it gets.
+fn echo(file: &Path) {
+    #[rustfmt::skip]
+    let code = [
+        0x31, 0xC0, 0x8E, 0xD8, 0xFC, 0xBE, 0x21, 0x7C, // ds = 0; si = text
+        0xAC, 0x84, 0xC0, 0x74, 0x08, // say: next letter; at the end go to `key`
+        0xB4, 0x0E, 0x31, 0xDB, 0xCD, 0x10, 0xEB, 0xF3, // show it (int 10h); go to `say`
+        0x30, 0xE4, 0xCD, 0x16, // key: wait for one (int 16h)
+        0xB4, 0x0E, 0x31, 0xDB, 0xCD, 0x10, 0xEB, 0xF4, // show it; go to `key`
+    ];
+    let mut sector = [&code[..], b"ready\r\n\0"].concat();
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xAA]);
+    // As large as the smallest disk that has a geometry.
+    sector.resize(1 << 20, 0);
+    std::fs::write(file, sector).unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_is_started_and_its_program_gets_the_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("echo, keys.img");
+    echo(&disk);
+    let keys = [("Red".to_owned(), "shift+a".to_owned())].into();
+    let Some(machine) = Machine::started(Options { disk: Some(disk), keys, ..without_menu() }).await else { return };
+    machine.until_said("ready", 1).await;
+    for key in ["1", "KEY_2", "Guide", "Red", "Ok"] {
+        assert!(machine.qemu.press(key).await.unwrap());
+    }
+    machine.until_said("12gA", 1).await;
+}
+
 #[tokio::test]
 async fn bytes_reach_the_firmware_by_its_serial_port() {
     let Some(machine) = Machine::started(options()).await else { return };

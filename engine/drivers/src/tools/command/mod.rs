@@ -12,6 +12,9 @@ use crate::{DriverError, Place, Tool, programs};
 
 /// Longest time limit that makes sense, in milliseconds.
 const LONGEST_MS: u32 = 600_000;
+/// Time limit of a probe's program, and of the probe with its wait for a switching.
+const PROBED: Duration = Duration::from_secs(8);
+const PROBE: Duration = Duration::from_secs(9);
 
 /// Commands that switch mains. Each is a program and its arguments, which no shell reads; it ends with 0 once mains are switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,8 +117,9 @@ impl Tool for Command {
             if self.options.probe.is_empty() {
                 return Ok(format!("{} is here; nothing was tried", on.display()));
             }
-            let within = Duration::from_millis(self.options.timeout_ms.into()).min(Duration::from_secs(8));
-            self.run("probe", &self.options.probe, within).await?;
+            let within = Duration::from_millis(self.options.timeout_ms.into()).min(PROBED);
+            let probed = tokio::time::timeout(PROBE, self.run("probe", &self.options.probe, within)).await;
+            probed.unwrap_or_else(|_| Err(DriverError("`probe` waited for a switching that takes long".into())))?;
             Ok(format!("{} is here; `{}` succeeded", on.display(), self.options.probe.join(" ")))
         })
     }

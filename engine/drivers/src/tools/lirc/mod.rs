@@ -21,7 +21,7 @@ use self::reply::{Reader, Reply};
 use crate::{DriverError, Place, Tool};
 
 /// Time limit of a command, beside what its repeats take.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(4);
 /// Time limit of one repeat: the slowest protocols send some ten codes a second.
 const REPEAT: Duration = Duration::from_millis(300);
 /// Most repeats: lircd refuses more than 600.

@@ -121,7 +121,7 @@ async fn start(options: &Options, place: &Place) -> Result<(Offspring, Complaint
     let mut command = Command::new(&program);
     command.args(options.arguments(place)).env_clear().env("LC_ALL", "C.UTF-8");
     // For what a disk's snapshot holds.
-    command.env("TMPDIR", &place.scratch).current_dir(&place.scratch);
+    command.env("TMPDIR", &place.scratch);
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
