@@ -69,6 +69,11 @@ pub trait Capture: Tool {
         let _ = (from_us, length_us);
         Ok(None)
     }
+
+    /// How long after it was heard a sound is there to be asked for, in microseconds: who asks sooner gets its beginning or nothing.
+    fn sound_lag_us(&self) -> u64 {
+        0
+    }
 }
 
 /// Sends keys.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use headend_drivers::Place;
+
 /// Says that every device tool is here, so a missing one is a fault.
 const ALL_HERE: &str = "HEADEND_DEVICE_TOOLS";
 /// Longest wait for anything. Machines that test are slow and busy.
-const LONGEST: Duration = Duration::from_mins(2);
+pub(crate) const LONGEST: Duration = Duration::from_mins(2);
 
 /// Where a program is. `None`, with a line that says so: the test is to be left out.
 ///
@@ -45,6 +47,28 @@ pub(crate) async fn until(what: impl Display, mut is_so: impl FnMut() -> bool) {
         assert!(began.elapsed() < LONGEST, "waited for nothing: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Asks again and again until there is an answer.
+///
+/// # Panics
+/// There is none.
+pub(crate) async fn awaited<T>(what: impl Display, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < LONGEST, "waited for nothing: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A folder, gone with this, and a slot that stands there.
+pub(crate) fn place(slot: u16) -> (tempfile::TempDir, Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place { slot, scratch: folder.path().to_owned() };
+    (folder, place)
 }
 
 /// A process that ends with the test.
