@@ -39,7 +39,11 @@ impl Daemon {
         let write = |word: &str| format!("echo {word} %s >> {}", self.switched_file().display());
         let configuration = serde_json::json!({
             "daemon": { "hostname": "127.0.0.1", "port": self.port, "listener": "http", "logging_level": "DEBUG" },
-            "pdus": { "shelf": { "driver": "localcmdline", "cmd_on": write("on"), "cmd_off": write("off") } },
+            "pdus": {
+                "shelf": { "driver": "localcmdline", "cmd_on": write("on"), "cmd_off": write("off") },
+                // Its commands have no place for the port, which this driver takes for a fault.
+                "broken": { "driver": "localcmdline", "cmd_on": "true", "cmd_off": "true", "retries": 1, "retrydelay": 0 },
+            },
         });
         let file = self.folder.path().join("pdudaemon.conf");
         std::fs::write(&file, configuration.to_string()).unwrap();
@@ -103,6 +107,14 @@ async fn a_switch_that_the_daemon_does_not_know_is_told() {
     let said = mains.switch(true).await.unwrap_err().to_string();
     assert!(said.contains("port 3 of `hostname` \"cellar\" on: 500") && said.contains("configuration"), "{said}");
     assert_eq!(daemon.switched(), "");
+}
+
+#[tokio::test]
+async fn a_switch_that_fails_is_told() {
+    let Some(daemon) = Daemon::running().await else { return };
+    let options = Options { hostname: "broken".into(), ..daemon.options() };
+    let said = daemon.port(&options).await.unwrap().switch(false).await.unwrap_err().to_string();
+    assert!(said.contains("did not switch port 3 of `hostname` \"broken\" off: 500, \"Invalid request\""), "{said}");
 }
 
 #[tokio::test]

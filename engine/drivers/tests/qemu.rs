@@ -214,6 +214,21 @@ async fn a_machine_that_dies_is_started_again() {
 }
 
 #[tokio::test]
+async fn a_machine_that_hangs_is_told_and_can_be_switched_off() {
+    let Some(machine) = Machine::started(without_menu()).await else { return };
+    machine.until_said("No bootable device", 1).await;
+    let hung = machine.process().unwrap();
+    kill_process(hung, Signal::STOP).unwrap();
+    let said = machine.qemu.latest().unwrap_err().to_string();
+    assert!(said.contains("did not answer screendump within 3000 ms"), "{said}");
+    assert!(machine.qemu.probe().await.is_err());
+    assert!(machine.qemu.switch(false).await.unwrap());
+    assert_eq!(machine.process(), None);
+    assert!(machine.qemu.switch(true).await.unwrap());
+    until("its picture", || machine.qemu.latest().is_ok()).await;
+}
+
+#[tokio::test]
 async fn the_machine_ends_with_its_tool() {
     let Some(machine) = Machine::started(without_menu()).await else { return };
     assert!(machine.process().is_some());

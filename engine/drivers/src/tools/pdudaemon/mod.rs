@@ -25,7 +25,8 @@ pub struct Options {
     pub hostname: String,
     /// The port: a number, counted as the switch counts, or a name for switches that have names.
     pub port: Port,
-    /// Time limit of a switching, in milliseconds, 100 to 600000. Default: 30000.
+    /// Time limit of a switching, in milliseconds, 100 to 600000. Default: 30000. The daemon tries a switch that fails five times, five
+    /// seconds apart, unless it is told otherwise; with less time its answer is not heard, and it may still switch later.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u32,
 }
