@@ -44,6 +44,10 @@ impl Values {
         self.add(text.map(Into::into))
     }
 
+    pub(crate) fn real(&mut self, value: impl Into<Option<f64>>) -> &mut Self {
+        self.add(value.into())
+    }
+
     pub(crate) fn bytes(&mut self, bytes: Vec<u8>) -> &mut Self {
         self.add(bytes)
     }
@@ -120,6 +124,14 @@ impl Columns<'_> {
     pub(crate) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> = self.get(column)?;
         Ok(at.map(Timestamp::from_micros))
+    }
+
+    pub(crate) fn real(&self, column: &'static str) -> Result<f64, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn maybe_real(&self, column: &'static str) -> Result<Option<f64>, StoreError> {
+        self.get(column)
     }
 
     pub(crate) fn text(&self, column: &'static str) -> Result<String, StoreError> {

@@ -22,6 +22,9 @@ mod options;
 mod rare;
 mod read;
 mod reports;
+mod results;
+mod results_read;
+mod retention;
 mod rows;
 mod shadows;
 mod sheet;
@@ -35,6 +38,12 @@ pub use files::{AreaRow, DigestRow, FileChange, FileDiffRow, FileHistoryQuery, F
 pub use occurrences::OccurrenceRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use reports::ReportRow;
+pub use results::{
+    ArtifactRow, DeviceRow, KeptClass, MeasurementRow, OUTCOMES, OriginRow, PerClass, ResultCounts, ResultRow, RunNumbers,
+    RunResults, StepRow, outcome_word, result_word,
+};
+pub use results_read::{OfRun, ResultQuery};
+pub use retention::{HeldRow, KeepRow, Removal, RetentionLogRow};
 pub use rows::{
     AreaHead, AreaId, CatalogueRow, Committed, DutRow, Entry, FeedItem, FeedRow, GrantRow, JobQuery, JobRow, Journaled,
     Pin, PluginRow, Projection, RackRow, Recovered, RunPlace, RunRow, ServerMeta, SlotRow, Snapshot, TokenRow,

@@ -5,6 +5,8 @@ use headend_model::{CatalogueEntry, DutFields, DutId, Timestamp, UserName};
 use crate::codec::Values;
 use crate::error::StoreError;
 use crate::reports;
+use crate::results;
+use crate::retention;
 use crate::rows::{AreaHead, AreaId, Projection};
 use crate::shadows;
 use crate::tx::Tx;
@@ -71,6 +73,18 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
             "INSERT INTO plugins (name, hash, path, enabled, details) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) \
              DO UPDATE SET hash = excluded.hash, path = excluded.path, enabled = excluded.enabled, \
              details = excluded.details"
+        }
+        Projection::JobOrigin(row) => {
+            results::bind_origin(&mut values, row);
+            results::ORIGIN
+        }
+        Projection::RunKept(row) => {
+            retention::bind_keep(&mut values, row);
+            retention::KEEP
+        }
+        Projection::RunNotKept(run) => {
+            values.number(run.0);
+            "DELETE FROM run_keeps WHERE run = $1"
         }
         Projection::PolicyReport(row) => {
             reports::bind(&mut values, row);

@@ -9,6 +9,8 @@ use headend_scheduler::action::StartReason;
 
 use crate::occurrences::OccurrenceRow;
 use crate::reports::ReportRow;
+use crate::results::OriginRow;
+use crate::retention::KeepRow;
 use crate::shadows::ShadowRow;
 
 /// One step of the scheduler on its way to the disk: the event, and the rows that show what came of it.
@@ -86,6 +88,12 @@ pub enum Projection {
     RunEnded(Box<RunRow>),
     /// What became of an occurrence of a schedule, or of several that were missed.
     OccurrenceEnded(Box<OccurrenceRow>),
+    /// A schedule has made a job. Known already: nothing changes.
+    JobOrigin(OriginRow),
+    /// A run is to be kept, whatever its age; kept already: by this person and with this note now.
+    RunKept(KeepRow),
+    /// It need not be kept any more. Not kept: no error.
+    RunNotKept(RunId),
     /// A policy has said what has come of its plan.
     PolicyReport(Box<ReportRow>),
     /// What has come of a policy that is asked aside, new or changed.

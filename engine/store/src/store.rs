@@ -18,6 +18,19 @@ use crate::rows::{
 };
 use crate::writer::{Answer, Request, StopReason, Work, Writer};
 
+/// Tables that recovery does not need.
+const HISTORY: [&str; 9] = [
+    "jobs",
+    "runs",
+    "results",
+    "result_devices",
+    "result_steps",
+    "result_measurements",
+    "result_artifacts",
+    "occurrences",
+    "feed",
+];
+
 /// The server's database.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -52,7 +65,7 @@ impl Ticket {
         }
     }
 
-    async fn answer(self) -> Result<Answer, StoreError> {
+    pub(crate) async fn answer(self) -> Result<Answer, StoreError> {
         match self.answer.await {
             Ok(answer) => answer,
             Err(_) => Err(closed(&self.stopped)),
@@ -65,7 +78,7 @@ fn closed(stopped: &StopReason) -> StoreError {
 }
 
 /// The writer answers each kind of work with its own kind of answer; anything else is a fault of ours.
-fn odd(answer: &Answer) -> StoreError {
+pub(crate) fn odd(answer: &Answer) -> StoreError {
     StoreError::Stopped { reason: format!("the writer gave an answer to another question ({answer:?})") }
 }
 
@@ -143,14 +156,14 @@ impl Store {
         if sent { Ok(Ticket { answer, stopped: self.inner.stopped.clone() }) } else { Err(closed(&self.inner.stopped)) }
     }
 
-    /// Reads every page of the history (jobs, runs, occurrences, feed) and reports damage. Opening checks only what recovery
+    /// Reads every page of the history (jobs, runs, results, occurrences, feed) and reports damage. Opening checks only what recovery
     /// needs, so that a long history does not slow it; run this in the background.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the first fault.
     pub async fn check_history(&self) -> Result<(), StoreError> {
         let mut connection = self.inner.reader.connection().await?;
-        open::quick_check(&self.inner.reader.places, &mut connection, &["jobs", "runs", "occurrences", "feed"]).await
+        open::quick_check(&self.inner.reader.places, &mut connection, &HISTORY).await
     }
 
     // ---- journal ------------------------------------------------------------------------------------------------

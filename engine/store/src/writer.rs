@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use headend_model::{DutFields, DutId, Timestamp, UserName};
+use headend_model::{DutFields, DutId, RunId, Timestamp, UserName};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +13,8 @@ use crate::occurrences;
 use crate::open::{FolderLock, Places};
 use crate::options::StoreOptions;
 use crate::rare;
+use crate::results::{self, RunResults};
+use crate::retention::{self, Removal};
 use crate::rows::{AreaHead, AreaId, Committed, Projection};
 use crate::sheet::Sheet;
 use crate::tx::Tx;
@@ -72,6 +74,20 @@ pub(crate) enum Work {
     OccurrencesGone {
         keys: Vec<(u64, u64)>,
     },
+    Results {
+        runs: Vec<RunResults>,
+    },
+    ResultsChanged {
+        run: RunId,
+    },
+    Remove {
+        removals: Vec<Removal>,
+        at: Timestamp,
+    },
+    /// The files of these that were to go are gone.
+    RemovalsDone {
+        runs: Vec<RunId>,
+    },
     RaiseGeneration,
 }
 
@@ -84,6 +100,7 @@ pub(crate) enum Answer {
     Area(AreaId),
     Generation(u64),
     FirstId(u64),
+    Removed(Vec<Removal>),
 }
 
 pub(crate) struct Request {
@@ -258,6 +275,19 @@ async fn apply<'a>(
         }
         Work::OccurrencesGone { keys } => {
             occurrences::forget(tx, keys).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::Results { runs } => {
+            results::save(tx, runs).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::ResultsChanged { run } => {
+            results::changed(tx, *run).await?;
+            write_rows(tx, sheet, &[]).await
+        }
+        Work::Remove { removals, at } => retention::remove(tx, removals, *at).await.map(Answer::Removed),
+        Work::RemovalsDone { runs } => {
+            retention::done(tx, runs).await?;
             write_rows(tx, sheet, &[]).await
         }
         Work::RaiseGeneration => rare::raise(tx, "generation").await.map(Answer::Generation),

@@ -5,11 +5,13 @@ mod contract {
     //! The cases know nothing of SQLite; another backend brings its own factory and calls the same functions.
     pub(crate) mod cases;
     pub(crate) mod files;
+    pub(crate) mod results;
     pub(crate) mod samples;
 }
 
 use contract::cases::{self, Factory};
 use contract::files;
+use contract::results;
 use headend_store::{Store, StoreOptions};
 
 /// A folder on the local disk.
@@ -28,6 +30,16 @@ macro_rules! contract {
             $story::$case(&Sqlite(tempfile::tempdir().unwrap())).await;
         }
     )*};
+}
+
+contract! {
+    results:
+    results_come_back_as_they_were_saved
+    results_are_found_by_what_is_asked
+    results_go_a_page_at_a_time
+    a_change_during_the_work_is_not_lost
+    what_goes_says_so_before_it_goes
+    a_kept_run_does_not_go
 }
 
 contract! {
