@@ -127,7 +127,10 @@ impl Picture {
             for (number, (one, other)) in self.rows().zip(other.rows()).enumerate() {
                 let mask = bytes.as_ref().map_or(&all[..], |bytes| &bytes[number * length..][..length]);
                 let (one, other, mask) = (&one[strip.clone()], &other[strip.clone()], &mask[strip.clone()]);
-                if wide(|| columns.add(one, other, mask, tolerance, channels)) {
+                if wide(
+                    #[inline(always)]
+                    || columns.add(one, other, mask, tolerance, channels),
+                ) {
                     widen(&mut totals.rows, number as u32);
                 }
                 if number % ROWS == ROWS - 1 {

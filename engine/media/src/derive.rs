@@ -7,7 +7,10 @@ use crate::{Fault, Picture, Rect};
 /// Of rows of red, green, blue.
 pub(crate) fn luma(data: &[u8]) -> Vec<u8> {
     let mut out = vec![0; data.len() / 3];
-    wide(|| luma_into(data, &mut out));
+    wide(
+        #[inline(always)]
+        || luma_into(data, &mut out),
+    );
     out
 }
 
@@ -38,7 +41,10 @@ impl Picture {
         let mut data = vec![0; self.bounds().pixels() as usize * self.channels()];
         let length = self.width() as usize * self.channels();
         for ((out, one), other) in data.chunks_exact_mut(length).zip(self.rows()).zip(other.rows()) {
-            wide(|| difference_into(one, other, out));
+            wide(
+                #[inline(always)]
+                || difference_into(one, other, out),
+            );
         }
         Self::new(self.width(), self.height(), self.channels(), data)
     }
@@ -79,7 +85,10 @@ impl Picture {
             let (first, last) = covered(y, self.height(), height);
             for from in first..=last {
                 let weight = overlap(y, from, self.height(), height);
-                wide(|| add_weighted(&mut column, self.row(from), weight));
+                wide(
+                    #[inline(always)]
+                    || add_weighted(&mut column, self.row(from), weight),
+                );
             }
             for (x, (first, last)) in columns.iter().enumerate() {
                 self.one_pixel(&column, x as u32, (*first, *last), (width, self.height()), &mut data);

@@ -64,13 +64,22 @@ impl Band {
             sums.fill(0);
         }
         if first > 0 {
-            wide(|| add_steps(grey.row(first - 1), grey.row(first), &mut self.into));
+            wide(
+                #[inline(always)]
+                || add_steps(grey.row(first - 1), grey.row(first), &mut self.into),
+            );
         }
         for y in first..first + side {
             let row = grey.row(y);
-            wide(|| add_steps(row, &row[1..], &mut self.across[1..]));
+            wide(
+                #[inline(always)]
+                || add_steps(row, &row[1..], &mut self.across[1..]),
+            );
             if y > first {
-                wide(|| add_steps(grey.row(y - 1), row, &mut self.down));
+                wide(
+                    #[inline(always)]
+                    || add_steps(grey.row(y - 1), row, &mut self.down),
+                );
             }
         }
     }
@@ -101,7 +110,10 @@ impl Picture {
         }
         let (mut sum, mut squares) = (0_i64, 0_u64);
         for y in 1..height - 1 {
-            let (row_sum, row_squares) = wide(|| laplacian_row(part.row(y - 1), part.row(y), part.row(y + 1)));
+            let (row_sum, row_squares) = wide(
+                #[inline(always)]
+                || laplacian_row(part.row(y - 1), part.row(y), part.row(y + 1)),
+            );
             sum += i64::from(row_sum);
             squares += u64::from(row_squares);
         }

@@ -1,6 +1,7 @@
 //! Vector instructions without naming any.
 
-/// Runs the work compiled for the widest instructions that this machine has. All that it calls must be `#[inline(always)]`.
+/// Runs the work compiled for the widest instructions that this machine has. The closure itself and all that it calls must be `#[inline(always)]`: what stays a
+/// function of its own is compiled for the oldest machine.
 pub(crate) fn wide<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }

@@ -47,7 +47,10 @@ impl Picture {
         for strip in strips(part.width() as usize * channels) {
             let (mut fits, mut counts) = ([0; STRIP + 2], [0; STRIP]);
             for (number, row) in part.rows().enumerate() {
-                wide(|| count_row(&row[strip.clone()], &wanted, &mut fits, &mut counts, channels));
+                wide(
+                    #[inline(always)]
+                    || count_row(&row[strip.clone()], &wanted, &mut fits, &mut counts, channels),
+                );
                 if number % ROWS == ROWS - 1 {
                     total += taken(&mut counts, strip.len(), channels);
                 }

@@ -77,7 +77,10 @@ impl Picture {
         for strip in strips(part.width() as usize * channels) {
             let mut columns = Columns::new();
             for (number, row) in part.rows().enumerate() {
-                wide(|| columns.add(&row[strip.clone()]));
+                wide(
+                    #[inline(always)]
+                    || columns.add(&row[strip.clone()]),
+                );
                 if number % FULL == FULL - 1 {
                     totals.take(&mut columns, strip.len(), channels);
                 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::program::{self, Profile};
 use crate::shell::{self, Result, Shell};
-use crate::{guests, pythons, setup};
+use crate::{guests, opencv, pythons, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only benches of decisions and policies whose name has this in it; leaves the end-to-end figures out. Or one of these alone:
-    /// `uploads`, `reload`, `hostile` (what an attack costs those beside it).
+    /// `uploads`, `reload`, `hostile` (what an attack costs those beside it), `analysers` (each beside `OpenCV`, and as a plugin beside native code).
     filter: Option<String>,
 }
 
@@ -19,6 +19,9 @@ const HYPERQUEUE: &str = "0.27.0";
 /// Crates with benches of their own.
 const CRATES: [&str; 3] = ["headend-scheduler", "headend-whatif", "headend-plugin-host"];
 
+/// The analysers beside `OpenCV`, alone.
+const ANALYSERS: &str = "analysers";
+
 /// Parts of the end-to-end figures that can be measured alone.
 const PARTS: [&str; 3] = ["uploads", "reload", "hostile"];
 
@@ -26,6 +29,9 @@ const PARTS: [&str; 3] = ["uploads", "reload", "hostile"];
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     setup::for_building(shell)?;
     guests::run(shell)?;
+    if args.filter.as_deref() == Some(ANALYSERS) {
+        return analysers(shell);
+    }
     if let Some(part) = args.filter.as_deref().filter(|part| PARTS.contains(part)) {
         return end_to_end(shell, None, Some(part));
     }
@@ -41,7 +47,23 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.filter.is_some() {
         return Ok(());
     }
+    analysers(shell)?;
     end_to_end(shell, hyperqueue(shell), None)
+}
+
+/// Each analyser on the same pictures: native, as a plugin in the program, by `OpenCV` or stb-tester.
+fn analysers(shell: &Shell) -> Result<()> {
+    let python = opencv::python(shell);
+    let program = program::build(shell, Profile::Release)?;
+    shell::step("analysers", || {
+        shell::run(&mut shell.cargo(["bench", "--package", "headend-media", "--bench", "find"]))?;
+        let mut command = shell.cargo(["bench", "--package", "headend-media", "--bench", "opencv"]);
+        command.env("HEADEND_PROGRAM", program).env("HEADEND_GUESTS", guests::folder(shell));
+        if let Some(python) = python {
+            command.env(opencv::PYTHON, python);
+        }
+        shell::run(&mut command)
+    })
 }
 
 /// The figures of whole labs: all, or one part.

@@ -8,8 +8,12 @@ use crate::lanes::wide;
 
 /// Places that are looked at together.
 pub(super) const CHUNK: usize = 64;
+/// Groups of places that are looked at together.
+pub(super) const GROUPS: usize = 32;
+/// Side of a group of places, at most. Blocks lie on multiples of it, so that a group meets as many groups of the image as it has blocks.
+const GROUP: u32 = 4;
 /// Chunks that do without the fine level.
-const WITHOUT: u32 = 4;
+const WITHOUT: u32 = 24;
 /// Blocks between two looks at whether any place is left.
 const BETWEEN: usize = 8;
 
@@ -26,6 +30,12 @@ pub(super) struct Boxes {
     /// At every place, in rows of `stride`, and room for one chunk; the last ones of each row and column are of no use.
     image: Vec<u16>,
     stride: usize,
+    /// The smallest and the largest of each group of them, in rows of `group_stride`, and room for one chunk.
+    low: Vec<u16>,
+    high: Vec<u16>,
+    group_stride: usize,
+    /// Power of two that is the side of a group.
+    group: u32,
     /// Boxes that the mask lets through completely; those that differ most from the image as a whole come first.
     blocks: Blocks,
 }
@@ -77,8 +87,15 @@ impl Boxes {
         sum_boxes(&mut image, stride, side);
         let usual = mean(sums) * u64::from(side * side);
         blocks.sort_unstable_by_key(|block| std::cmp::Reverse((u64::from(block.sum).abs_diff(usual), *block)));
+        let group = side.min(GROUP).ilog2();
+        let [low, high] = [grouped(&image, stride, group, u16::min), grouped(&image, stride, group, u16::max)];
         image.resize(sums.len() + CHUNK, 0);
-        Some(Self { image, stride, blocks })
+        Some(Self { image, stride, low, high, group_stride: stride.div_ceil(1 << group), group, blocks })
+    }
+
+    /// Side of the groups, as a power of two.
+    pub(super) const fn group(&self) -> u32 {
+        self.group
     }
 
     /// So many blocks that differ from each other as much as they can.
@@ -92,21 +109,64 @@ impl Boxes {
         (0..most).map(|n| sorted[n * (count - 1) / (most - 1)]).collect()
     }
 
-    /// Lower bounds of the differences at all places of a row, in units of two to the power of `shift`, rounded down: 16 bits hold them, and a saturated
-    /// one is still a bound.
-    pub(super) fn bounds_of_row(&self, y: u32, blocks: &Blocks, shift: u32, bounds: &mut [u16]) {
+    /// Lower bounds of the differences at all places of each group of a row, in units of two to the power of `shift`, rounded down: 16 bits hold them, and a
+    /// saturated one is still a bound.
+    pub(super) fn bounds_of_groups(&self, row: u32, blocks: &Blocks, shift: u32, bounds: &mut [u16]) {
         bounds.fill(0);
-        for block in blocks {
-            let start = (y + block.y) as usize * self.stride + block.x as usize;
-            let row = &self.image[start..start + bounds.len()];
-            wide(|| add_bounds(row, block.sum, shift, bounds));
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for block in blocks {
+                    let start = self.group_of(0, row, *block);
+                    let (low, high) = (&self.low[start..start + bounds.len()], &self.high[start..start + bounds.len()]);
+                    add_ranges(low, high, block.sum, shift, bounds);
+                }
+            },
+        );
+    }
+
+    /// Where the block lies for a group, in the rows of groups.
+    #[inline(always)]
+    fn group_of(&self, column: u32, row: u32, block: Block) -> usize {
+        (row + (block.y >> self.group)) as usize * self.group_stride + (column + (block.x >> self.group)) as usize
+    }
+
+    /// As [`Self::rule_out`], for groups.
+    pub(super) fn rule_out_groups(
+        &self,
+        (column, row): (u32, u32),
+        shift: u32,
+        limit: u16,
+        out: &mut [u16; GROUPS],
+    ) -> bool {
+        let mut bounds = *out;
+        let any = wide(
+            #[inline(always)]
+            || {
+                for some in self.blocks.chunks(BETWEEN) {
+                    for block in some {
+                        let start = self.group_of(column, row, *block);
+                        let (low, high) = (&self.low[start..start + GROUPS], &self.high[start..start + GROUPS]);
+                        add_ranges(low, high, block.sum, shift, &mut bounds);
+                    }
+                    if least(&bounds) > limit {
+                        return false;
+                    }
+                }
+                true
+            },
+        );
+        out.iter_mut().zip(&bounds).filter(|(_, bound)| **bound > limit).for_each(|(out, _)| *out = u16::MAX);
+        any
     }
 
     /// Fills up those places of a chunk that all blocks together rule out, beside those that are full already. Answers whether any is left.
     pub(super) fn rule_out(&self, x: u32, y: u32, shift: u32, limit: u16, out: &mut [u16; CHUNK]) -> bool {
         let mut bounds = *out;
-        if !wide(|| self.add_blocks(x, y, shift, limit, &mut bounds)) {
+        if !wide(
+            #[inline(always)]
+            || self.add_blocks(x, y, shift, limit, &mut bounds),
+        ) {
             return false;
         }
         out.iter_mut().zip(&bounds).filter(|(_, bound)| **bound > limit).for_each(|(out, _)| *out = u16::MAX);
@@ -136,6 +196,57 @@ fn add_bounds(row: &[u16], sum: u16, shift: u32, bounds: &mut [u16]) {
     }
 }
 
+/// A value in a range differs from the sum at least by what the range lies away from it.
+#[inline(always)]
+fn add_ranges(low: &[u16], high: &[u16], sum: u16, shift: u32, bounds: &mut [u16]) {
+    for ((bound, low), high) in bounds.iter_mut().zip(low).zip(high) {
+        *bound = bound.saturating_add((low.saturating_sub(sum) | sum.saturating_sub(*high)) >> shift);
+    }
+}
+
+/// The smallest or the largest of each group of places, and room for a chunk. Groups at the right and at the bottom may be smaller.
+fn grouped(image: &[u16], stride: usize, group: u32, pick: impl Fn(u16, u16) -> u16 + Copy) -> Vec<u16> {
+    let (side, columns) = (1_usize << group, stride.div_ceil(1 << group));
+    let mut all = Vec::with_capacity(image.len().div_ceil(side * side) + columns + GROUPS);
+    let mut picked = vec![0_u16; stride];
+    for rows in image.chunks(stride * side) {
+        let (first, others) = rows.split_at(stride);
+        picked.copy_from_slice(first);
+        for row in others.chunks_exact(stride) {
+            wide(
+                #[inline(always)]
+                || pick_rows(&mut picked, row, pick),
+            );
+        }
+        wide(
+            #[inline(always)]
+            || pick_columns(&picked, side, &mut all, pick),
+        );
+    }
+    all.resize(all.len() + GROUPS, 0);
+    all
+}
+
+#[inline(always)]
+fn pick_rows(picked: &mut [u16], row: &[u16], pick: impl Fn(u16, u16) -> u16) {
+    for (picked, value) in picked.iter_mut().zip(row) {
+        *picked = pick(*picked, *value);
+    }
+}
+
+/// Groups of four are what there nearly always is.
+#[inline(always)]
+fn pick_columns(row: &[u16], side: usize, all: &mut Vec<u16>, pick: impl Fn(u16, u16) -> u16 + Copy) {
+    if side != 4 {
+        all.extend(row.chunks(side).map(|some| some.iter().copied().reduce(pick).unwrap_or_default()));
+        return;
+    }
+    let whole = row.chunks_exact(4);
+    let rest = whole.remainder().iter().copied().reduce(pick);
+    all.extend(whole.map(|four| pick(pick(four[0], four[1]), pick(four[2], four[3]))));
+    all.extend(rest);
+}
+
 #[inline(always)]
 pub(super) fn least(bounds: &[u16]) -> u16 {
     bounds.iter().copied().fold(u16::MAX, u16::min)
@@ -153,7 +264,10 @@ fn channel_sums(picture: &Picture) -> Vec<u16> {
         } else {
             let start = sums.len();
             sums.resize(start + picture.width() as usize, 0);
-            wide(|| sum_pixels(row, &mut sums[start..]));
+            wide(
+                #[inline(always)]
+                || sum_pixels(row, &mut sums[start..]),
+            );
         }
     }
     sums
@@ -171,7 +285,10 @@ fn sum_boxes(values: &mut [u16], stride: usize, side: u32) {
     let steps = || (0..side.ilog2()).map(|step| 1_usize << step);
     for row in values.chunks_exact_mut(stride) {
         for step in steps() {
-            wide(|| add_to_the_left(row, step));
+            wide(
+                #[inline(always)]
+                || add_to_the_left(row, step),
+            );
         }
     }
     for step in steps() {
@@ -179,7 +296,10 @@ fn sum_boxes(values: &mut [u16], stride: usize, side: u32) {
         for y in 0..rows.saturating_sub(step) {
             let (above, below) = values.split_at_mut((y + step) * stride);
             let (above, below) = (&mut above[y * stride..(y + 1) * stride], &below[..stride]);
-            wide(|| add_row(above, below));
+            wide(
+                #[inline(always)]
+                || add_row(above, below),
+            );
         }
     }
 }

@@ -4,9 +4,12 @@
 //! the pixels in it do, so differences of box sums add up to a lower bound of the true difference:
 //!
 //! ```text
-//!  all places ─► bound by a few coarse boxes (a whole row of places at once) ─► the most promising ones exactly: what is the best so far?
-//!                         └► the rest, in chunks: bound by all coarse boxes ─► by all fine boxes ─► pixel rows, each until it is too much
+//!  groups of 4x4 places ─► bound by some coarse boxes (a whole row of groups at once) ─► the most promising ones exactly: what is the best so far?
+//!                         └► the rest, in chunks: bound by all coarse boxes ─► by all fine boxes
+//!                              └► places of groups that are left: bound by all coarse boxes ─► by all fine boxes ─► pixel rows, each until it is too much
 //! ```
+//!
+//! A group is bound by the smallest and the largest box sum of its places: neighbours are much alike, so that little is lost and fifteen of sixteen need not be looked at.
 //!
 //! No place is ruled out that could be as good as the best, so the answer is that of a search of everything.
 
@@ -16,7 +19,7 @@ use std::collections::BinaryHeap;
 
 use crate::lanes::wide;
 use crate::{Fault, Picture, Rect};
-use boxes::{Block, Boxes, CHUNK, Levels, least};
+use boxes::{Block, Boxes, CHUNK, GROUPS, Levels, least};
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,9 +34,9 @@ pub struct Found {
 }
 
 /// Boxes that the first bound looks at.
-const FIRST_LOOK: usize = 32;
-/// Promising places that are looked at before the others.
-const PROMISING: usize = 48;
+const FIRST_LOOK: usize = 64;
+/// Promising groups that are looked at before the others.
+const PROMISING: usize = 24;
 
 /// What is looked for, and where.
 struct Search<'a> {
@@ -46,12 +49,12 @@ struct Search<'a> {
     stopped: &'a dyn Fn() -> bool,
 }
 
-/// A place that is not ruled out.
+/// A group of places that is not ruled out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Group {
     bound: u16,
-    y: u32,
-    x: u32,
+    row: u32,
+    column: u32,
 }
 
 /// The best place so far; ties go to the topmost, then leftmost.
@@ -114,7 +117,7 @@ fn limit(samples: u64, least: f64) -> Option<u64> {
     (score(limit, samples) >= least).then_some(limit)
 }
 
-/// Lower bounds of a row of places after another.
+/// Lower bounds of a row of groups after another.
 struct Bounds {
     values: Vec<u16>,
     columns: usize,
@@ -122,22 +125,26 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// The places with the smallest bounds that are no more than the limit, from the smallest.
-    fn promising(&self, limit: u64) -> Vec<Place> {
+    /// The groups with the smallest bounds that are no more than the limit, from the smallest.
+    fn promising(&self, limit: u64) -> Vec<Group> {
         let mut most = units(limit, self.shift);
         let mut heap = BinaryHeap::with_capacity(PROMISING + 1);
-        for (y, row) in self.values.chunks_exact(self.columns).enumerate() {
-            if wide(|| least(row)) > most {
+        for (number, row) in self.values.chunks_exact(self.columns).enumerate() {
+            if wide(
+                #[inline(always)]
+                || least(row),
+            ) > most
+            {
                 continue;
             }
-            for (x, bound) in row.iter().enumerate() {
+            for (column, bound) in row.iter().enumerate() {
                 if *bound > most {
                     continue;
                 }
-                heap.push(Place { bound: *bound, y: y as u32, x: x as u32 });
+                heap.push(Group { bound: *bound, row: number as u32, column: column as u32 });
                 if heap.len() > PROMISING {
                     heap.pop();
-                    most = heap.peek().map_or(most, |place| place.bound).min(most);
+                    most = heap.peek().map_or(most, |group| group.bound).min(most);
                 }
             }
         }
@@ -160,9 +167,9 @@ impl Search<'_> {
         let Some(levels) = Levels::new(&self.image, self.what, mask) else { return Err(Fault::Empty) };
         let bounds = self.first_look(&levels.coarse, limit)?;
         let mut best = None;
-        for place in bounds.promising(limit) {
+        for group in bounds.promising(limit) {
             self.patient()?;
-            self.look(place.x, place.y, &mut limit, &mut best);
+            self.look_at_group(group.column, group.row, levels.coarse.group(), &mut limit, &mut best);
         }
         self.rest(&levels, &bounds, &mut limit, &mut best)?;
         Ok(best)
@@ -176,47 +183,94 @@ impl Search<'_> {
         (self.image.width() - self.what.width() + 1, self.image.height() - self.what.height() + 1)
     }
 
-    /// All places by a few of the coarsest boxes.
+    /// All groups by some of the coarsest boxes.
     fn first_look(&self, boxes: &Boxes, limit: u64) -> Result<Bounds, Fault> {
         let blocks = boxes.telling(FIRST_LOOK);
         let (columns, rows) = self.places();
-        let (columns, shift) = (columns as usize, shift_for(limit));
+        let side = 1 << boxes.group();
+        let (columns, rows, shift) = (columns.div_ceil(side) as usize, rows.div_ceil(side), shift_for(limit));
         let mut values = vec![0_u16; columns * rows as usize];
-        for (y, row) in values.chunks_exact_mut(columns).enumerate() {
+        for (row, bounds) in values.chunks_exact_mut(columns).enumerate() {
             self.patient()?;
-            boxes.bounds_of_row(y as u32, &blocks, shift, row);
+            boxes.bounds_of_groups(row as u32, &blocks, shift, bounds);
         }
         Ok(Bounds { values, columns, shift })
     }
 
-    /// All places that the first look left, in chunks: bounds by all boxes of each level, and what is left then exactly.
+    /// All places of a group, exactly.
+    fn look_at_group(&self, column: u32, row: u32, group: u32, limit: &mut u64, best: &mut Best) {
+        let (columns, rows) = self.places();
+        for y in (row << group)..((row + 1) << group).min(rows) {
+            for x in (column << group)..((column + 1) << group).min(columns) {
+                self.look(x, y, limit, best);
+            }
+        }
+    }
+
+    /// All groups that the first look left, in chunks: bounds by all boxes of each level, and of what is left then the places.
     fn rest(&self, levels: &Levels<'_>, first: &Bounds, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
-        for (y, row) in first.values.chunks_exact(first.columns).enumerate() {
+        for (row, bounds) in first.values.chunks_exact(first.columns).enumerate() {
             self.patient()?;
-            for (number, some) in row.chunks(CHUNK).enumerate() {
-                if wide(|| least(some)) <= units(*limit, first.shift) {
-                    self.chunk(levels, (number * CHUNK) as u32, y as u32, some, first.shift, limit, best)?;
+            for (number, some) in bounds.chunks(GROUPS).enumerate() {
+                let most = units(*limit, first.shift);
+                if wide(
+                    #[inline(always)]
+                    || least(some),
+                ) > most
+                {
+                    continue;
                 }
+                // Those that are not there, or are ruled out, are full from the beginning.
+                let mut out = [u16::MAX; GROUPS];
+                out.iter_mut().zip(some).filter(|(_, bound)| **bound <= most).for_each(|(out, _)| *out = 0);
+                self.groups(levels, ((number * GROUPS) as u32, row as u32), out, limit, best)?;
             }
         }
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "where, what is known of it, and what is to be found")]
-    fn chunk(
+    /// A chunk of groups, of which those that are not 0 are ruled out.
+    fn groups(
         &self,
         levels: &Levels<'_>,
-        x: u32,
-        y: u32,
-        first: &[u16],
-        first_shift: u32,
+        at: (u32, u32),
+        mut out: [u16; GROUPS],
         limit: &mut u64,
         best: &mut Best,
     ) -> Result<(), Fault> {
-        let (shift, most) = (shift_for(*limit), units(*limit, first_shift));
-        // Those that are not there, or are ruled out, are full from the beginning.
-        let mut out = [u16::MAX; CHUNK];
-        out.iter_mut().zip(first).filter(|(_, bound)| **bound <= most).for_each(|(out, _)| *out = 0);
+        let shift = shift_for(*limit);
+        let most = units(*limit, shift);
+        if !levels.coarse.rule_out_groups(at, shift, most, &mut out) {
+            return Ok(());
+        }
+        if levels.fine().is_some_and(|fine| !fine.rule_out_groups(at, shift, most, &mut out)) {
+            return Ok(());
+        }
+        let (group, (columns, rows)) = (levels.coarse.group(), self.places());
+        let side = 1_usize << group;
+        for y in (at.1 << group)..((at.1 + 1) << group).min(rows) {
+            for (number, some) in out.chunks(CHUNK >> group).enumerate().filter(|(_, some)| some.contains(&0)) {
+                let x = (at.0 << group) + (number * CHUNK) as u32;
+                let there = columns.saturating_sub(x) as usize;
+                let mut places = [u16::MAX; CHUNK];
+                let each = some.iter().flat_map(|out| std::iter::repeat_n(*out, side)).take(there);
+                places.iter_mut().zip(each).for_each(|(place, out)| *place = out);
+                self.chunk(levels, (x, y), places, limit, best)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A chunk of places, of which those that are not 0 are ruled out.
+    fn chunk(
+        &self,
+        levels: &Levels<'_>,
+        (x, y): (u32, u32),
+        mut out: [u16; CHUNK],
+        limit: &mut u64,
+        best: &mut Best,
+    ) -> Result<(), Fault> {
+        let shift = shift_for(*limit);
         let most = units(*limit, shift);
         if !levels.coarse.rule_out(x, y, shift, most, &mut out) {
             return Ok(());
@@ -242,7 +296,10 @@ impl Search<'_> {
 
     /// The sum of all differences; `None`: more than the limit.
     fn difference(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
-        wide(|| self.sum_rows(x, y, limit))
+        wide(
+            #[inline(always)]
+            || self.sum_rows(x, y, limit),
+        )
     }
 
     /// One row after the other, until it is too much.
