@@ -1,10 +1,13 @@
 //! The process: killed, lost, given up.
 
+use std::process::Stdio;
+
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{assert_tone, begin, common, graph, heard, no_signal, options, picture_after};
 use headend_drivers::tools::ffmpeg::Ffmpeg;
-use headend_drivers::{Capture, now_us};
+use headend_drivers::now_us;
 
 fn pid(number: u32) -> Pid {
     Pid::from_raw(i32::try_from(number).unwrap()).unwrap()
@@ -60,5 +63,44 @@ async fn a_frozen_ffmpeg_is_no_signal_and_begun_anew() {
     // What was in the pipe may be younger than the signal.
     picture_after(&tool, stopped_us + 3_000_000).await;
     assert!(tool.restarts() >= 1 && tool.process() != Some(number));
-    assert!(tool.latest().is_ok());
+}
+
+/// Says that this process is the one that is to be killed.
+const VICTIM: &str = "HEADEND_TEST_VICTIM";
+
+/// The other half of the next story: holds a tool until it is killed.
+#[tokio::test]
+async fn a_process_that_holds_a_tool() {
+    if std::env::var_os(VICTIM).is_none() {
+        return;
+    }
+    let tool = begin(&options(graph("testsrc2=rate=25", None))).await;
+    picture_after(&tool, 0).await;
+    println!("process={}.", process(&tool).await);
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn ffmpeg_does_not_outlive_us_even_when_we_are_killed() {
+    if common::program("ffmpeg").is_none() {
+        return;
+    }
+    let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["life::a_process_that_holds_a_tool", "--exact", "--nocapture"]).env(VICTIM, "1");
+    let mut victim = command.kill_on_drop(true).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(victim.stdout.take().unwrap()).lines();
+    let number = async {
+        loop {
+            let line = said.next_line().await.unwrap().expect("it names the process");
+            if let Some((_, number)) = line.split_once("process=") {
+                return number.trim_end_matches('.').parse().unwrap();
+            }
+        }
+    };
+    let number = tokio::time::timeout(common::LONGEST, number).await.unwrap();
+    assert!(test_kill_process(pid(number)).is_ok());
+    victim.kill().await.unwrap();
+    // Whoever inherits it may leave a zombie.
+    let dead = || std::fs::read_to_string(format!("/proc/{number}/stat")).map_or(true, |stat| stat.contains(") Z "));
+    common::until("the end of the process", dead).await;
 }

@@ -69,3 +69,30 @@ async fn a_stream_that_is_not_there_says_so() {
     assert!(error.starts_with("no signal: no picture from http://…@127.0.0.1:"), "{error}");
     assert!(!error.contains("secret"), "{error}");
 }
+
+/// No small program of Debian serves RTSP. But ffmpeg can wait for another that brings its stream: the same protocol, turned around.
+#[tokio::test]
+async fn rtsp_is_seen_and_heard() {
+    if common::program("ffmpeg").is_none() {
+        return;
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("rtsp://127.0.0.1:{port}/live");
+    let listen = ["-rtsp_flags", "listen"].map(str::to_owned).to_vec();
+    let tool = begin(&Options { arguments: listen, restart_after_ms: 60_000, ..options(stream(url.clone())) }).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        let made = "-hide_banner -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -re -f lavfi \
+                    -i sine=frequency=440:sample_rate=48000 -c:v mpeg2video -g 10 -c:a mp2 -f rtsp -rtsp_transport tcp";
+        loop {
+            // It ends with a complaint until the other one listens.
+            let mut command = tokio::process::Command::new("ffmpeg");
+            command.args(made.split_whitespace()).arg(&url).kill_on_drop(true).stderr(std::process::Stdio::null());
+            let _ = command.status().await;
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    });
+    let first = picture_after(&tool, 0).await;
+    assert_ne!(picture_after(&tool, first.at_us).await.picture, first.picture);
+    assert_tone(&heard(&tool).await, 440.0);
+}

@@ -10,8 +10,8 @@
 //! ten seconds, until pictures came for ten seconds. A picture older than `stale_ms` is never given; the error names the source and what
 //! ffmpeg said. All ends with the tool, and the process also with ours, however that ends.
 //!
-//! What was tried: test patterns, files, streams over HTTP, and the messages for cards that are not there. Cards themselves (V4L2, ALSA)
-//! and RTSP were not: only their command lines are compared.
+//! What was tried: test patterns, files, streams over HTTP, RTSP that another ffmpeg brings, and the message for a card that is not there.
+//! Cards themselves (V4L2, ALSA) and RTSP servers were not: only their command lines are compared.
 
 mod arguments;
 mod input;
