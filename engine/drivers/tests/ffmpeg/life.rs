@@ -6,8 +6,8 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{assert_tone, begin, common, graph, heard, no_signal, options, picture_after};
-use headend_drivers::tools::ffmpeg::Ffmpeg;
 use headend_drivers::now_us;
+use headend_drivers::tools::ffmpeg::Ffmpeg;
 
 fn pid(number: u32) -> Pid {
     Pid::from_raw(i32::try_from(number).unwrap()).unwrap()

@@ -40,7 +40,7 @@ impl Running {
         let sound_pipe = if sound { Some(pipe()?) } else { None };
         let (sound_read, sound_write) = sound_pipe.unzip();
         let mut command = Command::new(program);
-        command.args(arguments(options, sound)).current_dir("/");
+        command.args(arguments(options, sound));
         command.stdin(Stdio::null()).stdout(write_pictures).stderr(Stdio::piped());
         let mut process = nursery::spawn(command, sound_write).await?;
         let words = process.0.stderr.take().ok_or_else(|| io::Error::other("it has no standard error"))?;
