@@ -350,3 +350,20 @@ fn pictures_of_a_wrong_size_are_refused() {
     assert_eq!(large.sums().sum(large.bounds()), 4096 * 4096 * 255);
     assert!(large.statistics(large.bounds()).unwrap().deviation.iter().all(|channel| channel.abs() < f64::EPSILON));
 }
+
+/// All places are alike: the topmost and leftmost is known to be the best without looking at the others.
+#[test]
+fn what_is_even_is_found_at_once_where_all_is_even() {
+    let (even, what) = (make(3, 640, 360, vec![40; 640 * 360 * 3]), make(3, 32, 18, vec![40; 32 * 18 * 3]));
+    for (mask, least) in [(None, 1.0), (Some(make(1, 32, 18, (0..32 * 18).map(|at| u8::from(at > 99)).collect())), 0.4)]
+    {
+        let asked = std::cell::Cell::new(0);
+        let count = || {
+            asked.set(asked.get() + 1);
+            false
+        };
+        let found = even.find(&what, mask.as_ref(), even.bounds(), least, &count).unwrap().unwrap();
+        assert_eq!((found.x, found.y), (0, 0));
+        assert!(asked.get() < 300, "looked {} times", asked.get());
+    }
+}

@@ -161,6 +161,14 @@ fn units(limit: u64, shift: u32) -> u16 {
     u16::try_from(limit >> shift).unwrap_or(u16::MAX)
 }
 
+/// The most that a place of this row, or of one below it, may differ and be the best: of equals the topmost is. `None`: none can be.
+fn bar(limit: u64, best: Best, y: u32) -> Option<u64> {
+    match best {
+        Some((difference, top, _)) if y > top => difference.checked_sub(1),
+        _ => Some(limit),
+    }
+}
+
 impl Search<'_> {
     fn run(&self, mut limit: u64, mask: Option<&Picture>) -> Result<Best, Fault> {
         // There is a box as soon as one pixel counts, and one does.
@@ -212,7 +220,8 @@ impl Search<'_> {
         for (row, bounds) in first.values.chunks_exact(first.columns).enumerate() {
             self.patient()?;
             for (number, some) in bounds.chunks(GROUPS).enumerate() {
-                let most = units(*limit, first.shift);
+                let Some(most) = bar(*limit, *best, (row as u32) << levels.coarse.group()) else { return Ok(()) };
+                let most = units(most, first.shift);
                 if wide(
                     #[inline(always)]
                     || least(some),
@@ -238,8 +247,9 @@ impl Search<'_> {
         limit: &mut u64,
         best: &mut Best,
     ) -> Result<(), Fault> {
-        let shift = shift_for(*limit);
-        let most = units(*limit, shift);
+        let Some(most) = bar(*limit, *best, at.1 << levels.coarse.group()) else { return Ok(()) };
+        let shift = shift_for(most);
+        let most = units(most, shift);
         if !levels.coarse.rule_out_groups(at, shift, most, &mut out) {
             return Ok(());
         }
@@ -270,8 +280,9 @@ impl Search<'_> {
         limit: &mut u64,
         best: &mut Best,
     ) -> Result<(), Fault> {
-        let shift = shift_for(*limit);
-        let most = units(*limit, shift);
+        let Some(most) = bar(*limit, *best, y) else { return Ok(()) };
+        let shift = shift_for(most);
+        let most = units(most, shift);
         if !levels.coarse.rule_out(x, y, shift, most, &mut out) {
             return Ok(());
         }
