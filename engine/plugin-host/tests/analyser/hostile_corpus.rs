@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use headend_model::PolicyName;
@@ -17,17 +14,12 @@ use serde::Deserialize;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use crate::cases;
 use crate::support::{Lab, workspace};
 
 /// Cases at a time.
 const AT_ONCE: usize = 2;
-/// Of what is no matter of time. The machine may be busy.
-const PATIENT_MS: i64 = 30_000;
-
-#[derive(Deserialize)]
-struct Cases {
-    case: Vec<Case>,
-}
+const KIND: &str = "analysers";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,18 +72,6 @@ struct Found {
     text: String,
 }
 
-fn folder() -> PathBuf {
-    workspace().join("tests/guests/analysers")
-}
-
-fn cases() -> Vec<Case> {
-    let read = |file: &str| {
-        let text = fs::read_to_string(folder().join(file)).unwrap();
-        toml::from_str::<Cases>(&text).unwrap_or_else(|error| panic!("{file}: {error}")).case
-    };
-    ["wasm.toml", "rhai.toml"].into_iter().flat_map(read).collect()
-}
-
 /// A core module as text, made what an SDK makes of it: with the contract's WIT embedded.
 fn embed(text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -110,36 +90,25 @@ impl Case {
         if let Some(text) = &self.component {
             return ("a.wasm", wat::parse_str(text).unwrap());
         }
-        let frame = fs::read_to_string(folder().join("frames/analyser.wat")).unwrap();
-        ("a.wasm", embed(&self.fill(&frame)))
+        ("a.wasm", embed(&self.fill()))
     }
 
-    /// The frame without its comments, with the parts of the case.
-    fn fill(&self, frame: &str) -> String {
-        let code = frame.lines().filter(|line| !line.trim_start().starts_with(";;")).collect::<Vec<_>>().join("\n");
-        let guarded = |body: &str| {
-            if self.always { body.to_owned() } else { format!("(if (global.get $armed) (then {body}))") }
-        };
-        code.replace("{feed}", &guarded(&self.feed))
-            .replace("{hear}", &guarded(&self.hear))
-            .replace("{finish}", &guarded(&self.finish))
-            .replace("{build}", &self.build)
-            .replace("{imports}", &self.imports)
-            .replace("{module}", &self.module)
-            .replace("{pages}", &self.pages.unwrap_or(1).to_string())
+    /// The frame with the parts of the case.
+    fn fill(&self) -> String {
+        let guarded = [("{feed}", &*self.feed), ("{hear}", &self.hear), ("{finish}", &self.finish)];
+        let pages = self.pages.unwrap_or(1).to_string();
+        let plain =
+            [("{build}", &*self.build), ("{imports}", &self.imports), ("{module}", &self.module), ("{pages}", &pages)];
+        cases::fill((KIND, "analyser.wat"), self.always, &guarded, &plain)
     }
 
     fn run(&self, lab: &Lab) -> Found {
         let (file, code) = self.file();
-        let mut limits = self.limits.clone();
-        limits.entry("deadline_ms".into()).or_insert(PATIENT_MS);
-        let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let more = format!("capabilities = {:?}\n[limits]\n{}", self.capabilities, limits.join("\n"));
-        let folder = lab.write(&self.name, file, &code, &more);
+        let folder = lab.write(&self.name, file, &code, &cases::grants(&self.capabilities, &self.limits));
         let manifest = folder.join("headend-plugin.toml");
         let text = fs::read_to_string(&manifest).unwrap().replace("world = \"1.0.0\"", "world = \"1.1.0\"");
         fs::write(&manifest, text).unwrap();
-        let found = match self.load(lab, &folder) {
+        let found = match cases::let_in(self.end == End::Refused, || lab.host.load(&folder).map(drop)) {
             Err(error) => refused(&error),
             Ok(()) => match self.play(lab) {
                 Ok(verdicts) => contained(&verdicts),
@@ -149,18 +118,6 @@ impl Case {
         let _gone = lab.host.remove(&PolicyName::new(&self.name).unwrap());
         fs::remove_dir_all(folder).unwrap();
         found
-    }
-
-    /// A busy machine may let a sound call miss a short deadline while it is tried: that says nothing of the case.
-    fn load(&self, lab: &Lab, folder: &Path) -> Result<(), LoadError> {
-        let mut tries = 0..5;
-        loop {
-            match lab.host.load(folder) {
-                Err(LoadError::SelfCheck { what, .. })
-                    if self.end != End::Refused && what.contains("did not answer") && tries.next().is_some() => {}
-                loaded => return loaded.map(drop),
-            }
-        }
     }
 
     /// A small frame, a large one, sound, and the end. After a fault there is nothing but that fault.
@@ -186,8 +143,7 @@ impl Case {
 
     fn judge(&self, found: &Found) -> Result<(), String> {
         let call = self.call.as_ref().is_none_or(|call| *call == found.call);
-        let text = self.text.as_ref().is_none_or(|text| found.text.to_lowercase().contains(&text.to_lowercase()));
-        if found.end == self.end && call && text {
+        if found.end == self.end && call && cases::is_about(&found.text, self.text.as_ref()) {
             return Ok(());
         }
         Err(format!("{found:?}; expected {:?} in {:?} with {:?}", self.end, self.call, self.text))
@@ -202,8 +158,8 @@ fn contained(verdicts: &[Verdict]) -> Found {
 }
 
 fn refused(error: &LoadError) -> Found {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Found { end: End::Refused, call: error.step().as_str().to_owned(), text: format!("{error}{cause}") }
+    let (call, text) = cases::refusal(error);
+    Found { end: End::Refused, call, text }
 }
 
 fn found(fault: &AnalyserFault) -> Found {
@@ -219,11 +175,11 @@ fn found(fault: &AnalyserFault) -> Found {
 }
 
 /// Asked all the while, by a thread of its own.
-fn bystander(lab: &Lab, done: &AtomicUsize, all: usize) {
+fn bystander(lab: &Lab, done: &dyn Fn() -> bool) {
     let mut instance = lab.host.instance(&PolicyName::new("black").unwrap(), &[], "").unwrap();
     let frames = stream([card(64, 36, 0)]);
     let first = instance.feed(&frames[0]).unwrap();
-    while done.load(Ordering::Relaxed) < all {
+    while !done() {
         assert_eq!(instance.feed(&frames[0]).unwrap(), first, "as ever");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -231,33 +187,16 @@ fn bystander(lab: &Lab, done: &AtomicUsize, all: usize) {
 
 #[test]
 fn every_hostile_analyser_ends_as_its_verdict_says() {
-    let mut cases = cases();
-    if let Ok(only) = std::env::var("HEADEND_CASE") {
-        cases.retain(|case| case.name.contains(&only));
+    let mut all: Vec<Case> = cases::read(KIND);
+    if let Some(only) = cases::only() {
+        all.retain(|case| case.name.contains(&only));
     } else {
-        assert!(cases.len() >= 60, "{} cases", cases.len());
+        assert!(all.len() >= 60, "{} cases", all.len());
     }
     let lab = Lab::new();
     lab.host.load(&workspace().join("tests/guests/released/black-1.0.0")).unwrap();
-    let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let one_after_another = || {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case.judge(&case.run(&lab))));
-            let judged = judged.unwrap_or_else(|_| Err("broke a rule of this test, see above".into()));
-            if let Err(what) = judged {
-                failures.lock().unwrap().push(format!("{}: {what}", case.name));
-            }
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(one_after_another);
-        }
-        scope.spawn(|| bystander(&lab, &done, cases.len()));
-    });
-    let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    let judge = |case: &Case| case.judge(&case.run(&lab));
+    cases::go_through(&all, AT_ONCE, |case| &case.name, judge, |done| bystander(&lab, done));
     let left: Vec<_> = lab.host.list().into_iter().map(|info| info.name.to_string()).collect();
     assert_eq!(left, ["black"]);
 }

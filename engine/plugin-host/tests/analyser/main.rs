@@ -1,6 +1,8 @@
 //! Analysers from end to end: loading, budgets, and our own through frames drawn by code.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "../shared/cases.rs"]
+mod cases;
 mod corpus;
 mod faults;
 mod hostile;

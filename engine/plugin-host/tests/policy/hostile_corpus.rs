@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headend_model::{DutId, JobId, Priority, RackName, SlotId, SlotNo, Span, Timestamp, UserName};
 use headend_plugin_host::lifecycle::LoadError;
@@ -16,6 +13,7 @@ use headend_scheduler::action::{OwnerUsage, RankedJob, RankedSlot};
 use serde::Deserialize;
 
 use super::assemble::embed;
+use super::cases;
 use super::made;
 use super::queue_farm::Bench;
 use super::support::{Lab, free, name, plan};
@@ -23,13 +21,7 @@ use super::table::{Question, Said, Table};
 
 /// Cases at a time: two cores, and children that compile.
 const AT_ONCE: usize = 3;
-/// Of what is no matter of time. The machine may be busy.
-const PATIENT_MS: i64 = 30_000;
-
-#[derive(Deserialize)]
-struct Cases {
-    case: Vec<Case>,
-}
+const KIND: &str = "policies";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,21 +123,6 @@ struct Found {
     quarantined: bool,
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/policies")
-}
-
-fn cases() -> Vec<Case> {
-    let mut files: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
-    files.sort();
-    let read = |file: &PathBuf| {
-        let text = fs::read_to_string(file).unwrap();
-        toml::from_str::<Cases>(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())).case
-    };
-    files.iter().flat_map(read).collect()
-}
-
 impl Case {
     /// File name and content.
     fn file(&self) -> (&'static str, Vec<u8>) {
@@ -164,16 +141,14 @@ impl Case {
             Frame::CoverageV1 => ("coverage-1.wat", "v1", "coverage-policy"),
             Frame::Queue => ("queue.wat", "v2", "queue-policy"),
         };
-        let frame = fs::read_to_string(folder().join("frames").join(frame)).unwrap();
-        ("p.wasm", embed(&self.fill(&frame), version, world))
+        ("p.wasm", embed(&self.fill(frame), version, world))
     }
 
-    /// The frame without its comments, with the parts of the case.
+    /// The frame with the parts of the case.
     fn fill(&self, frame: &str) -> String {
-        let code = frame.lines().filter(|line| !line.trim_start().starts_with(";;")).collect::<Vec<_>>().join("\n");
-        let Code { build, note, propose, reason, report, rank, slot_rank, .. } = &self.code;
-        let parts = [
-            ("{build}", build),
+        let Code { build, note, propose, reason, report, rank, slot_rank, imports, module, realloc, .. } = &self.code;
+        let guarded = [
+            ("{build}", &**build),
             ("{note}", note),
             ("{propose}", propose),
             ("{reason}", reason),
@@ -181,27 +156,18 @@ impl Case {
             ("{rank}", rank),
             ("{slot-rank}", slot_rank),
         ];
-        let guarded = |body: &str| {
-            if self.always { body.to_owned() } else { format!("(if (global.get $armed) (then {body}))") }
-        };
-        let code = parts.iter().fold(code, |code, (place, body)| code.replace(place, &guarded(body)));
-        code.replace("{imports}", &self.code.imports)
-            .replace("{module}", &self.code.module)
-            .replace("{realloc}", &self.code.realloc)
-            .replace("{pages}", &self.pages.unwrap_or(1).to_string())
+        let pages = self.pages.unwrap_or(1).to_string();
+        let plain = [("{imports}", &**imports), ("{module}", module), ("{realloc}", realloc), ("{pages}", &pages)];
+        cases::fill((KIND, frame), self.always, &guarded, &plain)
     }
 
     fn manifest(&self, file: &str) -> String {
         let kind = if self.frame == Frame::Queue { "queue-policy" } else { "coverage-policy" };
         let world = if self.frame == Frame::CoverageV1 { "1.0.0" } else { "2.0.0" };
-        let mut limits = self.limits.clone();
-        limits.entry("deadline_ms".into()).or_insert(PATIENT_MS);
-        let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let limits = limits.join("\n");
         format!(
-            "name = \"{}\"\nversion = \"1.0.0\"\nkind = \"{kind}\"\nworld = \"{world}\"\nfile = \"{file}\"\n\
-             capabilities = {:?}\n[limits]\n{limits}\n",
-            self.name, self.capabilities
+            "name = \"{}\"\nversion = \"1.0.0\"\nkind = \"{kind}\"\nworld = \"{world}\"\nfile = \"{file}\"\n{}",
+            self.name,
+            cases::grants(&self.capabilities, &self.limits)
         )
     }
 
@@ -209,7 +175,7 @@ impl Case {
         let (file, code) = self.file();
         let folder = lab.write(&self.name, file, &code, "");
         fs::write(folder.join("headend-plugin.toml"), self.manifest(file)).unwrap();
-        let found = match self.load(lab, &folder) {
+        let found = match cases::let_in(self.end == End::Refused, || lab.host.load(&folder).map(drop)) {
             Err(error) => refused(&error),
             Ok(()) if self.frame == Frame::Queue => self.order(lab),
             Ok(()) => self.cover(lab),
@@ -217,18 +183,6 @@ impl Case {
         let _gone = lab.host.remove(&name(&self.name));
         fs::remove_dir_all(folder).unwrap();
         found
-    }
-
-    /// A busy machine may let a sound call miss a short deadline while it is tried: that says nothing of the case.
-    fn load(&self, lab: &Lab, folder: &Path) -> Result<(), LoadError> {
-        let mut tries = 0..5;
-        loop {
-            match lab.host.load(folder) {
-                Err(LoadError::SelfCheck { what, .. })
-                    if self.end != End::Refused && what.contains("did not answer") && tries.next().is_some() => {}
-                loaded => return loaded.map(drop),
-            }
-        }
     }
 
     /// A job under it, to its end.
@@ -277,8 +231,7 @@ impl Case {
 
     fn judge(&self, found: &Found) -> Result<(), String> {
         let call = self.call.as_ref().is_none_or(|call| *call == found.call);
-        // Words are the runtime's; what they are about must be there.
-        let text = self.text.as_ref().is_none_or(|text| found.text.to_lowercase().contains(&text.to_lowercase()));
+        let text = cases::is_about(&found.text, self.text.as_ref());
         let must = self.quarantined && !matches!(self.end, End::Refused | End::Contained | End::Declined);
         if found.end == self.end && call && text && (found.quarantined || !must) {
             return Ok(());
@@ -316,8 +269,7 @@ fn contained() -> Found {
 }
 
 fn refused(error: &LoadError) -> Found {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let (call, text) = (error.step().as_str().to_owned(), format!("{error}{cause}"));
+    let (call, text) = cases::refusal(error);
     Found { end: End::Refused, call, text, quarantined: false }
 }
 
@@ -359,9 +311,9 @@ fn slots() -> Vec<RankedSlot> {
 }
 
 /// Asked all the while, by a thread of its own.
-fn bystander(lab: &Lab, done: &AtomicUsize, all: usize) {
+fn bystander(lab: &Lab, done: &dyn Fn() -> bool) {
     let mut instance = lab.host.instance(&name("bystander"), &plan(&[2, 2], 2)).unwrap();
-    while done.load(Ordering::Relaxed) < all {
+    while !done() {
         let answer = instance.propose(Timestamp::EPOCH, &free(&[0, 1])).unwrap();
         assert_eq!(answer.start, [], "as ever");
         std::thread::sleep(Duration::from_millis(20));
@@ -370,38 +322,17 @@ fn bystander(lab: &Lab, done: &AtomicUsize, all: usize) {
 
 #[test]
 fn every_hostile_policy_ends_as_its_verdict_says() {
-    let mut cases = cases();
-    if let Ok(only) = std::env::var("HEADEND_CASE") {
-        cases.retain(|case| case.name.contains(&only));
+    let mut all: Vec<Case> = cases::read(KIND);
+    if let Some(only) = cases::only() {
+        all.retain(|case| case.name.contains(&only));
     } else {
-        let scripts = cases.iter().filter(|case| case.name.starts_with("rhai-")).count();
-        assert!(scripts >= 60 && cases.len() - scripts >= 60, "{scripts} of {} are in Rhai", cases.len());
+        let scripts = all.iter().filter(|case| case.name.starts_with("rhai-")).count();
+        assert!(scripts >= 60 && all.len() - scripts >= 60, "{scripts} of {} are in Rhai", all.len());
     }
     let lab = Lab::new();
     lab.rhai("bystander", "fn propose(plan, free) { [] }", "[limits]\ndeadline_ms = 30000").unwrap();
-    let (next, done, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let one_after_another = || {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let began = Instant::now();
-            let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case.judge(&case.run(&lab))));
-            let judged = judged.unwrap_or_else(|_| Err("broke a rule of the farm, see above".into()));
-            if let Err(what) = judged {
-                failures.lock().unwrap().push(format!("{}: {what}", case.name));
-            }
-            if std::env::var_os("HEADEND_CASE").is_some() {
-                eprintln!("{}: {:?}", case.name, began.elapsed());
-            }
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(one_after_another);
-        }
-        scope.spawn(|| bystander(&lab, &done, cases.len()));
-    });
-    let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    let judge = |case: &Case| case.judge(&case.run(&lab));
+    cases::go_through(&all, AT_ONCE, |case| &case.name, judge, |done| bystander(&lab, done));
     let left: Vec<_> = lab.host.list().into_iter().map(|info| info.name.to_string()).collect();
     assert_eq!(left, ["bystander"]);
 }

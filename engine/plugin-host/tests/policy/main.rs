@@ -4,6 +4,8 @@
 #[allow(unreachable_pub, reason = "shared with targets outside of the workspace")]
 mod assemble;
 mod bundles;
+#[path = "../shared/cases.rs"]
+mod cases;
 mod fixture;
 mod folder;
 mod hostile_corpus;
