@@ -73,10 +73,13 @@ pub enum NoAnalyser {
 }
 
 fn installed(known: &BTreeSet<String>, folders: &[PathBuf]) -> String {
+    if folders.is_empty() {
+        return format!("none are installed; name the folder that holds their folders in {ENV_ANALYSERS}");
+    }
     if known.is_empty() {
         let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
         return format!(
-            "none are installed in {}; name the folder that holds them in {ENV_ANALYSERS}",
+            "none are installed in {}; name the folder that holds their folders in {ENV_ANALYSERS}",
             folders.join(", ")
         );
     }
@@ -205,6 +208,14 @@ impl Analysers {
     fn unknown(&self, name: &str) -> NoAnalyser {
         NoAnalyser::Unknown { name: name.to_owned(), known: self.names(), folders: self.folders.clone() }
     }
+}
+
+/// The folder of an installed analyser, where racks of this machine look for it. `None`: none has that name.
+pub fn installed_folder(name: &str) -> Option<PathBuf> {
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+        return None;
+    }
+    usual_folders().into_iter().map(|folder| folder.join(name)).find(|folder| folder.join(MANIFEST).is_file())
 }
 
 /// The analyser in the box that is there for it may have text read; any other would have to be granted it.

@@ -10,6 +10,13 @@ const MANIFEST: &str = "headend-plugin.toml";
 /// Ending of a signature, behind the name of what it signs.
 const SIGNATURE: &str = ".minisig";
 
+/// Of a folder that holds no plugin.
+const NO_MANIFEST: &str = "a plugin is a folder with a headend-plugin.toml; `headend plugin new` begins one. A test needs none: `headend run` \
+                           runs it here, `headend files upload` sends it to the server";
+/// Of a folder whose manifest names what is not there.
+const NO_CODE: &str =
+    "build the plugin first, and put there what headend-plugin.toml names as `file`; its README.md says how";
+
 /// What is sent.
 pub(super) struct Packed {
     /// Name of the file.
@@ -41,7 +48,7 @@ fn is_code(name: &str) -> bool {
 /// The code that the folder's manifest names.
 fn code_of(folder: &Path) -> Result<String> {
     let path = folder.join(MANIFEST);
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| missing(&path, error, NO_MANIFEST))?;
     let bad = |what: &str| {
         let what = format!("{} {what}", path.display());
         Failure::new(Exit::Usage, "bad_plugin", what).help("name the code beside it: file = \"policy.rhai\"")
@@ -65,7 +72,7 @@ fn pack_folder(folder: &Path) -> Result<Packed> {
     let mut tar = tar::Builder::new(Vec::new());
     for name in files {
         let path = folder.join(&name);
-        let bytes = read(&path)?;
+        let bytes = std::fs::read(&path).map_err(|error| missing(&path, error, NO_CODE))?;
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
@@ -74,6 +81,13 @@ fn pack_folder(folder: &Path) -> Result<Packed> {
     let bytes = tar.into_inner().map_err(|error| Failure::file("pack", folder, error))?;
     let stem = code.rsplit_once('.').map_or(code.as_str(), |(stem, _)| stem);
     Ok(Packed { file: format!("{stem}.tar"), bytes, signature: None })
+}
+
+/// With a remedy of its own if there is no such file.
+fn missing(path: &Path, error: std::io::Error, remedy: &str) -> Failure {
+    let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+    let failure = Failure::file("read", path, error);
+    if is_missing { failure.help(remedy) } else { failure }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

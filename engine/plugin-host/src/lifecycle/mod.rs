@@ -60,6 +60,17 @@ impl fmt::Display for Kinds {
     }
 }
 
+/// Where a plugin of this kind belongs.
+fn whereto(kind: Kind) -> &'static str {
+    match kind {
+        Kind::CoveragePolicy | Kind::QueuePolicy => "; `headend plugin install` gives it to the server",
+        Kind::Analyser => {
+            "; racks load it when a test asks for it, from a folder in a folder that HEADEND_ANALYSERS names"
+        }
+        Kind::Script => "; a test needs no manifest: `headend files upload` sends it to the server",
+    }
+}
+
 fn listed(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|asked| format!("`{asked}`")).collect::<Vec<_>>().join(", ")
 }
@@ -93,7 +104,7 @@ pub enum LoadError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// Step 2, manifest: a plugin of another kind.
-    #[error("plugin {plugin} is of kind {kind}; only {taken} {} loaded here", if taken.0.len() == 1 { "is" } else { "are" })]
+    #[error("plugin {plugin} is of kind {kind}; only {taken} {} loaded here{}", if taken.0.len() == 1 { "is" } else { "are" }, whereto(*kind))]
     Kind {
         /// Name and version.
         plugin: String,

@@ -26,7 +26,9 @@ fn each_step_has_its_own_error() {
     assert_eq!(step(lab.host.load(&folder)), Step::World);
     std::fs::write(&manifest, text.replace("\"analyser\"", "\"queue-policy\"")).unwrap();
     let error = lab.host.load(&folder).unwrap_err();
-    assert!(error.to_string().ends_with("is of kind queue-policy; only analyser is loaded here"), "{error}");
+    let expected =
+        "is of kind queue-policy; only analyser is loaded here; `headend plugin install` gives it to the server";
+    assert!(error.to_string().ends_with(expected), "{error}");
     assert!(lab.host.list().is_empty(), "nothing was switched");
 }
 

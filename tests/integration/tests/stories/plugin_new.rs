@@ -49,7 +49,7 @@ async fn walk(lab: &Lab, clone: &Path, line: &str) -> String {
 
 /// Limits for a busy machine.
 fn be_patient(clone: &Path) {
-    for name in ["my-order", "my-queue", "my-rust-order", "my-c-order"] {
+    for name in ["my-order", "my-queue", "my-eye", "my-rust-order", "my-c-order"] {
         let path = clone.join(name).join("headend-plugin.toml");
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let patient = text
@@ -76,6 +76,7 @@ async fn a_stranger_follows_the_page_in_rhai() {
         "chosen by plugin my-order",
         "my-order 0.2.0 is live",
         "my-queue 0.1.0 is live",
+        "of full white",
     ] {
         assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
     }

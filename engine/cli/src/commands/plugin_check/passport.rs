@@ -115,7 +115,12 @@ impl Passport {
         let item = |(step, how): (_, &str)| StepItem {
             step: format!("{step}"),
             how: how.to_owned(),
-            reason: if how == "failed" { reason.clone() } else { None },
+            reason: match how {
+                "failed" => reason.clone(),
+                // The last two of a plugin that would be loaded: nothing has gone wrong.
+                "not reached" if reason.is_none() => Some("`headend plugin install` does that".to_owned()),
+                _ => None,
+            },
         };
         Self {
             ok: tried.error.is_none(),
