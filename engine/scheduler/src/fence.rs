@@ -14,6 +14,8 @@ pub enum FenceEvent {
     /// The journal of a former life, in order, before anything else. Runs that were started and have no end in it get
     /// one: their processes were killed before the daemon reported ready.
     Recovered(Vec<FenceRecord>),
+    /// This life of the daemon begins, right after that. Its record is durable before the server hears of this life.
+    Began(Life),
     /// The server offers a lease, and the offer cannot have been under way for long: the lease counts from now.
     Offered(Lease),
     /// The server offers a lease in the answer to a request: the lease counts from when the request was *sent*, so an
@@ -111,6 +113,19 @@ pub enum FenceRecord {
         /// Per DUT.
         duts: Vec<(DutId, Epoch)>,
     },
+    /// A life of the daemon has begun with this journal.
+    Began(Life),
+}
+
+/// One process of a rack's daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Life {
+    /// What it is called towards the server: random per process.
+    pub incarnation: u64,
+    /// Names the folder of the journal, which one process at a time has locked. A copy of the folder has another name: what
+    /// lived in the original may be alive.
+    pub home: u64,
 }
 
 /// The end of a run, kept until the server has it.
@@ -127,6 +142,9 @@ pub struct EndReport {
     pub unkillable: bool,
 }
 
+/// So many former lives are remembered. One that the server never heard of is no more than a place in this list.
+const MOST_LIVES: usize = 32;
+
 /// The state machine of one rack.
 #[derive(Clone, Debug, Default)]
 pub struct Fence {
@@ -139,6 +157,8 @@ pub struct Fence {
     last_seq: u64,
     /// The server has all reports up to this.
     acknowledged: u64,
+    /// Of this journal; the last one is the present one.
+    lives: VecDeque<Life>,
     #[cfg(feature = "mutants")]
     mutant: Option<crate::mutant::Mutant>,
 }
@@ -183,6 +203,10 @@ impl Fence {
         self.expire(now, &mut out);
         match event {
             FenceEvent::Recovered(journal) => self.recover(journal, &mut out),
+            FenceEvent::Began(life) => {
+                self.note_life(*life);
+                out.push(FenceAction::Write(FenceRecord::Began(*life)));
+            }
             FenceEvent::Offered(lease) => self.offered(now, now, lease, &mut out),
             FenceEvent::OfferedIn { lease, sent } => self.offered(now, *sent, lease, &mut out),
             FenceEvent::RefuseAsked(lease) => self.refuse(lease, &mut out),
@@ -227,10 +251,18 @@ impl Fence {
                 }
                 FenceRecord::Acknowledged(seq) => self.forget(*seq),
                 FenceRecord::Seen { slots, duts } => self.see_all(slots, duts),
+                FenceRecord::Began(life) => self.note_life(*life),
             }
         }
         for claim in open.into_values() {
             self.report(claim, Outcome::Incomplete(Incomplete::RackLost), false, out);
+        }
+    }
+
+    fn note_life(&mut self, life: Life) {
+        self.lives.push_back(life);
+        if self.lives.len() > MOST_LIVES {
+            self.lives.pop_front();
         }
     }
 
@@ -424,6 +456,15 @@ impl Fence {
         )
     }
 
+    /// The lives whose journal this one goes on with, and whose processes are gone: they had the lock that the present one
+    /// has. What the server granted to one of them and is not among [`Fence::seen`] was never started.
+    pub fn former_lives(&self) -> Vec<u64> {
+        let Some(present) = self.lives.back() else { return Vec::new() };
+        let former =
+            self.lives.iter().filter(|life| life.home == present.home && life.incarnation != present.incarnation);
+        former.map(|life| life.incarnation).collect()
+    }
+
     /// The epoch under which this run may drive this slot now; `None`: its calls are refused. A run that a user has
     /// stopped may still tidy up; one whose lease has run out may not.
     pub fn may_drive(&self, now: Timestamp, run: RunId, slot: SlotId) -> Option<Epoch> {
@@ -444,6 +485,7 @@ impl Fence {
     pub fn compacted(&self) -> Vec<FenceRecord> {
         let (slots, duts) = self.seen();
         let mut records = vec![FenceRecord::Seen { slots, duts }, FenceRecord::Acknowledged(self.acknowledged)];
+        records.extend(self.lives.iter().copied().map(FenceRecord::Began));
         records.extend(self.held.values().map(|held| FenceRecord::Starting(held.lease.clone())));
         records.extend(self.outbox.iter().cloned().map(FenceRecord::Ended));
         records

@@ -35,6 +35,8 @@ pub enum Mutant {
     QuietCutShort,
     /// The farm starts a run of a backup under the number of the try that it may have had in the lost past.
     AttemptsRepeat,
+    /// The farm lets a lease run out that a former life of its rack has surely not taken.
+    FormerLivesForgotten,
     /// The farm says that a queue policy's ranks are in force, and goes by its own.
     RanksIgnored,
 }

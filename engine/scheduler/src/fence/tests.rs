@@ -6,7 +6,7 @@ use headend_model::{
     DutId, Epoch, JobId, Lease, LeaseTerms, LeasedTarget, Outcome, RackId, RunId, SlotId, Span, TestResult, Timestamp,
 };
 
-use super::{EndReport, Fence, FenceAction, FenceEvent, FenceRecord, StopReason, claim_of};
+use super::{EndReport, Fence, FenceAction, FenceEvent, FenceRecord, Life, MOST_LIVES, StopReason, claim_of};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::EPOCH + Span::seconds(seconds)
@@ -143,6 +143,34 @@ fn a_compacted_journal_has_the_same_future() {
         again.step(at(3), &FenceEvent::Acknowledged { seq: 99 }),
         [FenceAction::Write(FenceRecord::Acknowledged(3))]
     );
+}
+
+/// Another life with the same journal.
+fn next_life(of: &Fence, incarnation: u64, home: u64) -> Fence {
+    let mut next = fence();
+    next.step(at(9), &FenceEvent::Recovered(of.compacted()));
+    let life = Life { incarnation, home };
+    assert_eq!(next.step(at(9), &FenceEvent::Began(life)), [FenceAction::Write(FenceRecord::Began(life))]);
+    next
+}
+
+#[test]
+fn a_journal_knows_its_former_lives() {
+    assert!(fence().former_lives().is_empty());
+    let first = next_life(&fence(), 11, 1);
+    assert!(first.former_lives().is_empty());
+    let second = next_life(&first, 12, 1);
+    let third = next_life(&second, 13, 1);
+    assert_eq!(third.former_lives(), [11, 12]);
+    let copied = next_life(&third, 14, 2);
+    assert!(copied.former_lives().is_empty(), "the daemon of the original may be alive");
+    assert_eq!(next_life(&copied, 15, 2).former_lives(), [14]);
+    let mut last = third;
+    for life in 100..200 {
+        last = next_life(&last, life, 1);
+    }
+    assert_eq!(last.former_lives().len(), MOST_LIVES - 1);
+    assert_eq!(last.former_lives().last(), Some(&198));
 }
 
 fn declined(actions: &[FenceAction]) -> bool {

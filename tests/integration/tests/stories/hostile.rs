@@ -188,7 +188,18 @@ async fn submit_scripts(lab: &Lab) -> u64 {
 
 async fn sound_job(lab: &Lab) {
     let detail = lab.client.finished(submit(lab, "sound").await).await;
-    assert_eq!((detail.item.passed, detail.item.runs), (6, 6), "{:#?}", detail.run_list);
+    assert_eq!((detail.item.passed, detail.item.runs), (6, 6), "{:#?}\n{}", detail.run_list, last_words(lab).await);
+}
+
+/// What the processes printed last, and how often the rack has spoken: why a run did not start stands there.
+async fn last_words(lab: &Lab) -> String {
+    let logs = lab.logs();
+    let tail: Vec<&str> = logs.lines().rev().take(80).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    let racks = lab.client.get("/racks").await.text();
+    let metrics = lab.client.get("/../../metrics").await.text();
+    let counters: Vec<&str> = metrics.lines().filter(|line| line.starts_with("headend_rack_")).collect();
+    format!("{}\n--- racks\n{racks}\n--- counters\n{}", tail.join("\n"), counters.join("\n"))
 }
 
 #[tokio::test]
@@ -217,7 +228,14 @@ async fn sound_jobs_do_not_notice_hostile_ones_and_nothing_of_these_is_left() {
         let job = submit(&lab, &case.name).await;
         sound_job(&lab).await;
         let detail = lab.client.finished(job).await;
-        assert_eq!((detail.item.passed, detail.item.runs), (6, 6), "{}: {:#?}", case.name, detail.run_list);
+        assert_eq!(
+            (detail.item.passed, detail.item.runs),
+            (6, 6),
+            "{}: {:#?}\n{}",
+            case.name,
+            detail.run_list,
+            last_words(&lab).await
+        );
         // The last strikes may come with another job, if this one was short of questions.
         eventually(&format!("{} to be put aside", case.name), || async {
             let plugin = found(&lab, &case.name).await;
