@@ -46,6 +46,10 @@ number!(
     OccurrenceNo, u64
 );
 number!(
+    /// A person's reservation of a slot. Numbers only rise, so a late word about a former one reaches no later one.
+    ReservationId, u64
+);
+number!(
     /// A rack, as the server numbers it. People use its [`RackName`].
     RackId, u32
 );

@@ -21,8 +21,8 @@ pub mod time;
 
 pub use catalogue::{Catalogue, CatalogueEntry, DeviceModel, DutRefs, IrSet, Smartcard};
 pub use ids::{
-    BadName, DutId, JobId, OccurrenceNo, PolicyName, RackId, RackName, RunId, ScheduleId, ScheduledTestId, SlotId,
-    SlotNo, UserName,
+    BadName, DutId, JobId, OccurrenceNo, PolicyName, RackId, RackName, ReservationId, RunId, ScheduleId,
+    ScheduledTestId, SlotId, SlotNo, UserName,
 };
 pub use inventory::{DutFields, Inventory};
 pub use job::{JobSpec, JobStatus, Mode, Priority, Target, TargetIx, TestIx, TestSpec};

@@ -49,6 +49,7 @@ impl Lab {
                 slots,
                 dut_epochs: Vec::new(),
                 not_taking: None,
+                out: Vec::new(),
             }));
         }
         for slot in 1..=slots {

@@ -7,6 +7,7 @@ use headend_model::{
 
 use crate::event::{Placement, Skip};
 use crate::policy::QueuedJob;
+use crate::reservation::ReservationAction;
 use crate::schedule::ScheduleAction;
 use crate::trials::CanaryRefusal;
 
@@ -27,6 +28,8 @@ pub enum Action {
     Refused(Refusal),
     /// About a schedule: the answer to a command, or for the record.
     Schedule(Box<ScheduleAction>),
+    /// About a reservation: the answer to a command, for the record, or to a rack.
+    Reservation(Box<ReservationAction>),
     /// The answer to a kill: where the job stands now. `None`: there is no such open job.
     KillNoted {
         /// Which job.

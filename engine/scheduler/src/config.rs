@@ -34,6 +34,10 @@ pub struct FarmConfig {
     pub key_memory: Span,
     /// Of the device time that an owner has used, half is forgotten after so long. Less than a minute counts as a minute.
     pub usage_half_life: Span,
+    /// Longest that a person may have a slot, counted from now: when it is reserved, and whenever that is extended.
+    pub longest_reservation: Span,
+    /// Most slots that one person may have reserved at once.
+    pub reservations_per_user: u32,
     /// Which history the store tells: whoever puts back an older backup raises it, and the farm knows at the next start
     /// that it has forgotten what its racks remember. 0: not counted.
     pub generation: u64,
@@ -56,6 +60,8 @@ impl Default for FarmConfig {
             schedule_settle: Span::seconds(5),
             key_memory: Span::seconds(86_400),
             usage_half_life: Span::seconds(86_400),
+            longest_reservation: Span::seconds(8 * 3_600),
+            reservations_per_user: 4,
             generation: 0,
         }
     }

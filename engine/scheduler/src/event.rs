@@ -8,6 +8,7 @@ use headend_model::{
 };
 
 use crate::config::FarmConfig;
+use crate::reservation::ReservationCommand;
 use crate::schedule::{ScheduleCommand, ZoneData};
 use crate::trials::CanaryRequest;
 
@@ -32,6 +33,13 @@ pub enum Event {
         /// What is wanted.
         command: Box<ScheduleCommand>,
     },
+    /// A person reserves a slot, or changes, uses or gives back what was reserved.
+    Reservation {
+        /// Who asked.
+        by: UserName,
+        /// What is wanted.
+        command: ReservationCommand,
+    },
     /// The rules of a time zone, before the first schedule in it and whenever they have changed.
     ZoneRules {
         /// Its name, as schedules name it.
@@ -54,6 +62,16 @@ pub enum Event {
     },
     /// A rack's daemon has started, has cleaned up after its former life, and is ready.
     RackReady(RackReady),
+    /// The life of a rack's daemon that has just said ready goes on with the journal of these former ones, whose processes
+    /// are gone: what was granted to one of them and is not in that journal was never started there, and never will be.
+    RackContinues {
+        /// Which rack.
+        rack: RackId,
+        /// The life that goes on.
+        incarnation: u64,
+        /// Those before it, in any order.
+        former: Vec<u64>,
+    },
     /// A rack is alive: renews the leases of what it holds.
     Heartbeat(Heartbeat),
     /// A rack takes no new runs (`true`) or takes them again.
@@ -273,6 +291,9 @@ pub struct RackReady {
     /// Why it takes no new runs for the time being; `None`: it takes them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub not_taking: Option<String>,
+    /// Slots whose devices it cannot drive for the time being, each with the reason, for people. All others are in order.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub out: Vec<(SlotNo, String)>,
 }
 
 /// A rack's sign of life.
@@ -290,6 +311,9 @@ pub struct Heartbeat {
     /// Why it takes no new runs for the time being; `None`: it takes them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub not_taking: Option<String>,
+    /// Slots whose devices it cannot drive for the time being, each with the reason, for people. All others are in order.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub out: Vec<(SlotNo, String)>,
 }
 
 /// A policy's word: so many runs of the test will never be started.

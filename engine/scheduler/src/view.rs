@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use headend_model::{
-    DutFields, DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, RunId, ScheduleId, SlotId,
-    SlotNo, TargetIx, TestIx, Timestamp, UserName,
+    DutFields, DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RackName, ReservationId, RunId,
+    ScheduleId, SlotId, SlotNo, TargetIx, TestIx, Timestamp, UserName,
 };
 
 use crate::action::{Noted, QueueState, StartReason};
@@ -126,8 +126,47 @@ pub enum SlotState {
         /// When.
         until: Timestamp,
     },
+    /// A person has it.
+    Reserved(ReservationView),
     /// Out of use until an operator says otherwise.
     Quarantined,
+    /// Its rack cannot drive the device for the time being.
+    Out {
+        /// Since.
+        since: Timestamp,
+        /// In the rack's words.
+        reason: String,
+    },
+}
+
+/// A slot that a person has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationView {
+    /// Which reservation.
+    pub reservation: ReservationId,
+    /// Whose.
+    pub user: UserName,
+    /// Of which slot.
+    pub slot: SlotId,
+    /// What for, in the person's words; may be empty.
+    pub note: String,
+    /// Since.
+    pub begun: Timestamp,
+    /// It ends then, unless it is extended.
+    pub until: Timestamp,
+    /// The session that is open on it, as its rack knows it.
+    pub session: Option<RunId>,
+    /// It is over, and its session is being ended.
+    pub over: bool,
+}
+
+/// The session of a reservation, for its rack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionView<'a> {
+    /// Of which reservation.
+    pub reservation: ReservationId,
+    /// Whose.
+    pub user: &'a UserName,
 }
 
 /// Why a waiting run of a job does not run now, per test: the reason that binds it.
@@ -239,8 +278,17 @@ pub enum WaitReason {
         /// Until.
         until: Timestamp,
     },
+    /// A person has the slot, or drives its DUT.
+    Reserved(ReservationView),
     /// The slot is in quarantine.
     Quarantined,
+    /// The rack cannot drive the slot's device for the time being.
+    SlotOut {
+        /// Since.
+        since: Timestamp,
+        /// In the rack's words.
+        reason: String,
+    },
     /// The policy is being asked.
     PolicyThinks {
         /// Which.

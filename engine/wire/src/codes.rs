@@ -81,6 +81,9 @@ codes! {
     UNKNOWN_ZONE = 51, 422, "unknown_zone", "No such time zone", "use a name such as Europe/Dublin, UTC, or an offset such as +02:00";
     NAME_TAKEN = 52, 409, "name_taken", "Another schedule of the same user has this name", "choose another name";
     SCHEDULE_FULL = 53, 422, "schedule_full", "More than is kept of this", "delete some";
+    SLOT_TAKEN = 54, 409, "slot_taken", "The slot is not free", "wait, or reserve another; `headend reserve --wait` tries again";
+    RESERVATION_LIMIT = 55, 422, "reservation_limit", "More than a person may reserve", "see the detail";
+    SESSION_OPEN = 56, 409, "session_open", "A session of the reservation is open", "end the script that drives the slot, or wait until it has ended";
     PLUGIN_IN_USE = 42, 409, "plugin_in_use", "The plugin is in use", "wait until its jobs have ended, or force it: they go on under the built-in rule";
     NOT_GRANTED = 43, 422, "not_granted", "The plugin asks for more than it is granted", "grant it with `headend plugin grant`, or leave the plugin out";
     NOT_VOUCHED = 44, 422, "not_vouched", "No trusted key vouches for the plugin", "sign it with a key that the server trusts";

@@ -5,6 +5,7 @@
 //! * [`inventory`]: the lab's devices as one document.
 //! * [`schedules`]: the part of REST that is about schedules.
 //! * [`rack`]: the exchange between a rack and the server.
+//! * [`relay`]: a session whose script runs on a person's own machine.
 //! * [`whatif`]: loads that can be played again, and answers about what is yet to come.
 //! * [`session`]: between a rack's supervisor and a running script's process (guest or Python).
 //! * [`zygote`]: between a rack's supervisor and a warm Python interpreter.
@@ -20,6 +21,7 @@ pub mod inventory;
 pub mod plugins;
 pub mod problem;
 pub mod rack;
+pub mod relay;
 pub mod schedules;
 pub mod session;
 pub mod trials;

@@ -80,6 +80,10 @@ pub struct Ready {
     pub dut_epochs: Vec<(u64, u64)>,
     /// Base address under which its logs can be had, if it serves them itself.
     pub logs: Option<String>,
+    /// Former lives (`incarnation`) whose journal this one goes on with and whose processes are gone: what was granted to
+    /// one of them and lies above the epochs told here was never started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<u64>,
 }
 
 /// A slot of a rack.
@@ -107,6 +111,20 @@ pub struct Beat {
     /// Absent: it takes them. A server offers nothing new meanwhile; an offer that is on its way is left lying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_taking: Option<String>,
+    /// Slots whose devices it cannot drive for the time being: nothing is offered for them until a beat leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out: Vec<SlotOut>,
+}
+
+/// A slot whose device the rack cannot drive for the time being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlotOut {
+    /// Its number in the rack.
+    #[schema(minimum = 1)]
+    pub no: u16,
+    /// Why, for people: which tool failed, and how.
+    pub reason: String,
 }
 
 /// A lease that was not taken. Its epochs are in the rack's journal before this is told, so nothing starts under it later.
@@ -146,6 +164,9 @@ pub struct Orders {
     pub say_ready: bool,
     /// Start these.
     pub start: Vec<StartOrder>,
+    /// Let people drive these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionOrder>,
     /// Stop these.
     #[schema(value_type = Vec<u64>)]
     pub stop: Vec<RunId>,
@@ -164,6 +185,19 @@ pub struct Orders {
     pub slots: Vec<(u32, u16)>,
     /// End by yourself when nothing runs any more.
     pub drain: bool,
+}
+
+/// Let a person drive a slot: the rack takes the lease like that of a run, and then fetches the person's end of the session
+/// with `GET /api/v1/sessions/{run}/rack` (see [`crate::relay`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionOrder {
+    /// The right to do so. Its job is 0.
+    #[schema(value_type = Object)]
+    pub lease: Lease,
+    /// Of which reservation, for the log.
+    pub reservation: u64,
+    /// Whose, for the log.
+    pub user: String,
 }
 
 /// Start a run.

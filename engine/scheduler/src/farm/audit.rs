@@ -18,6 +18,7 @@ use super::lease::claim_of;
 use super::submit::runs_of;
 use crate::action::{Action, RunRecord};
 use crate::event::{Claim, Event};
+use crate::reservation::ReservationAction;
 
 /// What was told so far of all that is open.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +100,7 @@ impl Audit {
             Action::Start { lease, test, .. } => self.started(lease, *test),
             Action::RunEnded(record) => self.ended(event, record),
             Action::JobChanged { job, status, .. } => self.changed(*job, *status),
+            Action::Reservation(news) => self.reserved(news),
             _ => Ok(()),
         }
     }
@@ -125,6 +127,29 @@ impl Audit {
         sight.running += 1;
         let before = self.leased.insert(run, Right::of(lease));
         ensure(before.is_none(), "S3", || format!("run {run} is started a second time"))?;
+        self.raised(lease)
+    }
+
+    /// A session is leased like a run, and has no job.
+    fn reserved(&mut self, news: &ReservationAction) -> Check {
+        match news {
+            ReservationAction::SessionBegun { lease, .. } => {
+                let before = self.leased.insert(lease.run, Right::of(lease));
+                ensure(before.is_none(), "S3", || format!("session {} is begun a second time", lease.run))?;
+                self.raised(lease)
+            }
+            ReservationAction::SessionEnded { run, .. } => {
+                let right = self.leased.remove(run);
+                ensure(right.is_some(), "S3", || format!("session {run} ends, and it is not open"))
+            }
+            ReservationAction::Made { .. }
+            | ReservationAction::Extended { .. }
+            | ReservationAction::Ended { .. }
+            | ReservationAction::Refused(_) => Ok(()),
+        }
+    }
+
+    fn raised(&mut self, lease: &Lease) -> Check {
         for target in &lease.targets {
             let (slot, dut) = (target.slot, target.dut);
             rises(&mut self.slots, slot, target.slot_epoch, || format!("slot {slot}"))?;

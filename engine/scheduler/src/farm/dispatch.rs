@@ -86,7 +86,11 @@ impl Farm {
     /// Nobody drives the slot or its DUT, and it may be driven.
     pub(super) fn is_usable(&self, slot: SlotId) -> bool {
         let Some(book) = self.slots.get(&slot) else { return false };
-        if book.lease.is_some() || book.offered.is_some() || book.quarantined || self.quiet().is_some() {
+        let kept = book.lease.is_some() || book.offered.is_some();
+        if kept || book.quarantined || book.out.is_some() || self.quiet().is_some() {
+            return false;
+        }
+        if self.reservations.at(slot).is_some() {
             return false;
         }
         let ready =

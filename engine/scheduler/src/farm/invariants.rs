@@ -25,6 +25,7 @@ impl Farm {
         self.check_slots()?;
         self.check_order()?;
         self.check_usage()?;
+        self.check_reservations()?;
         self.check_schedules()
     }
 
@@ -97,6 +98,9 @@ impl Farm {
             ensure(dut.is_some_and(|dut| dut.epoch >= target.dut_epoch), "S9", || {
                 format!("epoch of DUT {} fell", target.dut)
             })?;
+        }
+        if self.reservations.session(lease.run).is_some() {
+            return Ok(());
         }
         let job = self.jobs.get(&lease.job);
         ensure(job.is_some_and(|job| job.running.contains(&lease.run)), "S4", || {

@@ -78,7 +78,7 @@ impl Farm {
         self.emit(Action::KillNoted { job: id, status });
     }
 
-    fn stop_run(&mut self, run: RunId) {
+    pub(super) fn stop_run(&mut self, run: RunId) {
         let Some(held) = self.leases.get_mut(&run) else { return };
         held.stopping = true;
         let (rack, attempt) = (held.lease.rack, held.lease.attempt);

@@ -36,7 +36,7 @@ impl Farm {
         self.unqueue_if_done(job);
     }
 
-    fn raise_epochs(&mut self, slot: SlotId) -> Option<LeasedTarget> {
+    pub(super) fn raise_epochs(&mut self, slot: SlotId) -> Option<LeasedTarget> {
         let dut = self.inventory.dut_in(slot)?;
         let floor = self.epoch_floor();
         let slot_book = self.slots.get_mut(&slot)?;
@@ -66,7 +66,7 @@ impl Farm {
         Some((run, number, attempt))
     }
 
-    fn occupy(&mut self, lease: &Lease) {
+    pub(super) fn occupy(&mut self, lease: &Lease) {
         for target in &lease.targets {
             self.check_free(target);
             if let Some(slot) = self.slots.get_mut(&target.slot) {
@@ -180,6 +180,10 @@ impl Farm {
     pub(super) fn end_run(&mut self, run: RunId, outcome: Outcome) -> Vec<(SlotId, headend_model::DutId)> {
         let Some(held) = self.leases.remove(&run) else { return Vec::new() };
         self.vacate(&held.lease);
+        if let Some(session) = self.reservations.close_session(run) {
+            self.wear_of_end(&held);
+            return self.session_ended(&held, &session, outcome);
+        }
         self.usage_of_run(held.lease.job, held.lease.targets.len(), false);
         self.wear_of_end(&held);
         self.note_end(&held, outcome.code());

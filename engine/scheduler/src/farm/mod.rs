@@ -21,6 +21,7 @@ mod plans;
 mod plugins;
 mod queues;
 mod racks;
+mod reservations;
 mod restore;
 mod rounds;
 mod schedules;
@@ -52,8 +53,10 @@ use crate::action::{Action, StartReason};
 use crate::config::FarmConfig;
 use crate::event::Event;
 use crate::history::History;
+use crate::view::SessionView;
 use order::Order;
 use queues::Queues;
+use reservations::Reservations;
 use schedules::Schedules;
 use state::{
     AskBook, Away, Counters, DutBook, Held, Job, KeyBook, LostLease, PolicyBook, Rack, Recent, ReportBook, Round, Slot,
@@ -102,6 +105,8 @@ pub struct Farm {
     trials: trials::Trials,
     #[cfg_attr(feature = "serde", serde(default))]
     schedules: Schedules,
+    #[cfg_attr(feature = "serde", serde(default))]
+    reservations: Reservations,
     /// Digest of all starts so far.
     #[cfg_attr(feature = "serde", serde(default))]
     decided: u64,
@@ -165,10 +170,12 @@ impl Farm {
             Event::Tick => self.fire_timers(),
             Event::Submit(submission) => self.submit(submission),
             Event::Schedule { by, command } => self.schedule_command(by, command),
+            Event::Reservation { by, command } => self.reservation_command(by, command),
             Event::ZoneRules { zone, rules } => self.zone_rules(zone, rules),
             Event::Kill { job, by } => self.kill(*job, by),
             Event::EnrolRack { name } => self.enrol(name),
             Event::RackReady(ready) => self.rack_ready(ready),
+            Event::RackContinues { rack, incarnation, former } => self.take_over(*rack, *incarnation, former),
             Event::Heartbeat(beat) => self.heartbeat(beat),
             Event::Drain { rack, on } => self.drain(*rack, *on),
             Event::PlaceDut { dut, slot } => self.place_dut(*dut, *slot),
@@ -255,4 +262,6 @@ pub struct Granted<'a> {
     pub why: &'a StartReason,
     /// The run.
     pub run: RunId,
+    /// It is the session of this reservation, and there is no job.
+    pub session: Option<SessionView<'a>>,
 }

@@ -33,6 +33,7 @@ impl Farm {
         for (no, epoch) in &ready.slots {
             self.declare_slot(id, *no, *epoch);
         }
+        self.hear_out(id, &ready.out);
         for (dut, epoch) in &ready.dut_epochs {
             if *epoch <= self.next.removed_epoch && !self.inventory.duts.contains_key(dut) {
                 // Of one that was taken out; were it to come back, it would start above this.
@@ -65,6 +66,7 @@ impl Farm {
             offered: None,
             hold: None,
             quarantined: false,
+            out: None,
         });
         slot.epoch = slot.epoch.max(seen);
         self.round.dirty.insert(id);
@@ -90,6 +92,36 @@ impl Farm {
         }
     }
 
+    /// The new life has the journal of former ones, and these are gone. What that journal knows has just been ended by
+    /// `ready`. The rest of what was granted to them was never started: it goes to the new life, under the same epochs.
+    pub(super) fn take_over(&mut self, id: RackId, incarnation: u64, former: &[u64]) {
+        if self.forgets_former_lives() {
+            return;
+        }
+        let Some(rack) = self.racks.get(&id).filter(|rack| rack.incarnation == Some(incarnation)) else { return };
+        for run in rack.leases.iter().copied().collect::<Vec<_>>() {
+            let Some(held) = self.leases.get_mut(&run) else { continue };
+            let life = held.incarnation.filter(|life| *life != incarnation && former.contains(life));
+            // One that was taken stands in the journal. If it does not, that journal is not what it is taken for.
+            if life.is_none() || held.confirmed {
+                continue;
+            }
+            held.incarnation = Some(incarnation);
+            self.renew(run);
+        }
+    }
+
+    #[cfg(feature = "mutants")]
+    fn forgets_former_lives(&self) -> bool {
+        self.is_mutant(crate::mutant::Mutant::FormerLivesForgotten)
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    #[allow(clippy::unused_self, reason = "the broken variant looks at it")]
+    const fn forgets_former_lives(&self) -> bool {
+        false
+    }
+
     fn is_covered(&self, lease: &Lease, ready: &RackReady) -> bool {
         lease.targets.iter().all(|target| {
             let no = self.inventory.slots.get(&target.slot).map(|place| place.no);
@@ -109,6 +141,7 @@ impl Farm {
             self.beat_for(run, beat);
         }
         self.hear_refusal(beat.rack, beat.not_taking.as_deref());
+        self.hear_out(beat.rack, &beat.out);
         self.heard_of(beat.rack);
     }
 
@@ -120,6 +153,30 @@ impl Farm {
         rack.refusal = reason.map(|reason| Refusal { since: before.unwrap_or(now), reason: reason.to_owned() });
         if before.is_some() != reason.is_some() {
             self.round.dirty.extend(rack.slots.values().copied());
+            self.emit(Action::RackChanged { rack: id });
+        }
+    }
+
+    /// A rack knows best which devices it cannot drive (a tool has died, a machine does not come up). Their slots get
+    /// nothing new; what runs there goes on, and ends as its script or its lease ends.
+    fn hear_out(&mut self, id: RackId, out: &[(SlotNo, String)]) {
+        let now = self.now;
+        let Some(rack) = self.racks.get(&id) else { return };
+        let mut news = false;
+        for (no, slot) in &rack.slots {
+            let Some(book) = self.slots.get_mut(slot) else { continue };
+            let reason = out.iter().find(|(other, _)| other == no).map(|(_, reason)| reason);
+            if book.out.as_ref().map(|out| &out.reason) == reason {
+                continue;
+            }
+            let since = book.out.as_ref().map_or(now, |out| out.since);
+            if book.out.is_some() != reason.is_some() {
+                self.round.dirty.insert(*slot);
+            }
+            book.out = reason.map(|reason| Refusal { since, reason: reason.clone() });
+            news = true;
+        }
+        if news {
             self.emit(Action::RackChanged { rack: id });
         }
     }

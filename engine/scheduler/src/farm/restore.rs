@@ -50,6 +50,7 @@ impl Farm {
         self.next.job += JOBS_PER_ERA;
         self.next.run += NUMBERS_PER_ERA;
         self.next.ask += NUMBERS_PER_ERA;
+        self.reservations.skip(NUMBERS_PER_ERA);
         self.drop_asks(None);
         for held in self.leases.values_mut().filter(|held| !held.confirmed) {
             // Never offered again: what has become of it since, and of its DUT, nobody knows.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headend_model::run::Incomplete;
 use headend_model::{
-    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, RunId, ScheduleId, SlotId, SlotNo, TargetIx,
-    TestIx, Timestamp, UserName,
+    DutId, Epoch, JobId, JobSpec, JobStatus, Lease, PolicyName, RackId, ReservationId, RunId, ScheduleId, SlotId,
+    SlotNo, TargetIx, TestIx, Timestamp, UserName,
 };
 
 use super::books::{Group, TestBook};
@@ -80,6 +80,9 @@ pub(super) struct Slot {
     /// The job whose gang test it waits for.
     pub hold: Option<JobId>,
     pub quarantined: bool,
+    /// Its rack cannot drive the device for the time being.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub out: Option<Refusal>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -320,6 +323,8 @@ pub(super) enum Timer {
     Quiet,
     /// The time of a canary is over.
     Canary(u64),
+    /// A reservation may be over.
+    Reservation(ReservationId),
 }
 
 /// Bookkeeping of one step; empty between steps.

@@ -132,6 +132,10 @@ impl Farm {
     }
 
     fn other_user_at(&self, target: Target, owner: &UserName) -> Option<&UserName> {
+        let reserved = self.slot_at(target).and_then(|slot| self.reservations.at(slot)).map(|book| &book.user);
+        if let Some(user) = reserved.filter(|user| *user != owner) {
+            return Some(user);
+        }
         let lease = match target {
             Target::Slot(slot) => self.slots.get(&slot).and_then(|slot| slot.lease),
             Target::Dut(dut) => self.duts.get(&dut).and_then(|dut| dut.lease),

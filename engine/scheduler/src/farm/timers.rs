@@ -25,6 +25,7 @@ impl Farm {
                 Timer::Ranks => self.ask_ranks(),
                 Timer::RanksAgain => self.order.woken(),
                 Timer::Quiet => self.quiet_due(),
+                Timer::Reservation(reservation) => self.reservation_due(reservation),
                 Timer::Canary(number) => self.canary_due(number),
             }
         }

@@ -82,11 +82,17 @@ impl Farm {
 
     fn slot_state(&self, slot: SlotId) -> SlotState {
         let Some(book) = self.slots.get(&slot) else { return SlotState::Free };
+        if let Some(reserved) = self.reserved_at(slot) {
+            return SlotState::Reserved(reserved);
+        }
         if let Some(held) = book.lease.and_then(|run| self.leases.get(&run)) {
             return self.leased_state(held);
         }
         if book.quarantined {
             return SlotState::Quarantined;
+        }
+        if let Some(out) = &book.out {
+            return SlotState::Out { since: out.since, reason: out.reason.clone() };
         }
         if let Some(until) = self.quiet() {
             return SlotState::Cooling { until };
@@ -124,18 +130,19 @@ impl Farm {
         let granted = book.leases.iter().filter_map(|run| self.leases.get(run));
         granted
             .filter(|held| held.incarnation.is_some() && held.incarnation == book.incarnation)
-            .map(grant_of)
+            .map(|held| self.grant_of(held))
             .collect()
     }
-}
 
-fn grant_of(held: &Held) -> Granted<'_> {
-    Granted {
-        lease: &held.lease,
-        test: held.test,
-        stopping: held.stopping,
-        confirmed: held.confirmed,
-        why: &held.why,
-        run: held.lease.run,
+    fn grant_of<'a>(&'a self, held: &'a Held) -> Granted<'a> {
+        Granted {
+            session: self.session_of(held.lease.run),
+            lease: &held.lease,
+            test: held.test,
+            stopping: held.stopping,
+            confirmed: held.confirmed,
+            why: &held.why,
+            run: held.lease.run,
+        }
     }
 }

@@ -74,6 +74,9 @@ impl Farm {
 
     fn why_busy(&self, asked: &Question<'_>, slot: SlotId) -> Option<WaitReason> {
         let book = self.slots.get(&slot)?;
+        if let Some(reserved) = self.reserved_at(slot) {
+            return Some(WaitReason::Reserved(reserved));
+        }
         if let Some(held) = book.lease.and_then(|run| self.leases.get(&run)) {
             let (run, job, until) = (held.lease.run, held.lease.job, held.lease.until);
             let until = (until <= asked.now).then(|| self.config.lease.reusable_at(until));
@@ -83,11 +86,18 @@ impl Farm {
         if book.quarantined || dut.is_some_and(|dut| dut.quarantined.is_some()) {
             return Some(WaitReason::Quarantined);
         }
+        if let Some(out) = &book.out {
+            return Some(WaitReason::SlotOut { since: out.since, reason: out.reason.clone() });
+        }
         if let Some(until) = self.quiet() {
             return Some(WaitReason::Cooling { until });
         }
         let elsewhere = dut.and_then(|dut| dut.lease).and_then(|run| self.leases.get(&run));
-        elsewhere.map(|held| WaitReason::DutHeld { run: held.lease.run, job: held.lease.job })
+        elsewhere.map(|held| {
+            let run = held.lease.run;
+            let session = self.reservation_of_session(run);
+            session.map_or(WaitReason::DutHeld { run, job: held.lease.job }, WaitReason::Reserved)
+        })
     }
 
     fn why_rack(&self, asked: &Question<'_>, slot: SlotId) -> Option<WaitReason> {

@@ -160,6 +160,10 @@ impl Farm {
 
     fn freed(&self, slot: SlotId) -> Option<Change> {
         let held = self.slots.get(&slot)?.lease.and_then(|run| self.leases.get(&run))?;
+        if self.reserved_at(slot).is_some() {
+            // A person's; that it ends is no change that anybody should be advised to make.
+            return None;
+        }
         Some(Change::FreeSlot { slot, run: held.lease.run, job: held.lease.job })
     }
 

@@ -1,12 +1,14 @@
 //! The whole lab in one process, deterministic: 50,000 seeds of crashes, cuts, drifting clocks and moving boxes, judged by a
 //! witness that counts what really drives, not what the records say. Some seeds hold processes that no signal ends, some
 //! put the server back to an older backup. After the last fault the calm shows that all comes to its end (L1 to L3, L6, L7).
+//! A new life of a rack leaves no lease between the lives (L8).
 //!
 //! A failing seed is printed; `HEADEND_SIM_SEED=<seed> cargo test -p headend-scheduler --test sim` shows its whole trace.
 //! The broken variants prove that the simulator can see anything at all: each must be caught.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
 
 mod client;
+mod people;
 mod plugins;
 mod rack;
 mod rng;
@@ -45,16 +47,23 @@ fn no_seed_breaks_a_rule_in_the_simulated_lab() {
         return replay(seed);
     }
     let (mut happenings, mut starts) = (0, 0);
+    let (mut reservations, mut sessions) = (0, 0);
     for seed in 0..seeds_to_play() {
         match World::new(seed, None, false).play() {
             Ok(shown) => {
                 happenings += shown.happenings;
                 starts += shown.starts;
+                reservations += shown.reservations;
+                sessions += shown.sessions;
             }
             Err((broken, _)) => panic!("{}", complain(seed, &broken)),
         }
     }
-    println!("{} seeds, {happenings} happenings, {starts} starts", seeds_to_play());
+    println!(
+        "{} seeds, {happenings} happenings, {starts} starts, {reservations} reservations with {sessions} sessions",
+        seeds_to_play()
+    );
+    assert!(reservations > 0 && sessions > 0, "people are part of the simulation");
 }
 
 fn replay(seed: u64) {
@@ -120,5 +129,6 @@ mutants! {
     caught_ranks_that_are_ignored: Break::Core(Mutant::RanksIgnored), ["O1"];
     caught_epochs_of_before_a_restore: Break::Core(Mutant::NoNewEra), ["S9", "S2"];
     caught_refusal_that_is_forgotten: Break::Core(Mutant::RefusalForgotten), ["S1", "S2", "S3", "S10", "S12"];
+    caught_lease_that_a_former_life_did_not_take: Break::Core(Mutant::FormerLivesForgotten), ["L8"];
     caught_epochs_not_checked: Break::Core(Mutant::EpochsNotChecked), ["S2"];
 }

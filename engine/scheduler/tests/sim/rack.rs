@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use headend_model::{Lease, Outcome, RunId, SlotId, SlotNo, TestResult, Timestamp};
 use headend_scheduler::event::{Claim, RackReady};
-use headend_scheduler::fence::FenceRecord;
+use headend_scheduler::fence::{FenceRecord, Life};
 use headend_scheduler::{Fence, FenceAction, FenceEvent};
 
 use crate::rng::Rng;
@@ -41,7 +41,8 @@ impl Rack {
             cut_until: 0,
             cpu: 0,
             fence: Fence::new(terms()),
-            journal: Vec::new(),
+            // The farm was furnished with a life that never ran.
+            journal: vec![FenceRecord::Began(Life { incarnation: 0, home: 0 })],
             settled: false,
             started: Vec::new(),
             declined: Vec::new(),
@@ -56,7 +57,7 @@ impl Rack {
         now < self.cut_until
     }
 
-    fn lives(&self, life: u64) -> bool {
+    pub(crate) fn lives(&self, life: u64) -> bool {
         self.up && self.life == life
     }
 }
@@ -214,6 +215,7 @@ impl World {
             life: book.life,
             sent: now,
             ready,
+            former: book.fence.former_lives(),
             ends: book.fence.unacknowledged(),
             started: std::mem::take(&mut book.started),
             declined: std::mem::take(&mut book.declined),
@@ -227,7 +229,14 @@ impl World {
         let book = &self.racks[rack];
         let (slots, duts) = book.fence.seen();
         let slots = book.slots.iter().map(|(no, slot)| (*no, seen_on(&slots, *slot))).collect();
-        RackReady { rack: rack_id(rack), incarnation: book.life, slots, dut_epochs: duts, not_taking: None }
+        RackReady {
+            rack: rack_id(rack),
+            incarnation: book.life,
+            slots,
+            dut_epochs: duts,
+            not_taking: None,
+            out: Vec::new(),
+        }
     }
 
     pub(crate) fn rack_beats(&mut self, rack: usize, life: u64) {
@@ -305,6 +314,7 @@ impl World {
         }
         (book.up, book.life, book.settled, book.tick, book.slots) = (true, life, false, None, slots);
         self.fence_step(rack, &FenceEvent::Recovered(journal))?;
+        self.fence_step(rack, &FenceEvent::Began(Life { incarnation: life, home: 0 }))?;
         if compact {
             self.racks[rack].journal = self.racks[rack].fence.compacted();
         }

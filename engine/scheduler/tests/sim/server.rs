@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use headend_model::{DutId, Epoch, RackName, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
+use headend_model::{DutId, Epoch, RackName, RunId, SlotId, SlotNo, Span, TargetIx, Timestamp, UserName};
 use headend_scheduler::event::{Claim, Heartbeat, Placement, RackReady, Said, Skip};
+use headend_scheduler::view::SlotState;
 use headend_scheduler::{Action, Event, Farm, FarmConfig};
 
 use crate::plugins::{Folder, odd};
 use crate::rng::Rng;
-use crate::witness::{Broken, Stuck, Witness};
+use crate::witness::{Broken, Stuck, Witness, ensure};
 use crate::world::{Break, Clock, Exchange, Happening, MS, Real, Reply, SECOND, ToServer, World, rack_id};
 
 /// How the process dies while it handles a message.
@@ -76,8 +77,14 @@ impl Server {
             let name = RackName::new(format!("rack{}", at + 1)).unwrap();
             self.farm.step(now, &Event::EnrolRack { name });
             let slots = (1..=*slots).map(|no| (SlotNo(no), Epoch::default())).collect();
-            let ready =
-                RackReady { rack: rack_id(at), incarnation: 0, slots, dut_epochs: Vec::new(), not_taking: None };
+            let ready = RackReady {
+                rack: rack_id(at),
+                incarnation: 0,
+                slots,
+                dut_epochs: Vec::new(),
+                not_taking: None,
+                out: Vec::new(),
+            };
             self.farm.step(now, &Event::RackReady(ready));
             self.waiting.push(None);
         }
@@ -166,6 +173,7 @@ impl World {
             ToServer::Place { dut, slot } => drop(self.commit(Event::PlaceDut { dut, slot }, durable)?),
             ToServer::Answer { ask } => self.policy_answers(ask, durable)?,
             ToServer::Ranks { ask, jobs } => self.ranks_come(ask, &jobs, durable)?,
+            ToServer::Person => drop(self.person_acts(durable)?),
             ToServer::Plugin(event) => drop(self.commit(*event, durable)?),
         }
         if death.is_some() {
@@ -198,6 +206,7 @@ impl World {
         }
         if let Some(ready) = &exchange.ready {
             self.commit(Event::RackReady(ready.clone()), durable)?;
+            self.goes_on(exchange, durable)?;
         }
         for claim in &exchange.started {
             self.commit(Event::RunStarted { rack, claim: *claim }, durable)?;
@@ -205,8 +214,14 @@ impl World {
         let known = self.server.farm.incarnation(rack) == Some(exchange.life);
         if known {
             let holds = exchange.holds.clone();
-            let beat =
-                Heartbeat { rack, incarnation: exchange.life, cpu_percent: exchange.cpu, holds, not_taking: None };
+            let beat = Heartbeat {
+                rack,
+                incarnation: exchange.life,
+                cpu_percent: exchange.cpu,
+                holds,
+                not_taking: None,
+                out: Vec::new(),
+            };
             self.commit(Event::Heartbeat(beat), durable)?;
             self.server.waiting[exchange.rack] = Some((exchange.life, exchange.sent));
         }
@@ -224,6 +239,26 @@ impl World {
             self.reply(exchange.rack, exchange.life, reply);
         }
         Ok(())
+    }
+
+    /// L8: as soon as a new life of a rack is ready, what its journal answers for has ended or is the rack's again.
+    fn goes_on(&mut self, exchange: &Exchange, durable: bool) -> Result<(), Broken> {
+        let (rack, former) = (rack_id(exchange.rack), exchange.former.clone());
+        if former.is_empty() {
+            return Ok(());
+        }
+        self.commit(Event::RackContinues { rack, incarnation: exchange.life, former }, durable)?;
+        // Late words of a life that is over; a past that is lost has leases that nobody answers for.
+        if !self.racks[exchange.rack].lives(exchange.life) || self.server.config.generation > 1 {
+            return Ok(());
+        }
+        let farm = &self.server.farm;
+        let told: BTreeSet<RunId> = farm.leases_on(rack).iter().map(|granted| granted.run).collect();
+        let slots = farm.racks().into_iter().filter(|view| view.rack == rack).flat_map(|view| view.slots);
+        let leased =
+            slots.filter_map(|slot| if let SlotState::Leased { run, .. } = slot.state { Some(run) } else { None });
+        let between = leased.filter(|run| !told.contains(run)).min();
+        ensure(between.is_none(), "L8", || format!("{between:?} is leased to no life of rack {}", exchange.rack))
     }
 
     /// What the rack should have and stop, level-triggered.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{
-    DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, Priority, RunId, SlotId, Span, TargetIx, TestIx, Timestamp,
+    DutId, Epoch, JobId, JobStatus, Lease, Mode, Outcome, Priority, ReservationId, RunId, SlotId, Span, TargetIx,
+    TestIx, Timestamp,
 };
 use headend_scheduler::event::Submission;
 use headend_scheduler::view::{QueueRank, SlotState, SlotView};
-use headend_scheduler::{Action, Farm};
+use headend_scheduler::{Action, Farm, ReservationAction};
 
 use crate::plugins::rank_of;
 use crate::schedules::Occurrences;
@@ -91,6 +92,10 @@ pub(crate) struct Witness {
     jobs: BTreeMap<JobId, Job>,
     by_client: BTreeMap<usize, JobId>,
     occurrences: Occurrences,
+    /// Slots that people have.
+    reserved: BTreeMap<SlotId, ReservationId>,
+    pub(crate) reservations: u64,
+    pub(crate) sessions: u64,
     pub(crate) starts: u64,
     pub(crate) drives: u64,
 }
@@ -224,6 +229,7 @@ impl Witness {
         self.started_epochs = now.started_epochs;
         self.started_dut_epochs = now.started_dut_epochs;
         (self.starts, self.drives) = (now.starts, now.drives);
+        (self.reservations, self.sessions) = (now.reservations, now.sessions);
         for (run, process) in &mut self.alive {
             process.orphan |= !self.granted.contains(&(*run, process.lease.targets[0].slot_epoch));
         }
@@ -233,14 +239,46 @@ impl Witness {
     pub(crate) fn actions(&mut self, now: Timestamp, farm: &Farm, actions: &[Action]) -> Check {
         for action in actions {
             match action {
-                Action::Start { lease, test, .. } => self.lease_granted(now, farm, lease, *test)?,
+                Action::Start { lease, test, .. } => {
+                    let taken = lease.targets.iter().find(|target| self.reserved.contains_key(&target.slot));
+                    ensure(taken.is_none(), "S1", || format!("run {} starts where a person is: {taken:?}", lease.run))?;
+                    self.lease_granted(now, farm, lease, *test)?;
+                }
                 Action::RunEnded(record) => self.run_ended(record)?,
                 Action::JobChanged { job, status, .. } => self.job_changed(*job, *status)?,
                 Action::Schedule(news) => self.occurrences.see(news)?,
+                Action::Reservation(news) => self.reservation(now, farm, news)?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn reservation(&mut self, now: Timestamp, farm: &Farm, news: &ReservationAction) -> Check {
+        match news {
+            ReservationAction::Made { reservation, slot, .. } => {
+                self.reservations += 1;
+                let other = self.reserved.insert(*slot, *reservation);
+                ensure(other.is_none(), "S1", || format!("{reservation} and {other:?} both have slot {slot}"))
+            }
+            ReservationAction::Ended { reservation, slot, .. } => {
+                let had = self.reserved.remove(slot);
+                ensure(had == Some(*reservation), "S3", || format!("{reservation} ends, slot {slot} was {had:?}'s"))
+            }
+            ReservationAction::SessionBegun { reservation, lease, .. } => {
+                let slot = lease.targets[0].slot;
+                let had = self.reserved.get(&slot);
+                ensure(had == Some(reservation), "S1", || format!("{reservation} drives slot {slot} of {had:?}"))?;
+                self.sessions += 1;
+                self.lease_granted(now, farm, lease, TestIx(0))
+            }
+            ReservationAction::SessionEnded { run, .. } => {
+                ensure(self.told.insert(*run), "S3", || format!("session {run} has ended twice"))?;
+                let drives = self.alive.get(run).is_some_and(|process| !process.is_beyond_reach());
+                ensure(!drives, "S10", || format!("session {run} is said to have ended and still drives"))
+            }
+            ReservationAction::Extended { .. } | ReservationAction::Refused(_) => Ok(()),
+        }
     }
 
     fn lease_granted(&mut self, now: Timestamp, farm: &Farm, lease: &Lease, test: TestIx) -> Check {
@@ -363,6 +401,8 @@ impl Witness {
 
     /// The server is back: nothing that it has told anybody may be gone (S6, S7).
     pub(crate) fn server_is_back(&self, farm: &Farm) -> Check {
+        let gone = self.reserved.values().find(|id| farm.reservation(**id).is_none());
+        ensure(gone.is_none(), "S6", || format!("reservation {gone:?} was made and is gone"))?;
         for (id, job) in self.jobs.iter().filter(|(_, job)| !job.is_final) {
             let view = farm.job(*id);
             ensure(view.is_some(), "S6", || format!("job {id} was accepted and is gone"))?;

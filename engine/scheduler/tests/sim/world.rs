@@ -101,6 +101,7 @@ pub(crate) enum Happening {
     Restore,
     LateKill,
     Plugins,
+    Person,
 }
 
 /// What reaches the server.
@@ -115,6 +116,7 @@ pub(crate) enum ToServer {
     Answer { ask: u64 },
     Ranks { ask: u64, jobs: Vec<JobId> },
     Plugin(Box<Event>),
+    Person,
 }
 
 /// One message of a rack.
@@ -124,6 +126,7 @@ pub(crate) struct Exchange {
     pub(crate) life: u64,
     pub(crate) sent: Timestamp,
     pub(crate) ready: Option<RackReady>,
+    pub(crate) former: Vec<u64>,
     pub(crate) ends: Vec<EndReport>,
     pub(crate) started: Vec<Claim>,
     pub(crate) declined: Vec<Claim>,
@@ -183,6 +186,8 @@ fn config(rng: &mut Rng) -> FarmConfig {
         gang_hold: Span::seconds(rng.range(1, 10)),
         policy_deadline: Span::millis(250),
         generation: 1,
+        longest_reservation: Span::seconds(20),
+        reservations_per_user: 2,
         ..FarmConfig::default()
     }
 }
@@ -192,6 +197,8 @@ pub(crate) struct Shown {
     pub(crate) hash: u64,
     pub(crate) happenings: u64,
     pub(crate) starts: u64,
+    pub(crate) reservations: u64,
+    pub(crate) sessions: u64,
     pub(crate) trace: Vec<String>,
 }
 
@@ -231,6 +238,8 @@ impl World {
                 hash: self.hash,
                 happenings: self.happenings,
                 starts: self.witness.starts,
+                reservations: self.witness.reservations,
+                sessions: self.witness.sessions,
                 trace: self.trace.unwrap_or_default(),
             }),
             Err(broken) => Err((broken, self.trace.unwrap_or_default())),
@@ -331,6 +340,7 @@ impl World {
         }
         self.plan_rare_things();
         self.plan_plugins();
+        self.plan_people();
         for _ in 0..self.rng.range(2, 12) {
             let at = self.rng.range(0, CALM - SECOND);
             self.at(at, Happening::MoveDut);
@@ -462,6 +472,7 @@ impl World {
             Happening::OperatorLooks => self.operator_looks(),
             Happening::BackUp => self.back_up(),
             Happening::Plugins => self.plugins_change(),
+            Happening::Person => self.after(MS, Happening::AtServer(Box::new(ToServer::Person))),
             Happening::Restore => self.restore(),
             Happening::LateKill => {
                 if let Some(job) = self.witness.stoppable() {
@@ -504,6 +515,7 @@ impl World {
             Happening::Restore => 10,
             Happening::LateKill => 11,
             Happening::Plugins => 12,
+            Happening::Person => 13,
         };
         self.mix(self.now as u64);
         self.mix(code);

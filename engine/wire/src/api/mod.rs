@@ -7,6 +7,8 @@ mod jobs;
 mod plugins;
 mod racks;
 mod reports;
+mod reservations;
+mod results;
 mod runs;
 mod server;
 mod tokens;
@@ -20,6 +22,12 @@ pub use jobs::{
 pub use plugins::{LoadRequest, PluginItem, PluginList, QueueInfo, QueueRequest, TrialItem};
 pub use racks::{DrainRequest, EnrolToken, RackItem, RackList, SlotItem};
 pub use reports::{JobReport, PolicyReport};
+pub use reservations::{ExtendRequest, KickRequest, ReservationItem, ReservationList, ReservationRequest};
+pub use results::{
+    MeasurementItem, MeasurementList, PinItem, PinList, PinRequest, ResultCounts, ResultDevice, ResultFile,
+    ResultFileList, ResultLeftOut, ResultList, ResultSchedule, ResultSnapshot, RetentionClass, RetentionInfo,
+    RetentionItem, RetentionPast, RunResult, StepItem, StepList,
+};
 pub use runs::{ArtifactItem, ArtifactList, RunItem, RunList, RunSlot};
 pub use server::{EventItem, ServerInfo, VersionAnswer};
 pub use tokens::{TokenAnswer, TokenItem, TokenList, TokenRequest};

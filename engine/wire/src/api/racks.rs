@@ -38,7 +38,7 @@ pub struct SlotItem {
     pub dut: Option<u64>,
     /// Its name.
     pub dut_name: Option<String>,
-    /// `free`, `leased`, `held`, `offered`, `cooling`, `quarantined`.
+    /// `free`, `leased`, `held`, `offered`, `cooling`, `quarantined`, `out` (its rack cannot drive the device: `detail` says why).
     pub state: String,
     /// For people: by which job and run, until when.
     pub detail: String,

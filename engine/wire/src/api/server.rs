@@ -28,7 +28,7 @@ pub struct EventItem {
     /// When.
     pub at: String,
     /// `job_accepted`, `job_changed`, `run_started`, `run_ended`, `rack_changed`, `plugin_changed`, `policy_struck`,
-    /// `proposal_refused`, `queue_changed`, `files_changed`, `note`.
+    /// `proposal_refused`, `queue_changed`, `files_changed`, `retention`, `note`.
     pub kind: String,
     /// The job, if it is about one.
     pub job: Option<u64>,

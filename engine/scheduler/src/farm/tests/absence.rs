@@ -8,7 +8,7 @@ use super::{Lab, job, lab, test};
 use crate::FarmConfig;
 use crate::action::Warning;
 use crate::event::{Heartbeat, RackReady};
-use crate::view::WaitReason;
+use crate::view::{SlotState, WaitReason};
 use crate::{Action, Event};
 use headend_model::TargetIx;
 
@@ -137,6 +137,7 @@ fn a_rack_that_takes_nothing_lets_runs_wait_and_says_why() {
         cpu_percent: 0,
         holds: vec![],
         not_taking: why.map(str::to_owned),
+        out: Vec::new(),
     };
     let since = lab.now;
     let told = lab.step(Event::Heartbeat(beat(Some("its outbox is full"))));
@@ -158,8 +159,52 @@ fn a_rack_that_comes_and_takes_nothing_gets_nothing() {
     let id = lab.submit(job(slots([1]), [test(Mode::DutCoverage, 1)]));
     let not_taking = Some("its journal cannot be written".to_owned());
     let slots = vec![(SlotNo(1), Epoch(0))];
-    let ready = RackReady { rack: RackId(1), incarnation: 9, slots, dut_epochs: vec![], not_taking };
+    let ready = RackReady { rack: RackId(1), incarnation: 9, slots, dut_epochs: vec![], not_taking, out: Vec::new() };
     lab.step(Event::RackReady(ready));
     lab.step(crate::Event::Drain { rack: RackId(1), on: false });
     assert!(matches!(lab.why(id, 0)[..], [WaitReason::NotTaking { .. }]));
+}
+
+#[test]
+fn a_slot_that_is_out_gets_nothing_until_its_rack_says_otherwise() {
+    let mut lab = lab(2);
+    let beat = |out: &[(u16, &str)]| {
+        let out = out.iter().map(|(no, reason)| (SlotNo(*no), (*reason).to_owned())).collect();
+        let (rack, incarnation) = (RackId(1), 1);
+        Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent: 0, holds: vec![], not_taking: None, out })
+    };
+    let since = lab.now;
+    let told = lab.step(beat(&[(1, "qemu has ended")]));
+    assert_eq!(told, [Action::RackChanged { rack: RackId(1) }]);
+    assert_eq!(lab.slot(1), SlotState::Out { since, reason: "qemu has ended".to_owned() });
+    let here = lab.submit(job(slots([1]), [test(Mode::DutCoverage, 1)]));
+    let there = lab.submit(job(slots([2]), [test(Mode::DutCoverage, 1)]));
+    assert_eq!((lab.status(here), lab.status(there)), (JobStatus::Idle, JobStatus::Running), "the others go on");
+    lab.now = lab.now + Span::seconds(1);
+    assert_eq!(lab.step(beat(&[(1, "qemu has ended")])), [], "told once");
+    let told = lab.step(beat(&[(1, "qemu does not start"), (7, "no such slot")]));
+    assert_eq!(told, [Action::RackChanged { rack: RackId(1) }], "another reason is news");
+    let reason = "qemu does not start".to_owned();
+    assert_eq!(lab.why(here, 0), [WaitReason::SlotOut { since, reason }]);
+    lab.step(beat(&[]));
+    assert_eq!(lab.status(here), JobStatus::Running);
+}
+
+#[test]
+fn a_slot_that_is_out_from_the_start_gets_nothing_at_the_start() {
+    let mut lab = lab(1);
+    lab.step(crate::Event::Drain { rack: RackId(1), on: true });
+    let id = lab.submit(job(slots([1]), [test(Mode::DutCoverage, 1)]));
+    let out = vec![(SlotNo(1), "its tools are being started".to_owned())];
+    let slots = vec![(SlotNo(1), Epoch(0))];
+    lab.step(Event::RackReady(RackReady {
+        rack: RackId(1),
+        incarnation: 9,
+        slots,
+        dut_epochs: vec![],
+        not_taking: None,
+        out,
+    }));
+    lab.step(crate::Event::Drain { rack: RackId(1), on: false });
+    assert!(matches!(lab.why(id, 0)[..], [WaitReason::SlotOut { .. }]));
 }

@@ -78,7 +78,7 @@ fn an_id_that_comes_back_starts_above_the_epochs_that_were_seen() {
     lab.farm = serde_json::from_str(&kept).unwrap();
     let slots = vec![(SlotNo(1), Epoch(5)), (SlotNo(2), Epoch(0))];
     let dut_epochs = vec![(DutId(101), Epoch(5))];
-    let ready = RackReady { rack: RackId(1), incarnation: 9, slots, dut_epochs, not_taking: None };
+    let ready = RackReady { rack: RackId(1), incarnation: 9, slots, dut_epochs, not_taking: None, out: Vec::new() };
     lab.step(Event::RackReady(ready));
     lab.place(101, Some(2));
     lab.submit(job(duts([101]), [test(Mode::DutCoverage, 1)]));

@@ -37,7 +37,7 @@ pub(super) struct Lab {
     pub log: Vec<Action>,
     pub silent: BTreeSet<RackId>,
     pub cpu: u8,
-    lives: BTreeMap<RackId, u64>,
+    pub lives: BTreeMap<RackId, u64>,
     last_beat: Timestamp,
 }
 
@@ -90,7 +90,7 @@ impl Lab {
             .flat_map(|view| view.slots.iter().map(|slot| (slot.no, slot.epoch)))
             .collect();
         let slots = (1..=slots).map(SlotNo).map(|no| (no, epochs.get(&no).copied().unwrap_or_default())).collect();
-        self.step(Event::RackReady(RackReady { rack, incarnation, slots, dut_epochs: Vec::new(), not_taking: None }))
+        self.step(Event::RackReady(RackReady { rack, incarnation, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() }))
     }
 
     pub(super) fn submit(&mut self, spec: JobSpec) -> JobId {
@@ -147,6 +147,7 @@ impl Lab {
                     cpu_percent: self.cpu,
                     holds,
                     not_taking: None,
+                    out: Vec::new(),
                 }));
             }
         }

@@ -141,10 +141,18 @@ fn what_a_new_life_does_not_know_has_to_run_out() {
         slots: vec![(SlotNo(1), Epoch(0))],
         dut_epochs: vec![],
         not_taking: None,
+        out: Vec::new(),
     };
     lab.step(Event::RackReady(ready));
     assert!(lab.farm.leases_on(RackId(1)).is_empty(), "a journal may have been lost: never start it twice");
-    let beat = Heartbeat { rack: RackId(1), incarnation: 99, cpu_percent: 0, holds: vec![], not_taking: None };
+    let beat = Heartbeat {
+        rack: RackId(1),
+        incarnation: 99,
+        cpu_percent: 0,
+        holds: vec![],
+        not_taking: None,
+        out: Vec::new(),
+    };
     for _ in 0..30 {
         lab.now = lab.now + Span::seconds(1);
         lab.step(Event::Heartbeat(beat.clone()));
@@ -156,11 +164,86 @@ fn what_a_new_life_does_not_know_has_to_run_out() {
     );
 }
 
+/// A new life of the rack that has the journal of the lives named.
+fn reborn(lab: &mut Lab, incarnation: u64, seen: u64, former: &[u64]) {
+    let rack = RackId(1);
+    let slots = vec![(SlotNo(1), Epoch(seen))];
+    let ready = RackReady { rack, incarnation, slots, dut_epochs: vec![], not_taking: None, out: Vec::new() };
+    lab.step(Event::RackReady(ready));
+    lab.step(Event::RackContinues { rack, incarnation, former: former.to_vec() });
+}
+
+#[test]
+fn what_a_former_life_never_started_goes_to_the_next() {
+    let mut lab = lab(1);
+    let id = one(&mut lab);
+    let lease = lab.lease(RunId(1));
+    reborn(&mut lab, 99, 0, &[7, 1]);
+    let offered: Vec<_> = lab.farm.leases_on(RackId(1)).into_iter().map(|granted| granted.lease.clone()).collect();
+    assert_eq!(offered.len(), 1, "the journal goes on, so nothing has been lost with the former life");
+    assert_eq!(offered[0].targets, lease.targets, "under the epochs that were granted");
+    lab.lives.insert(RackId(1), 99);
+    lab.pass(Span::seconds(60));
+    assert_eq!(lab.status(id), JobStatus::Running);
+    lab.step(Event::RunStarted { rack: RackId(1), claim: claim(&lease) });
+    lab.pass_run(RunId(1));
+    assert_eq!((lab.outcome(1).unwrap().code(), lab.status(id)), (111, JobStatus::Completed));
+}
+
+#[test]
+fn a_life_takes_over_only_what_its_journal_answers_for() {
+    // Of another journal; of no life that is known; taken before, so the journal should know it.
+    for (former, confirmed) in [(&[7, 8][..], false), (&[], false), (&[1], true)] {
+        let mut lab = lab(1);
+        one(&mut lab);
+        let lease = lab.lease(RunId(1));
+        if confirmed {
+            lab.step(Event::RunStarted { rack: RackId(1), claim: claim(&lease) });
+        }
+        reborn(&mut lab, 99, 0, former);
+        assert!(lab.farm.leases_on(RackId(1)).is_empty(), "{former:?}");
+        lab.lives.insert(RackId(1), 99);
+        lab.pass(Span::seconds(60));
+        assert_eq!(lab.outcome(1), Some(Outcome::Incomplete(Incomplete::RackLost)), "{former:?}");
+    }
+}
+
+#[test]
+fn what_the_journal_knows_of_a_former_life_has_ended_with_it() {
+    let mut lab = lab(1);
+    let id = one(&mut lab);
+    reborn(&mut lab, 99, 1, &[1]);
+    assert_eq!(lab.outcome(1), Some(Outcome::Incomplete(Incomplete::RackLost)));
+    assert_eq!(lab.status(id), JobStatus::Completed);
+}
+
+#[test]
+fn words_of_a_life_that_is_over_take_nothing_over() {
+    let mut lab = lab(1);
+    one(&mut lab);
+    reborn(&mut lab, 99, 0, &[1]);
+    lab.step(Event::RackContinues { rack: RackId(1), incarnation: 50, former: vec![99] });
+    assert_eq!(lab.farm.leases_on(RackId(1)).len(), 1, "still with the life that is there");
+}
+
+#[test]
+fn a_kill_of_what_a_former_life_never_started_is_final_when_the_next_one_says_so() {
+    let mut lab = lab(1);
+    let id = one(&mut lab);
+    let claim = claim(&lab.lease(RunId(1)));
+    lab.step(Event::Kill { job: id, by: UserName::new("anna").unwrap() });
+    reborn(&mut lab, 99, 0, &[1]);
+    let reason = "stopped before it was started".to_owned();
+    lab.step(Event::NotStarted { rack: RackId(1), claim, reason });
+    assert_eq!(lab.outcome(1), Some(Outcome::Killed));
+}
+
 #[test]
 fn an_offer_on_its_way_is_kept_and_offered_again() {
     let mut lab = lab(1);
     let id = one(&mut lab);
-    let silent = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds: vec![], not_taking: None };
+    let silent =
+        Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds: vec![], not_taking: None, out: Vec::new() };
     for _ in 0..60 {
         lab.now = lab.now + Span::seconds(1);
         lab.step(Event::Heartbeat(silent.clone()));
@@ -198,6 +281,7 @@ fn epochs_of_the_rack_raise_ours() {
         slots: vec![(SlotNo(1), Epoch(40))],
         dut_epochs: vec![(DutId(101), Epoch(50))],
         not_taking: None,
+        out: Vec::new(),
     };
     lab.step(Event::RackReady(ready));
     one(&mut lab);

@@ -14,6 +14,7 @@ mod policies;
 mod properties;
 mod queue_policies;
 mod reports;
+mod reservations;
 mod restore;
 mod schedule_commands;
 mod schedule_histories;

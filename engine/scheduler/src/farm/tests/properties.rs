@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headend_model::{
-    DutId, Epoch, JobId, Lease, Mode, Outcome, PolicyName, Priority, RackId, RunId, SlotId, SlotNo, Span, Target,
-    TargetIx, TestIx, TestResult, Timestamp, UserName,
+    DutId, Epoch, JobId, Lease, Mode, Outcome, PolicyName, Priority, RackId, ReservationId, RunId, SlotId, SlotNo,
+    Span, Target, TargetIx, TestIx, TestResult, Timestamp, UserName,
 };
 use proptest::prelude::*;
 
@@ -16,6 +16,7 @@ use crate::action::AskRanks;
 use crate::event::PolicyKind;
 use crate::event::{Heartbeat, Placement, RackReady, Submission};
 use crate::policy::{PriorityFifo, QueuePolicy};
+use crate::reservation::{ReservationAction, ReservationCommand};
 use crate::{Action, Event, Farm, FarmConfig};
 
 /// A step of a history; numbers are taken modulo what there is.
@@ -36,6 +37,8 @@ enum Move {
     Load(bool),
     Restart,
     Wait(u16),
+    Reserve { slot: u8, seconds: u8, who: bool },
+    Visit { which: u8, what: u8 },
 }
 
 fn any_move() -> impl Strategy<Value = Move> {
@@ -57,6 +60,8 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => any::<bool>().prop_map(Move::Load),
         1 => Just(Move::Restart),
         4 => (0..20_000u16).prop_map(Move::Wait),
+        2 => (any::<u8>(), 0..60u8, any::<bool>()).prop_map(|(slot, seconds, who)| Move::Reserve { slot, seconds, who }),
+        3 => (any::<u8>(), 0..8u8).prop_map(|(which, what)| Move::Visit { which, what }),
     ]
 }
 
@@ -71,6 +76,7 @@ struct Judge {
     dut_epochs: BTreeMap<DutId, Epoch>,
     keys: BTreeMap<u8, JobId>,
     was_on: BTreeSet<(JobId, TestIx, TargetIx)>,
+    reserved: BTreeMap<SlotId, ReservationId>,
 }
 
 impl Judge {
@@ -90,13 +96,56 @@ impl Judge {
                         prop_assert!(self.leases.values().all(|lease| lease.job != *job), "S12: job {job} still runs");
                     }
                 }
+                Action::Reservation(news) => self.reservation(farm, news)?,
                 _ => {}
             }
         }
         Ok(())
     }
 
+    fn reservation(&mut self, farm: &Farm, news: &ReservationAction) -> Result<(), TestCaseError> {
+        match news {
+            ReservationAction::Made { reservation, slot, .. } => {
+                let before = self.reserved.insert(*slot, *reservation);
+                prop_assert_eq!(before, None, "S1: slot {} is reserved twice", slot);
+                let driven = self.leases.values().flat_map(|lease| &lease.targets).any(|target| target.slot == *slot);
+                prop_assert!(!driven, "S1: slot {slot} is reserved while it is driven");
+            }
+            ReservationAction::Ended { reservation, slot, .. } => {
+                prop_assert_eq!(self.reserved.remove(slot), Some(*reservation), "S3");
+            }
+            ReservationAction::SessionBegun { reservation, lease, .. } => {
+                let slot = lease.targets[0].slot;
+                prop_assert_eq!(self.reserved.get(&slot), Some(reservation), "S1: a session without a reservation");
+                self.lease(farm, lease)?;
+            }
+            ReservationAction::SessionEnded { run, .. } => {
+                let lease = self.leases.remove(run);
+                prop_assert!(lease.is_some(), "S3: session {run} has ended twice");
+                self.over.extend(lease);
+            }
+            ReservationAction::Extended { .. } | ReservationAction::Refused(_) => {}
+        }
+        Ok(())
+    }
+
     fn start(&mut self, farm: &Farm, lease: &Lease, test: TestIx) -> Result<(), TestCaseError> {
+        let reserved = lease.targets.iter().find(|target| self.reserved.contains_key(&target.slot));
+        prop_assert!(reserved.is_none(), "S1: a run starts on a slot that a person has");
+        self.lease(farm, lease)?;
+        for at in farm.targets_of(lease.run).unwrap_or_default() {
+            prop_assert!(
+                self.was_on.insert((lease.job, test, *at)),
+                "S5: test {} of job {} on target {} again",
+                test.0,
+                lease.job,
+                at.0
+            );
+        }
+        Ok(())
+    }
+
+    fn lease(&mut self, farm: &Farm, lease: &Lease) -> Result<(), TestCaseError> {
         let racks: BTreeSet<_> = lease.targets.iter().map(|target| farm.inventory().rack_of(target.slot)).collect();
         prop_assert_eq!(racks, BTreeSet::from([Some(lease.rack)]), "S11");
         for target in &lease.targets {
@@ -110,15 +159,6 @@ impl Judge {
             prop_assert!(target.slot_epoch > last, "S9");
             let last = self.dut_epochs.insert(target.dut, target.dut_epoch).unwrap_or_default();
             prop_assert!(target.dut_epoch > last, "S9");
-        }
-        for at in farm.targets_of(lease.run).unwrap_or_default() {
-            prop_assert!(
-                self.was_on.insert((lease.job, test, *at)),
-                "S5: test {} of job {} on target {} again",
-                test.0,
-                lease.job,
-                at.0
-            );
         }
         self.leases.insert(lease.run, lease.clone());
         Ok(())
@@ -255,9 +295,33 @@ impl Play {
             Move::Fail(ask) => Event::PolicyFailed { ask: self.ask(ask), reason: "trap".to_owned() },
             Move::Load(true) => Event::PolicyLoaded { policy: PolicyName::new("odd").unwrap() },
             Move::Load(false) => Event::PolicyRemoved { policy: PolicyName::new("odd").unwrap() },
+            Move::Reserve { slot, seconds, who } => Event::Reservation {
+                by: UserName::new(if who { "anna" } else { "bert" }).unwrap(),
+                command: ReservationCommand::Reserve {
+                    slot: SlotId(u32::from(slot % 5) + 1),
+                    length: Span::seconds(i64::from(seconds)),
+                    note: String::new(),
+                },
+            },
+            Move::Visit { which, what } => Event::Reservation { by: anna, command: self.visit(which, what) },
             Move::Restart => Event::ServerStarted { config: self.lab.farm.config().clone() },
         };
         self.step(&event).map(drop)
+    }
+
+    /// Somebody does something with a reservation, perhaps with one that is over.
+    fn visit(&self, which: u8, what: u8) -> ReservationCommand {
+        let views = self.lab.farm.reservations();
+        let known: Vec<(ReservationId, Option<RunId>)> =
+            views.iter().map(|view| (view.reservation, view.session)).collect();
+        let (reservation, session) = pick(&known, which).unwrap_or((ReservationId(u64::from(which)), None));
+        match what {
+            0 => ReservationCommand::Release { reservation },
+            1 => ReservationCommand::Kick { reservation, reason: "needed".to_owned() },
+            2 => ReservationCommand::Extend { reservation, by: Span::seconds(i64::from(which)) },
+            3 => ReservationCommand::Close { reservation, session: session.unwrap_or(RunId(u64::from(which))) },
+            _ => ReservationCommand::Open { reservation },
+        }
     }
 
     /// Mostly the last question, sometimes an old one.
@@ -270,7 +334,7 @@ impl Play {
         let incarnation = self.lab.farm.incarnation(rack).unwrap_or_default();
         let mine = self.judge.leases.values().filter(|lease| lease.rack == rack);
         let holds = if names { mine.map(claim).collect() } else { Vec::new() };
-        Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent, holds, not_taking: None })
+        Event::Heartbeat(Heartbeat { rack, incarnation, cpu_percent, holds, not_taking: None, out: Vec::new() })
     }
 
     fn reborn(&mut self, rack: RackId, knows: bool) -> Event {
@@ -278,7 +342,14 @@ impl Play {
         let first = (rack.0 - 1) * 2;
         let seen = |no: u32| self.judge.epochs.get(&SlotId(first + no)).copied().filter(|_| knows).unwrap_or_default();
         let slots = (1..=2).map(|no| (SlotNo(no as u16), seen(no))).collect();
-        Event::RackReady(RackReady { rack, incarnation: self.life, slots, dut_epochs: Vec::new(), not_taking: None })
+        Event::RackReady(RackReady {
+            rack,
+            incarnation: self.life,
+            slots,
+            dut_epochs: Vec::new(),
+            not_taking: None,
+            out: Vec::new(),
+        })
     }
 
     fn submit(
@@ -331,6 +402,10 @@ impl Play {
         for rack in 0..2 {
             self.play(Move::Reborn { rack, knows: true })?;
             self.play(Move::Drain { rack, on: false })?;
+        }
+        for view in self.lab.farm.reservations() {
+            let command = ReservationCommand::Release { reservation: view.reservation };
+            self.step(&Event::Reservation { by: view.user, command })?;
         }
         for _ in 0..400 {
             for rack in 0..2 {

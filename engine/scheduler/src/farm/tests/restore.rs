@@ -22,12 +22,12 @@ fn start(lab: &mut Lab, generation: u64) -> Vec<Action> {
 /// The rack's daemon is the same as before, and says ready because it is asked to.
 fn ready(lab: &mut Lab, seen: u64) {
     let slots = vec![(SlotNo(1), Epoch(seen))];
-    let ready = RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None };
+    let ready = RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
     lab.step(Event::RackReady(ready));
 }
 
 fn beat(lab: &mut Lab, holds: Vec<Claim>) {
-    let beat = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds, not_taking: None };
+    let beat = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 0, holds, not_taking: None, out: Vec::new() };
     lab.step(Event::Heartbeat(beat));
 }
 
@@ -144,6 +144,7 @@ fn a_rack_proves_that_the_past_is_missing() {
             cpu_percent: 0,
             holds: vec![claim],
             not_taking: None,
+            out: Vec::new(),
         }),
     ];
     for proof in proofs {
