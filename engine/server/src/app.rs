@@ -14,6 +14,8 @@ use crate::files::Areas;
 use crate::http::guard::AllowedHosts;
 use crate::options::ServeOptions;
 use crate::policies::plugins::Plugins;
+use crate::relays::Relays;
+use crate::results::Results;
 use crate::run_files::RunFiles;
 use crate::schedules::zones::ServerZone;
 
@@ -28,6 +30,7 @@ pub(crate) struct App {
     pub(crate) scheduled_tests: tokio::sync::Mutex<()>,
     pub(crate) areas: Arc<Areas>,
     pub(crate) run_files: RunFiles,
+    pub(crate) results: Results,
     pub(crate) tokens: Tokens,
     /// Feed, racks that wait, policies.
     pub(crate) tell: Arc<Tell>,
@@ -40,6 +43,8 @@ pub(crate) struct App {
     /// Ends long polls and event streams at shutdown.
     pub(crate) stop: CancellationToken,
     pub(crate) counters: Counters,
+    /// Sessions of persons: who waits for whose end of a stream.
+    pub(crate) relays: Relays,
 }
 
 /// What `/metrics` counts.

@@ -202,6 +202,8 @@ impl ServerHandle {
         // Its thread may be in the middle of a load, which ends by itself.
         let watch = tokio::task::spawn_blocking(move || drop(watch)).await;
         result = result.and(watch.map_err(|error| gone("watch of the plugin folder", Err(error))));
+        // They end with the connections.
+        self.app.relays.finish().await;
         self.stop.farm.cancel();
         while let Some(ended) = helpers.join_next().await {
             result = result.and(ended.map_err(|error| gone("helper", Err(error))));

@@ -9,6 +9,8 @@ use headend_plugin_host::trust::Trust;
 use headend_scheduler::FarmConfig;
 use headend_store::StoreOptions;
 
+pub use crate::retention::Retention;
+
 /// How clients prove who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthMode {
@@ -138,6 +140,8 @@ pub struct ServeOptions {
     pub quotas: Quotas,
     /// Room for what became of occurrences.
     pub occurrences_kept: OccurrencesKept,
+    /// What is kept of runs.
+    pub retention: Retention,
     /// A script is stopped after this long unless its test says otherwise.
     pub default_time_limit: Duration,
     /// A snapshot of the farm every so many events.
@@ -165,6 +169,7 @@ impl ServeOptions {
             limits: Limits::default(),
             quotas: Quotas::default(),
             occurrences_kept: OccurrencesKept::default(),
+            retention: Retention::default(),
             default_time_limit: Duration::from_hours(1),
             snapshot_every: 20_000,
             time_zone: None,

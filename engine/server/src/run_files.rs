@@ -42,7 +42,8 @@ impl RunFiles {
         self.folder(run).join(path.as_str())
     }
 
-    fn folder(&self, run: u64) -> PathBuf {
+    /// Where the files of a run are, if it has left any.
+    pub(crate) fn folder(&self, run: u64) -> PathBuf {
         self.root.join(run.to_string())
     }
 
@@ -86,6 +87,15 @@ impl RunFiles {
         Ok(())
     }
 
+    /// Deletes files of a run, and the folders that are empty then. What is not there need not be deleted.
+    ///
+    /// # Errors
+    /// When one that is there cannot be deleted; those before it are gone.
+    pub(crate) async fn delete(&self, run: u64, paths: Vec<String>) -> io::Result<()> {
+        let folder = self.folder(run);
+        tokio::task::spawn_blocking(move || delete(&folder, &paths)).await.map_err(io::Error::other)?
+    }
+
     /// What a run has left so far, by path.
     ///
     /// # Errors
@@ -109,6 +119,28 @@ fn flush(folder: &Path, root: &Path) -> io::Result<()> {
         std::fs::File::open(folder)?.sync_all()?;
         if folder == root {
             break;
+        }
+    }
+    Ok(())
+}
+
+fn delete(folder: &Path, paths: &[String]) -> io::Result<()> {
+    // As they were put there: a name that leads elsewhere is none of ours.
+    for path in paths.iter().filter_map(|path| TreePath::parse(path).ok()) {
+        let place = folder.join(path.as_str());
+        match std::fs::remove_file(&place) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        // Up to the run's own folder, as long as they are empty.
+        let mut above = place.parent();
+        while let Some(empty) = above.filter(|above| above.starts_with(folder)) {
+            if std::fs::remove_dir(empty).is_err() {
+                break;
+            }
+            above = empty.parent();
         }
     }
     Ok(())
@@ -179,6 +211,20 @@ mod tests {
         assert_eq!(files.keep(7, &below, &b"1"[..], 5).await.unwrap_err().problem().code, "conflict");
         assert_eq!(files.list(7).await.unwrap(), [ArtifactItem { path: path.to_string(), size: 5 }]);
         assert_eq!(incoming(root.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn deleted_files_take_empty_folders_along() {
+        let root = tempfile::tempdir().unwrap();
+        let files = RunFiles::open(root.path().to_owned()).unwrap();
+        for path in ["a/b/1.png", "a/2.png", "3.png"] {
+            files.keep(7, &TreePath::parse(path).unwrap(), &b"x"[..], 5).await.unwrap();
+        }
+        let gone = ["a/b/1.png", "not/there.png", "../../etc/passwd"].map(str::to_owned);
+        files.delete(7, gone.to_vec()).await.unwrap();
+        assert!(!files.folder(7).join("a/b").exists() && files.folder(7).join("a/2.png").exists());
+        files.delete(7, vec!["a/2.png".to_owned(), "3.png".to_owned()]).await.unwrap();
+        assert!(!files.folder(7).exists() && root.path().exists());
     }
 
     #[tokio::test]

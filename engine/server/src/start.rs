@@ -29,6 +29,7 @@ use crate::policies::hosted::{HostMaker, start_host};
 use crate::policies::plugins::Plugins;
 use crate::policies::trials;
 use crate::racks::Board;
+use crate::relays::Relays;
 use crate::routes;
 use crate::run_files::RunFiles;
 use crate::schedules::past;
@@ -154,6 +155,7 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
         store,
         areas,
         run_files,
+        results: crate::results::Results::default(),
         tokens,
         tell,
         plugins,
@@ -165,7 +167,9 @@ async fn bring_up(options: ServeOptions, zone: ServerZone, store: Store) -> Resu
         started: clock.now(),
         stop: stop.accept.clone(),
         counters: Counters::default(),
+        relays: Relays::default(),
     });
+    tasks.helpers.spawn(crate::results::task::run(app.clone(), stop.accept.clone()));
     let serving = listener::serve(listener, routes::router(app.clone()), limits, stop.accept.clone());
     tasks.listener.spawn(serving);
     tracing::info!(%address, "listening");

@@ -1,6 +1,6 @@
 //! Who is told once a batch is durable.
 
-use headend_scheduler::Action;
+use headend_scheduler::{Action, ReservationAction};
 use headend_store::{Committed, FeedItem, FeedRow};
 
 use crate::events::Bus;
@@ -28,6 +28,11 @@ impl Tell {
             match action {
                 Action::Start { lease, .. } => self.board.wake(lease.rack),
                 Action::Stop { rack, .. } => self.board.wake(*rack),
+                Action::Reservation(news) => {
+                    if let ReservationAction::SessionBegun { lease, .. } = &**news {
+                        self.board.wake(lease.rack);
+                    }
+                }
                 Action::AskRanks(question) => self.policies.ask_ranks(question),
                 Action::JobChanged { job, status, .. } if status.is_final() => self.policies.forget(*job),
                 // Its instances are built anew where they are still wanted.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use headend_model::{JobId, Mode, OccurrenceNo, RackId, RunId, ScheduleId, TestSpec, Timestamp, UserName};
 use headend_scheduler::action::{PolicyReport, RunRecord, StartReason};
-use headend_scheduler::schedule::OccurrenceRecord;
+use headend_scheduler::schedule::{OccurrenceRecord, Origin};
+use headend_scheduler::view::{RackView, SlotState};
 use headend_scheduler::{Action, Farm, ScheduleAction};
-use headend_store::{FeedItem, JobRow, OccurrenceRow, Pin, Projection, ReportRow, RunPlace, RunRow};
+use headend_store::{FeedItem, JobRow, OccurrenceRow, OriginRow, Pin, Projection, ReportRow, RunPlace, RunRow};
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -85,7 +86,10 @@ impl Recorder {
             }
             Action::Schedule(news) => {
                 match &**news {
-                    ScheduleAction::JobMade { job, .. } => rows.extend(accepted(farm, *job)),
+                    ScheduleAction::JobMade { job, origin, .. } => {
+                        rows.extend(accepted(farm, *job));
+                        rows.push(made_by(farm, *job, origin));
+                    }
                     ScheduleAction::Ended(record) => {
                         rows.push(Projection::OccurrenceEnded(Box::new(OccurrenceRow::from(record))));
                     }
@@ -131,6 +135,17 @@ fn accepted(farm: &Farm, job: JobId) -> Option<Projection> {
     let runs = view.spec.tests.iter().map(runs_of).fold(0, u32::saturating_add);
     let row = JobRow::accepted(job, view.spec.clone(), view.first_run, runs, view.accepted);
     Some(Projection::JobAccepted(Box::new(row)))
+}
+
+/// Results of its runs name the schedule, when it and the job are long forgotten here.
+fn made_by(farm: &Farm, job: JobId, origin: &Origin) -> Projection {
+    let schedule = farm.schedule(origin.schedule);
+    Projection::JobOrigin(OriginRow {
+        job,
+        schedule: origin.schedule.0,
+        name: schedule.map(|view| view.name.to_string()).unwrap_or_default(),
+        occurrence: origin.occurrence.0,
+    })
 }
 
 fn started(farm: &Farm, lease: &headend_model::Lease, test: u32, why: &StartReason) -> Note {
@@ -221,6 +236,10 @@ fn plain_note(farm: &Farm, action: &Action) -> Option<Note> {
         Action::PolicyMoved { job, from, to, reason } => {
             let data = json!({ "from": from.as_str(), "policy": to.as_str(), "reason": reason });
             Some(Note::job("policy_moved", *job, format!("goes on under {to}, not {from}: {reason}")).with(data))
+        }
+        Action::Reservation(news) => {
+            let (kind, text, data) = show::reservations::news(farm, news)?;
+            Some(Note::new(kind, text).with(data))
         }
         Action::RackChanged { rack } => Some(rack_note(farm, *rack)),
         Action::RackEnrolled { name, .. } => {
@@ -328,10 +347,28 @@ fn rack_note(farm: &Farm, rack: RackId) -> Note {
     let name = show::rack_text(farm, rack);
     let view = farm.racks().into_iter().find(|view| view.rack == rack);
     let online = view.as_ref().is_some_and(|view| view.online);
-    let refusal = view.and_then(|view| view.not_taking.map(|(_, reason)| reason.to_owned()));
-    let text = format!("{name} is {}", if online { "online" } else { "away" });
-    let text = refusal.map_or(text.clone(), |reason| format!("{text} and takes no new runs: {reason}"));
-    Note::new("rack_changed", text).with(json!({ "rack": name, "online": online }))
+    let refusal = view.as_ref().and_then(|view| view.not_taking.map(|(_, reason)| reason.to_owned()));
+    let out = view.as_ref().map(slots_out).unwrap_or_default();
+    let mut text = format!("{name} is {}", if online { "online" } else { "away" });
+    if let Some(reason) = refusal {
+        text = format!("{text} and takes no new runs: {reason}");
+    }
+    for (no, reason) in &out {
+        text = format!("{text}; slot {no} is out: {reason}");
+    }
+    let out: Vec<u16> = out.into_iter().map(|(no, _)| no).collect();
+    let note = Note::new("rack_changed", text);
+    let rack = json!({ "rack": name, "online": online });
+    note.with(if out.is_empty() { rack } else { json!({ "rack": name, "online": online, "out": out }) })
+}
+
+/// Slots that the rack cannot drive for the time being, with the reasons.
+fn slots_out(rack: &RackView<'_>) -> Vec<(u16, String)> {
+    let out = rack.slots.iter().filter_map(|slot| {
+        let SlotState::Out { reason, .. } = &slot.state else { return None };
+        Some((slot.no.0, reason.clone()))
+    });
+    out.collect()
 }
 
 /// A feed item in the making.

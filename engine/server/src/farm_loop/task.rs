@@ -20,6 +20,8 @@ use crate::policies::Question;
 
 /// Commands that share one commit at most.
 const BATCH: usize = 512;
+/// A batch that takes longer is told in the log, for those who look for what holds the loop up.
+const SLOW: Duration = Duration::from_millis(20);
 /// Between two tries of a disk that refuses.
 const REST: Duration = Duration::from_millis(250);
 
@@ -124,7 +126,9 @@ impl Loop {
             refuse_all(commands, &error, &self.view());
             return Ok(());
         }
+        let began = Instant::now();
         let batch = self.step_all(commands);
+        let stepped = began.elapsed();
         if let Some(violation) = self.state.farm.violation().cloned() {
             tracing::error!(%violation, "stopping before anything of it is written");
             self.answer_refused(batch, &StoreError::Stopped { reason: violation.to_string() });
@@ -139,11 +143,13 @@ impl Loop {
         let mut batch = batch;
         match self.store.append(std::mem::take(&mut batch.entries)).await {
             Ok(committed) => {
+                let stored = began.elapsed();
                 marks.after_commit();
                 self.state.seq = committed.seq;
                 self.state.since_snapshot += marks.events;
                 self.finish(batch, &committed);
                 self.snapshot_if_due();
+                tell_if_slow(marks.events, [stepped, stored, began.elapsed()]);
                 Ok(())
             }
             Err(error) => self.refuse(batch, error).await,
@@ -283,6 +289,14 @@ impl Loop {
         if self.state.since_snapshot > 0 {
             save(self.store.clone(), self.state.farm.clone(), self.state.seq, self.state.at).await;
         }
+    }
+}
+
+/// Everybody has waited for a batch like that. `until`: since its begin, when it was decided, when it was stored, and when all were told.
+fn tell_if_slow(events: u64, until: [Duration; 3]) {
+    let [stepped, stored, told] = until;
+    if told >= SLOW {
+        tracing::debug!(events, ?stepped, ?stored, ?told, "a slow batch");
     }
 }
 

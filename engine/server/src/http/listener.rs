@@ -67,7 +67,9 @@ async fn serve_one(stream: TcpStream, router: Router, limits: Limits, stop: Canc
         .max_headers(64)
         .max_buf_size(64 << 10)
         .half_close(false)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service)
+        // Sessions of persons; whoever takes the stream over ends it at shutdown.
+        .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

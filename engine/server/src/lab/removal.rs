@@ -41,7 +41,10 @@ pub(super) async fn remove(app: &App, duts: Vec<DutId>) -> ApiResult<()> {
 }
 
 fn in_use(farm: &Farm, dut: DutId, uses: &DutUses) -> ApiError {
-    let run = uses.run.map(|(run, job)| format!("run {run} of job {job} drives it"));
+    let run = uses.run.map(|(run, job)| match job.0 {
+        0 => "a person drives it in a session".to_owned(),
+        _ => format!("run {run} of job {job} drives it"),
+    });
     let jobs = named("job", &uses.jobs.iter().map(ToString::to_string).collect::<Vec<_>>(), uses.all_jobs);
     let schedules: Vec<String> = uses.schedules.iter().map(|id| schedule(farm, *id)).collect();
     let schedules = named("schedule", &schedules, uses.all_schedules);

@@ -66,6 +66,8 @@ pub(crate) async fn put(
     }
     let body = body_reader(request.into_body(), limits.body_timeout);
     let size = app.run_files.keep(run, &path, body, room).await?;
+    // Before it is acknowledged: what a rack does not send again is in the results, or will be.
+    app.results.due.file_came(&app.store, RunId(run)).await?;
     Ok(axum::Json(ArtifactItem { path: path.to_string(), size }))
 }
 
@@ -105,12 +107,20 @@ pub(crate) async fn list(
 }
 
 async fn require_visible(app: &Shared, person: &Person, run: u64) -> ApiResult<()> {
+    owner_of_visible(app, person, run).await.map(drop)
+}
+
+/// Whose run it is, under way or ended, if this person may see it.
+///
+/// # Errors
+/// `not_found`, also when it is there and somebody else's.
+pub(super) async fn owner_of_visible(app: &Shared, person: &Person, run: u64) -> ApiResult<UserName> {
     let missing = || ApiError::not_found(format!("run {run}"));
     if let Some(live) = app.farm.read(move |view| live_run(view.farm, run)).await? {
-        return if person.may_see(&live.owner) { Ok(()) } else { Err(missing()) };
+        return if person.may_see(&live.owner) { Ok(live.owner) } else { Err(missing()) };
     }
     let row = ended(app, run).await?.ok_or_else(missing)?;
-    super::jobs::visible(app, person, row.job).await.map(|_| ()).map_err(|_| missing())
+    super::jobs::visible(app, person, row.job).await.map(|job| job.spec.owner).map_err(|_| missing())
 }
 
 /// A file that a run has left. Whatever a browser might run comes as a download.

@@ -9,9 +9,9 @@ use headend_model::run::Incomplete;
 use headend_model::{DutFields, DutId, Epoch, Outcome, RackId, RunId, SlotId, SlotNo, Timestamp};
 use headend_scheduler::event::{Claim, Event, Heartbeat, RackReady};
 use headend_scheduler::fence::EndReport;
-use headend_scheduler::view::RackView;
+use headend_scheduler::view::{RackView, SessionView};
 use headend_wire::api::EventItem;
-use headend_wire::rack::{Exchange, Orders, Ready, StartOrder};
+use headend_wire::rack::{Exchange, Orders, Ready, SessionOrder, SlotOut, StartOrder};
 use headend_wire::{PROTOCOL, Problem, codes};
 
 use crate::app::Shared;
@@ -57,6 +57,8 @@ pub(crate) async fn exchange(
     desk.saw(exchange.holds.iter().map(|claim| (claim.run, claim.attempt, Word::Start)));
     whisper(&app, &exchange);
     let mut orders = report(&app, &rack, &exchange, &desk).await?;
+    log_words(&rack, &exchange);
+    log_offers(&rack, &exchange, &orders);
     if let Some(ready) = &exchange.ready {
         desk.life.store(exchange.incarnation, Ordering::Release);
         place_builtins(&app, &rack, ready).await?;
@@ -72,6 +74,25 @@ pub(crate) async fn exchange(
     Ok(axum::Json(orders))
 }
 
+/// For whoever asks later why a run did not start: since when a process speaks for the rack, and what it refused.
+fn log_words(rack: &Rack, exchange: &Exchange) {
+    let (name, life) = (&rack.name, format!("{:016x}", exchange.incarnation));
+    if let Some(ready) = &exchange.ready {
+        tracing::info!(rack = %name, life, former_lives = ready.former.len(), "a rack is ready");
+    }
+    for no in &exchange.declined {
+        tracing::info!(rack = %name, life, run = no.claim.run.0, reason = %shortened(&no.reason), "a run is refused");
+    }
+}
+
+/// For the same: what was offered to which process.
+fn log_offers(rack: &Rack, exchange: &Exchange, orders: &Orders) {
+    for order in &orders.start {
+        let life = format!("{:016x}", exchange.incarnation);
+        tracing::debug!(rack = %rack.name, life, run = order.lease.run.0, "offered");
+    }
+}
+
 fn check_form(exchange: &Exchange) -> ApiResult<()> {
     if exchange.protocol != PROTOCOL {
         let detail = format!("the rack speaks version {}, this server {PROTOCOL}", exchange.protocol);
@@ -83,6 +104,8 @@ fn check_form(exchange: &Exchange) -> ApiResult<()> {
         (exchange.started.len(), "/started"),
         (exchange.declined.len(), "/declined"),
         (exchange.holds.len(), "/holds"),
+        (exchange.ready.as_ref().map_or(0, |ready| ready.former.len()), "/ready/former"),
+        (exchange.beat.as_ref().map_or(0, |beat| beat.out.len()), "/beat/out"),
     ] {
         if count > MOST {
             return Err(ApiError::new(&codes::INVALID, format!("{count} items; at most {MOST} at once")).at(field));
@@ -204,8 +227,19 @@ fn events_of(rack: RackId, exchange: &Exchange, ends: Vec<EndReport>) -> Vec<Eve
     let declines =
         exchange.declined.iter().map(|no| Event::NotStarted { rack, claim: no.claim, reason: shortened(&no.reason) });
     let not_taking = exchange.beat.as_ref().and_then(|beat| beat.not_taking.as_deref()).map(shortened);
+    let out: Vec<(SlotNo, String)> = exchange.beat.iter().flat_map(|beat| &beat.out).map(out_of).collect();
     // Ends of a former life come before `ready`, which would count them as lost with the rack.
-    let ready = exchange.ready.iter().map(|ready| ready_event(rack, exchange.incarnation, ready, not_taking.clone()));
+    let ready = exchange.ready.iter().map(|ready| {
+        let (not_taking, out) = (not_taking.clone(), out.clone());
+        RackReady { not_taking, out, ..ready_of(rack, exchange.incarnation, ready) }
+    });
+    let ready = ready.map(Event::RackReady);
+    // Right behind `ready`, which ends what the rack's journal knows of its former lives.
+    let goes_on = exchange.ready.iter().filter(|ready| !ready.former.is_empty()).map(|ready| Event::RackContinues {
+        rack,
+        incarnation: exchange.incarnation,
+        former: ready.former.clone(),
+    });
     let beat = exchange.beat.iter().map(|beat| {
         Event::Heartbeat(Heartbeat {
             rack,
@@ -213,9 +247,10 @@ fn events_of(rack: RackId, exchange: &Exchange, ends: Vec<EndReport>) -> Vec<Eve
             cpu_percent: beat.cpu_percent.min(100),
             holds: exchange.holds.clone(),
             not_taking: not_taking.clone(),
+            out: out.clone(),
         })
     });
-    started.chain(ends).chain(declines).chain(ready).chain(beat).collect()
+    started.chain(ends).chain(declines).chain(ready).chain(goes_on).chain(beat).collect()
 }
 
 /// A rack's words for people, of a length that people read.
@@ -223,14 +258,20 @@ fn shortened(text: &str) -> String {
     text.chars().take(500).collect()
 }
 
-fn ready_event(rack: RackId, incarnation: u64, ready: &Ready, not_taking: Option<String>) -> Event {
-    Event::RackReady(RackReady {
+fn out_of(out: &SlotOut) -> (SlotNo, String) {
+    (SlotNo(out.no), shortened(&out.reason))
+}
+
+/// Without what it cannot take: that stands beside it.
+fn ready_of(rack: RackId, incarnation: u64, ready: &Ready) -> RackReady {
+    RackReady {
         rack,
         incarnation,
         slots: ready.slots.iter().map(|slot| (SlotNo(slot.no), Epoch(slot.epoch))).collect(),
         dut_epochs: ready.dut_epochs.iter().map(|(dut, epoch)| (DutId(*dut), Epoch(*epoch))).collect(),
-        not_taking,
-    })
+        not_taking: None,
+        out: Vec::new(),
+    }
 }
 
 fn introduce(view: &View<'_>, rack: RackId, orders: &mut Orders) {
@@ -264,12 +305,20 @@ fn orders(view: &View<'_>, rack: RackId, holds: &[Claim], desk: &RackDesk, defau
                 orders.refuse.push(granted.lease.clone());
             }
         } else if lacks && desk.offer((run, attempt, Word::Start), patience) {
-            orders.start.extend(start_order(view, granted, default_limit));
+            match &granted.session {
+                Some(session) => orders.sessions.push(session_order(granted, session)),
+                None => orders.start.extend(start_order(view, granted, default_limit)),
+            }
         }
     }
     // What it holds without a lease was given up here: nobody waits for it any more.
     orders.stop.extend(held.iter().filter(|run| !live.contains(run)));
     orders
+}
+
+fn session_order(granted: &headend_scheduler::farm::Granted<'_>, session: &SessionView<'_>) -> SessionOrder {
+    let (reservation, user) = (session.reservation.0, session.user.to_string());
+    SessionOrder { lease: granted.lease.clone(), reservation, user }
 }
 
 fn start_order(view: &View<'_>, granted: &headend_scheduler::farm::Granted<'_>, limit: Duration) -> Option<StartOrder> {
@@ -298,7 +347,10 @@ fn is_news(orders: &Orders, exchange: &Exchange) -> bool {
 }
 
 fn is_worth_waking(orders: &Orders, exchange: &Exchange) -> bool {
-    !orders.start.is_empty() || !orders.refuse.is_empty() || !new_stops(orders, exchange).is_empty()
+    !orders.start.is_empty()
+        || !orders.sessions.is_empty()
+        || !orders.refuse.is_empty()
+        || !new_stops(orders, exchange).is_empty()
 }
 
 /// Stops of runs that the rack says it holds. A stop of another one is no news: the rack has nothing to do about it.
@@ -324,7 +376,9 @@ async fn wait_for_orders(
         let (holds, limit, desk) = (exchange.holds.clone(), app.options.default_time_limit, desk.clone());
         let found = app.farm.read(move |view| orders(view, id, &holds, &desk, limit)).await?;
         if is_worth_waking(&found, exchange) {
+            log_offers(rack, exchange, &found);
             (orders_out.start, orders_out.stop, orders_out.refuse) = (found.start, found.stop, found.refuse);
+            orders_out.sessions = found.sessions;
             return Ok(());
         }
         // An offer that got lost is made again without anybody ringing.

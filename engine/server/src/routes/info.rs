@@ -127,7 +127,9 @@ fn state_name(state: &SlotState) -> &'static str {
         SlotState::Held { .. } => "held",
         SlotState::Offered { .. } => "offered",
         SlotState::Cooling { .. } => "cooling",
+        SlotState::Reserved(_) => "reserved",
         SlotState::Quarantined => "quarantined",
+        SlotState::Out { .. } => "out",
     }
 }
 

@@ -19,7 +19,11 @@ mod plugins_life;
 mod plugins_trials;
 pub(crate) mod racks;
 mod report;
+mod reservations;
+mod results;
+mod retention;
 mod schedules;
+mod sessions;
 mod tokens;
 mod turns;
 mod uploads;
@@ -50,7 +54,7 @@ use describe::{NEWCOMER, PERSON, RACK, behind};
     info(title = "Headend", description = "Remote job dispatcher and plugin host for device labs.", version = "1"),
     components(schemas(headend_wire::Problem)),
     tags((name = "jobs"), (name = "schedules"), (name = "files"), (name = "racks"), (name = "duts"), (name = "plugins"), (name = "events"),
-        (name = "runs"), (name = "server"))
+        (name = "runs"), (name = "results"), (name = "server"))
 )]
 struct Document;
 
@@ -86,6 +90,10 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(blobs::pack))
         .routes(routes!(uploads::progress, uploads::append))
         .routes(routes!(racks::list))
+        .routes(routes!(reservations::list, reservations::reserve))
+        .routes(routes!(reservations::extend))
+        .routes(routes!(reservations::release))
+        .routes(routes!(sessions::open))
         .routes(routes!(duts::list))
         .routes(routes!(inventory::get))
         .routes(routes!(plugins::list))
@@ -96,6 +104,12 @@ fn for_people() -> OpenApiRouter<Shared> {
         .routes(routes!(events::watch))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        .routes(routes!(results::runs))
+        .routes(routes!(results::steps))
+        .routes(routes!(results::measurements))
+        .routes(routes!(results::artifacts))
+        .routes(routes!(retention::pin, retention::unpin))
+        .routes(routes!(retention::pins))
         .routes(routes!(info::server))
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::revoke))
@@ -113,9 +127,11 @@ fn scheduled_tests() -> UtoipaMethodRouter<Shared> {
 fn for_admins() -> OpenApiRouter<Shared> {
     let routes = OpenApiRouter::new()
         .routes(routes!(eta::load))
+        .routes(routes!(retention::retention))
         .routes(routes!(racks::drain))
         .routes(routes!(racks::clear))
         .routes(routes!(racks::token))
+        .routes(routes!(reservations::kick))
         .routes(routes!(duts::create))
         .routes(routes!(inventory::apply))
         .routes(routes!(duts::place))
@@ -146,6 +162,7 @@ fn for_admins() -> OpenApiRouter<Shared> {
 fn for_racks() -> OpenApiRouter<Shared> {
     let routes = OpenApiRouter::new()
         .routes(routes!(exchange::exchange))
+        .routes(routes!(sessions::take))
         .routes(routes!(artifacts::put))
         .route_layer(from_fn(gate::racks));
     behind(&[RACK], routes)

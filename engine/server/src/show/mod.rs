@@ -3,6 +3,7 @@
 pub(crate) mod jobs;
 pub(crate) mod queue;
 pub(crate) mod racks;
+pub(crate) mod reservations;
 pub(crate) mod runs;
 pub(crate) mod trials;
 pub(crate) mod warnings;

@@ -45,9 +45,11 @@ fn one_slot(slot: &SlotView, names: &BTreeMap<DutId, String>) -> SlotItem {
         SlotState::Held { job, until } => ("held", format!("for job {job} until {}", rfc3339(*until))),
         SlotState::Offered { job } => ("offered", format!("to the policy of job {job}")),
         SlotState::Cooling { until } => ("cooling", format!("until {} at the latest", rfc3339(*until))),
+        SlotState::Reserved(view) => ("reserved", super::reservations::who(view)),
         SlotState::Quarantined => {
             ("quarantined", "something there could not be stopped; look at it, then clear it".into())
         }
+        SlotState::Out { since, reason } => ("out", format!("since {}: {reason}", rfc3339(*since))),
     };
     SlotItem {
         slot: slot.no.0,

@@ -1,6 +1,6 @@
 //! Why not there, what would help, and when: in words.
 
-use headend_model::{JobSpec, SlotId, Span, TestIx, Timestamp};
+use headend_model::{JobId, JobSpec, RunId, SlotId, Span, TestIx, Timestamp};
 use headend_scheduler::Farm;
 use headend_scheduler::farm::{Change, SmallestChange, WhyNot, WhyNotAnswer};
 use headend_scheduler::history::ScriptName;
@@ -70,19 +70,23 @@ fn words(farm: &Farm, spec: Option<&JobSpec>, why: &WhyNot) -> (&'static str, St
 fn until(farm: &Farm, now: Timestamp, why: &WhyNot) -> Option<Timestamp> {
     let WhyNot::Waits { reason, .. } = why else { return None };
     match reason {
-        WaitReason::SlotHeld { run, job } | WaitReason::DutHeld { run, job } => {
-            let view = farm.job(*job)?;
-            let held = view.running.iter().find(|held| held.lease.run == *run)?;
-            let test = view.spec.tests.get(held.test.0 as usize)?;
-            let owner = (!test.public).then_some(&view.spec.owner);
-            let past = farm.history().script(ScriptName { owner, path: &test.script })?;
-            [past.p50, past.p90].into_iter().map(|took| held.leased + took).find(|at| *at > now)
-        }
+        WaitReason::SlotHeld { run, job } | WaitReason::DutHeld { run, job } => run_ends(farm, now, *job, *run),
+        WaitReason::Reserved(view) => (!view.over).then_some(view.until),
         WaitReason::GangHold { until, .. } | WaitReason::Cooling { until } => Some(*until),
         WaitReason::CpuGate { next_try, .. } => Some(*next_try),
         WaitReason::WindowClosed { next, .. } => *next,
         _ => None,
     }
+}
+
+/// When a run ends, if it takes as long as its script did before.
+pub(crate) fn run_ends(farm: &Farm, now: Timestamp, job: JobId, run: RunId) -> Option<Timestamp> {
+    let view = farm.job(job)?;
+    let held = view.running.iter().find(|held| held.lease.run == run)?;
+    let test = view.spec.tests.get(held.test.0 as usize)?;
+    let owner = (!test.public).then_some(&view.spec.owner);
+    let past = farm.history().script(ScriptName { owner, path: &test.script })?;
+    [past.p50, past.p90].into_iter().map(|took| held.leased + took).find(|at| *at > now)
 }
 
 /// The smallest change.

@@ -125,8 +125,12 @@ pub(crate) fn words(farm: &Farm, spec: &JobSpec, reason: &WaitReason) -> (&'stat
         WaitReason::Cooling { until: at } => {
             ("cooling", format!("the slot was lost with its rack and is free at {} at the latest", until(*at)))
         }
+        WaitReason::Reserved(view) => ("reserved", super::reservations::who(view)),
         WaitReason::Quarantined => {
             ("quarantined", "the slot is in quarantine; an operator has to look at it and clear it".to_owned())
+        }
+        WaitReason::SlotOut { since, reason } => {
+            ("slot_out", format!("the slot is out since {}: {reason}", until(*since)))
         }
         WaitReason::PolicyThinks { policy } => ("policy_thinks", format!("policy {policy} is being asked")),
         WaitReason::CoverageOrder { first } => {

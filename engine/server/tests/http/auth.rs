@@ -20,7 +20,9 @@ fn group(method: &str, path: &str) -> For {
     match (method, path) {
         (_, "/healthz" | "/readyz" | "/version") => For::Anybody,
         (_, "/api/v1/racks/enrol") => For::Newcomers,
-        (_, "/api/v1/racks/exchange") | ("put", "/api/v1/runs/{run}/files/{path}") => For::Racks,
+        (_, "/api/v1/sessions/{run}/rack" | "/api/v1/racks/exchange") | ("put", "/api/v1/runs/{run}/files/{path}") => {
+            For::Racks
+        }
         ("get", "/api/v1/blobs/{hash}" | "/api/v1/trees/{hash}") => For::Both,
         (
             "post",
@@ -30,6 +32,7 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/tokens"
             | "/api/v1/racks/{rack}/drain"
             | "/api/v1/racks/{rack}/slots/{slot}/clear"
+            | "/api/v1/reservations/{reservation}/kick"
             | "/api/v1/plugins/{name}/reload"
             | "/api/v1/plugins/{name}/disable"
             | "/api/v1/plugins/{name}/enable"
@@ -49,7 +52,7 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/canaries/{policy}/stop"
             | "/api/v1/canaries/{policy}/promote",
         )
-        | ("get", "/api/v1/load")
+        | ("get", "/api/v1/load" | "/api/v1/retention")
         | ("delete", "/api/v1/plugins/{name}")
         | ("put", "/api/v1/duts/{dut}/place" | "/api/v1/queue-policy" | "/api/v1/plugins/{name}/parameters") => {
             For::Admins
@@ -88,6 +91,10 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/runs/{run}/files-diff/{other}"
             | "/api/v1/blobs/{hash}"
             | "/api/v1/racks"
+            | "/api/v1/reservations"
+            | "/api/v1/reservations/{reservation}/extend"
+            | "/api/v1/reservations/{reservation}/release"
+            | "/api/v1/reservations/{reservation}/session"
             | "/api/v1/duts"
             | "/api/v1/inventory"
             | "/api/v1/tokens"
@@ -97,6 +104,12 @@ fn group(method: &str, path: &str) -> For {
             | "/api/v1/queue-policy"
             | "/api/v1/events"
             | "/api/v1/runs/{run}/files"
+            | "/api/v1/runs/{run}/pin"
+            | "/api/v1/pins"
+            | "/api/v1/results"
+            | "/api/v1/results/steps"
+            | "/api/v1/results/measurements"
+            | "/api/v1/results/artifacts"
             | "/api/v1/runs/{run}/files/{path}"
             | "/api/v1/server",
         ) => For::People,
@@ -159,6 +172,7 @@ async fn check(client: &Client, who: &str, method: &str, path: &str) {
         .replace("{rack}", "nowhere")
         .replace("{slot}", "1")
         .replace("{dut}", "999999")
+        .replace("{reservation}", "999999")
         .replace("{id}", "000000000000")
         .replace("{name}", "nothing")
         .replace("{path}", "x.txt");

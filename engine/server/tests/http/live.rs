@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use headend_model::{JobId, Outcome, Span, Timestamp};
 use headend_scheduler::fence::EndReport;
-use headend_wire::rack::{Beat, Declined, Exchange, Note};
+use headend_wire::rack::{Beat, Declined, Exchange, Note, SlotOut};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -171,6 +171,34 @@ async fn a_rack_that_fell_silent_can_be_taken_over() {
     assert!(twin.ready(1).await.renewed);
 }
 
+/// A job is leased to a process that is gone while the farm still takes it for alive: the next one with its journal runs it.
+#[tokio::test]
+async fn what_a_former_life_never_took_is_offered_to_the_next() {
+    let lab = Lab::start_with(|options| options.farm.lease.heartbeat = Span::millis(500)).await;
+    lab.upload("a.py", "").await;
+    let first = lab.rack("rack1", 1).await;
+    let job = lab.client.submit("a.py", &[1]).await;
+    let mut next = FakeRack { client: first.client.clone(), incarnation: 2, holds: Vec::new(), ends: 0 };
+    let mut ready = next.ready_message(1);
+    if let Some(ready) = &mut ready.ready {
+        ready.former = vec![5, first.incarnation];
+    }
+    let until = std::time::Instant::now() + PATIENCE;
+    let orders = loop {
+        let answer = next.say(&ready).await;
+        if answer.status == StatusCode::OK {
+            break serde_json::from_value::<headend_wire::rack::Orders>(answer.json()).unwrap();
+        }
+        assert!(std::time::Instant::now() < until, "the silent one was never given up: {}", answer.text);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let [order] = &orders.start[..] else { panic!("offered with the first word: {orders:?}") };
+    next.holds.push(crate::support::claim_of(&order.lease));
+    next.pass().await;
+    let detail = lab.client.job(job).await;
+    assert_eq!((&detail["passed"], &detail["incomplete"]), (&json!(1), &json!(0)), "{detail}");
+}
+
 #[tokio::test]
 async fn a_rack_that_is_not_known_is_asked_to_say_ready() {
     let lab = Lab::start().await;
@@ -294,11 +322,33 @@ async fn a_kill_before_the_rack_has_spoken_is_final_once_it_refuses() {
 }
 
 #[tokio::test]
+async fn a_slot_that_is_out_is_given_nothing_and_the_reason_is_shown() {
+    let lab = Lab::start().await;
+    lab.upload("a.py", "").await;
+    let mut rack = lab.rack("rack1", 2).await;
+    let out = vec![SlotOut { no: 1, reason: "qemu has ended; starting it again".to_owned() }];
+    rack.orders(&Exchange { beat: Some(Beat { out, ..Beat::default() }), ..rack.blank() }).await;
+    let job = lab.client.submit("a.py", &[1]).await;
+    let why = lab.client.get(&format!("/api/v1/jobs/{job}/why")).await.ok(StatusCode::OK);
+    let at = &why["waiting"][0]["at"][0];
+    assert_eq!(at["code"], json!("slot_out"), "{why}");
+    assert!(at["reason"].as_str().unwrap().contains("qemu has ended"), "{why}");
+    let racks = lab.client.get("/api/v1/racks").await.ok(StatusCode::OK);
+    let slots = &racks["racks"][0]["slots"];
+    assert_eq!((&slots[0]["state"], &slots[1]["state"]), (&json!("out"), &json!("free")), "{racks}");
+    assert!(slots[0]["detail"].as_str().unwrap().contains("qemu has ended"), "{racks}");
+    let orders = rack.orders(&Exchange { beat: Some(Beat::default()), ..rack.blank() }).await;
+    rack.holds.push(crate::support::claim_of(&orders.start[0].lease));
+    rack.pass().await;
+    assert_eq!(lab.client.job(job).await["passed"], json!(1));
+}
+
+#[tokio::test]
 async fn a_rack_that_takes_nothing_is_given_nothing_and_the_reason_is_shown() {
     let lab = Lab::start().await;
     lab.upload("a.py", "").await;
     let mut rack = lab.rack("rack1", 1).await;
-    let full = Beat { cpu_percent: 0, not_taking: Some("its outbox is full".to_owned()) };
+    let full = Beat { cpu_percent: 0, not_taking: Some("its outbox is full".to_owned()), out: Vec::new() };
     rack.orders(&Exchange { beat: Some(full), ..rack.blank() }).await;
     let job = lab.client.submit("a.py", &[1]).await;
     let why = lab.client.get(&format!("/api/v1/jobs/{job}/why")).await.ok(StatusCode::OK);

@@ -230,8 +230,8 @@ impl FakeRack {
             driver: "virtual".to_owned(),
             builtin_dut: Some(format!("box {no}")),
         });
-        let ready = Ready { version: "0".to_owned(), slots: slots.collect(), dut_epochs: Vec::new(), logs: None };
-        Exchange { ready: Some(ready), beat: Some(Beat { cpu_percent: 1, not_taking: None }), ..self.blank() }
+        let ready = Ready { version: "0".to_owned(), slots: slots.collect(), dut_epochs: Vec::new(), logs: None, former: Vec::new() };
+        Exchange { ready: Some(ready), beat: Some(Beat { cpu_percent: 1, ..Beat::default() }), ..self.blank() }
     }
 
     pub(crate) async fn ready(&mut self, slots: u16) -> Orders {
