@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use headend_media::Picture;
+use headend_plugin_host::analyser::Reference;
 
 /// Quality of JPEG files, as the Client API's default.
 const JPEG_QUALITY: u8 = 80;
@@ -33,6 +34,67 @@ pub fn write(folder: &Path, name: &str, picture: &Picture) -> std::io::Result<Pa
     Ok(path)
 }
 
+/// Where a picture to compare with is kept, below the run's folder: by what is in it, so that each is kept once.
+pub fn reference_name(reference: &Reference) -> String {
+    let mut hash = blake3::Hasher::new();
+    for picture in [Some(&reference.picture), reference.mask.as_ref()].into_iter().flatten() {
+        hash.update(&picture.width().to_le_bytes());
+        hash.update(&picture.read(picture.bounds()));
+    }
+    let hash = hash.finalize().to_hex();
+    format!("references/{}.png", hash.get(..16).unwrap_or(&hash))
+}
+
+/// Keeps a picture to compare with, what is transparent in it included, under its [`reference_name`].
+///
+/// # Errors
+/// The disk's; nothing is left then.
+pub fn write_reference(folder: &Path, name: &str, reference: &Reference) -> std::io::Result<()> {
+    let below = folder.join("references");
+    own_folder(&below)?;
+    let path = folder.join(name);
+    let written = new_file(&path).and_then(|file| encode_reference(reference, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    written
+}
+
+fn encode_reference(reference: &Reference, file: File) -> std::io::Result<()> {
+    let mut out = BufWriter::new(file);
+    let Reference { picture, mask, .. } = reference;
+    let Some(mask) = mask else {
+        encode_png(picture, &mut out)?;
+        return out.flush();
+    };
+    let (colours, opaque) = (picture.read(picture.bounds()), mask.read(mask.bounds()));
+    let pixel = |(colour, opaque): (&[u8], &u8)| {
+        let alpha = if *opaque == 0 { 0 } else { u8::MAX };
+        colour.iter().copied().chain([alpha]).collect::<Vec<u8>>()
+    };
+    let pixels: Vec<u8> = colours.chunks_exact(3).zip(&opaque).flat_map(pixel).collect();
+    let mut encoder = png::Encoder::new(&mut out, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
+    writer.write_image_data(&pixels).map_err(std::io::Error::other)?;
+    writer.finish().map_err(std::io::Error::other)?;
+    out.flush()
+}
+
+/// A folder below that of a run. A script may write there, too: what a link leads to is not ours to write.
+fn own_folder(path: &Path) -> std::io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!("{} is no folder", path.display())))
+}
+
 /// Name of the small picture, below the run's folder.
 pub fn small_name(name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -42,15 +104,7 @@ pub fn small_name(name: &str) -> String {
 fn write_small(folder: &Path, path: &Path, picture: &Picture) -> std::io::Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("picture");
     let small = shrunk(picture, SMALL_WIDTH)?;
-    let thumbs = folder.join("thumbs");
-    match fs::create_dir(&thumbs) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    // A script may write in that folder, too: what a link leads to is not ours to write.
-    if !fs::symlink_metadata(&thumbs)?.is_dir() {
-        return Err(std::io::Error::other("`thumbs` is no folder"));
-    }
+    own_folder(&folder.join("thumbs"))?;
     new_file(&folder.join(small_name(name)))?.write_all(&jpeg(&small, SMALL_QUALITY)?)
 }
 
@@ -133,6 +187,25 @@ mod tests {
         let names: Vec<_> = (0..3).map(|_| create(folder.path(), "menu.png").unwrap().1).collect();
         let names: Vec<_> = names.iter().filter_map(|path| path.file_name()?.to_str()).collect();
         assert_eq!(names, ["menu.png", "menu_1.png", "menu_2.png"]);
+    }
+
+    #[test]
+    fn what_was_compared_with_is_kept_with_its_holes_and_by_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = Picture::colour(3, 2, (0..18).collect()).unwrap();
+        let holes = Picture::of_grey(3, 2, vec![0, 255, 255, 255, 255, 0]).unwrap();
+        let plain = Reference { name: "logo".into(), picture: picture.clone(), mask: None };
+        let holed = Reference { mask: Some(holes.clone()), ..plain.clone() };
+        let names = [&plain, &holed].map(|reference| {
+            let name = reference_name(reference);
+            write_reference(folder.path(), &name, reference).unwrap();
+            name
+        });
+        assert_ne!(names[0], names[1]);
+        assert_eq!(names[0], reference_name(&Reference { name: "other".into(), ..plain }));
+        let read = names.map(|name| headend_plugin_host::analyser::stored::read(&folder.path().join(name)).unwrap());
+        assert_eq!((&read[0].picture, &read[0].mask), (&picture, &None));
+        assert_eq!((&read[1].picture, &read[1].mask), (&picture, &Some(holes)));
     }
 
     #[test]

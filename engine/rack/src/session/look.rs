@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub(super) analyser: String,
     parameters: Value,
     references: Arc<[Reference]>,
+    /// Where they are kept, below the run's folder: `{name, path}` each. Those that cannot be are left out.
+    kept: Arc<[Value]>,
 }
 
 impl Asked {
@@ -80,8 +82,8 @@ impl Session {
         failed.map_or_else(|| Ok(value(&answers)), Err)
     }
 
-    /// The question, with its pictures read.
-    pub(super) async fn asked(&self, question: Question) -> Result<Asked, CallError> {
+    /// The question, with its pictures read and kept: whoever asks again later needs them.
+    pub(super) async fn asked(&mut self, question: Question) -> Result<Asked, CallError> {
         let places = self.places();
         let Question { analyser, parameters, references } = question;
         let read = move || {
@@ -92,7 +94,29 @@ impl Session {
             references.iter().map(reference).collect::<Result<Arc<[Reference]>, CallError>>()
         };
         let references = blocking(read).await??;
-        Ok(Asked { analyser, parameters, references })
+        let kept = self.keep_references(&references).await?.into();
+        Ok(Asked { analyser, parameters, references, kept })
+    }
+
+    /// Each once, as long as there is room. Nothing hangs on it.
+    async fn keep_references(&mut self, references: &Arc<[Reference]>) -> Result<Vec<Value>, CallError> {
+        let all = references.clone();
+        let names: Vec<String> = blocking(move || all.iter().map(pictures::reference_name).collect()).await?;
+        let mut kept = Vec::new();
+        for (reference, path) in references.iter().zip(names) {
+            if !self.recorder.has_reference(&path) {
+                let Some(folder) = self.recorder.folder_for_picture() else { continue };
+                let (reference, name) = (reference.clone(), path.clone());
+                let written = blocking(move || pictures::write_reference(&folder, &name, &reference)).await?;
+                if let Err(error) = written {
+                    tracing::warn!(%error, folder = %self.recorder.folder().display(), "a reference of a run is not kept");
+                    continue;
+                }
+                self.recorder.add_reference(path.clone());
+            }
+            kept.push(json!({ "name": reference.name, "path": path }));
+        }
+        Ok(kept)
     }
 
     pub(super) fn places(&self) -> Places {
@@ -152,6 +176,7 @@ impl Session {
         let references: Vec<&str> = asked.references.iter().map(|reference| reference.name.as_str()).collect();
         let kept = json!({
             "slot": number, "analyser": asked.analyser, "parameters": asked.parameters, "references": references,
+            "reference_files": asked.kept[..],
             "met": watched.met, "passed": watched.passed, "score": watched.score, "sentence": watched.sentence,
             "values": watched.values, "found": found, "at_us": watched.at_us, "looks": watched.looks,
             "seconds": watched.seconds, "path": watched.picture,

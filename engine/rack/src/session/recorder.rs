@@ -3,6 +3,7 @@
 //! The folder is made when the first thing worth keeping is written. A run that only connects, reserves and reports
 //! leaves nothing on the disk. Files have a bound; what goes beyond it is counted and the count is written at the end.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -57,6 +58,8 @@ pub struct Recorder {
     serial_events: u32,
     captures: u32,
     pictures: u32,
+    /// Pictures to compare with that are in the folder, by name.
+    references: BTreeSet<String>,
     worth_keeping: bool,
     made: bool,
     broken: Option<String>,
@@ -74,6 +77,7 @@ impl Recorder {
             serial_events: 0,
             captures: 0,
             pictures: 0,
+            references: BTreeSet::new(),
             worth_keeping: false,
             made: false,
             broken: None,
@@ -150,6 +154,16 @@ impl Recorder {
         self.worth_keeping = true;
         self.make_folder().ok()?;
         Some(self.folder.clone())
+    }
+
+    /// This picture to compare with is in the folder.
+    pub fn has_reference(&self, name: &str) -> bool {
+        self.references.contains(name)
+    }
+
+    /// It is from now on.
+    pub fn add_reference(&mut self, name: String) {
+        self.references.insert(name);
     }
 
     /// Makes the folder if it is not there.
