@@ -21,7 +21,7 @@ impl QuotaArgs {
 }
 
 /// Bytes, with a unit of powers of 1024: `500MiB`, `500M`, `1048576`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let remedy = || "write a whole number with or without KiB, MiB, GiB or TiB: 500MiB, 20GiB; 0: no bound".to_owned();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
