@@ -81,6 +81,33 @@ async fn a_new_life_tells_the_old_ones_ends_and_starts_nothing_twice() {
     rack.stop().await;
 }
 
+/// What the server granted to one of them and the journal does not know was never started: the server may offer it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_names_those_before_it_on_its_folder_and_no_others() {
+    let lab = Lab::new().await;
+    let mut lives = Vec::new();
+    for _ in 0..3 {
+        let rack = lab.rack().await;
+        let ready = lab.server.farm().ready.last().cloned().unwrap();
+        assert_eq!(ready.former, lives);
+        lives.push(rack.incarnation());
+        rack.stop().await;
+    }
+    // A copy of the folder knows the epochs, and not whether the original is alive.
+    let mut options = lab.options();
+    let copy = options.data.with_extension("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in ["journal", "slots", "token"] {
+        std::fs::copy(options.data.join(file), copy.join(file)).unwrap();
+    }
+    options.data = copy;
+    let rack = Rack::start(options).await.unwrap();
+    assert!(rack.ready().await);
+    let ready = lab.server.farm().ready.last().cloned().unwrap();
+    assert_eq!(ready.former, Vec::<u64>::new());
+    rack.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_daemon_on_the_folder_is_refused() {
     let lab = Lab::new().await;

@@ -94,6 +94,33 @@ async fn a_rack_that_stood_still_past_its_lease_stops_the_run_first() {
     witness::judge(&seen);
 }
 
+/// The farm takes a rack for alive until three heartbeats are missed. What it leases meanwhile to a daemon that is gone is
+/// run by the next one on the same folder, at once, and not lost with the lease.
+#[tokio::test]
+async fn what_is_leased_to_a_daemon_that_is_gone_runs_on_its_successor() {
+    let terms = [("HEADEND_LEASE_MS", "300000"), ("HEADEND_HEARTBEAT_MS", "1000")];
+    let mut lab = Lab::start_with(2, &terms).await;
+    lab.client.upload("public", &[("a.rhai", scripts::PASS.as_bytes())]).await;
+    for round in 0..2 {
+        // In order, and not: an orderly end says nothing of what comes after it.
+        let mut rack = lab.rack.take().unwrap();
+        if round == 0 {
+            rack.kill();
+        } else {
+            rack.stop();
+        }
+        let (job, killed) = (submit(&lab, 1, "a.rhai").await, submit(&lab, 2, "a.rhai").await);
+        let answer = lab.client.post(&format!("/jobs/{killed}/kill"), &serde_json::json!({})).await;
+        assert!(answer.status.is_success(), "{}", answer.text());
+        lab.start_rack(&[]).await;
+        let detail = lab.client.finished(job).await;
+        assert_eq!(result(&detail).0, 111, "{:?}\n{}", detail.run_list, lab.logs());
+        let detail = lab.client.finished(killed).await;
+        assert_eq!(detail.item.status, 3, "{}\n{}", detail.item.status_text, lab.logs());
+    }
+    witness::judge(&witness::read(&lab.witness()));
+}
+
 #[tokio::test]
 async fn a_server_that_was_away_past_the_leases_gets_each_result_once() {
     let mut lab = Lab::start_with(3, &[("HEADEND_LEASE_MS", "8000")]).await;
