@@ -1,11 +1,16 @@
 //! What a rack is told at its start.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use headend_wire::session::GuestLimits;
 
+pub use crate::wiring::Wiring;
 pub use headend_stb::{Chances, Options as BoxOptions, Size};
+
+/// How often the tools of an idle slot are probed, unless a rack file says otherwise.
+const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// Everything that `headend rack` and `headend up` decide. [`RackOptions::new`] has sound defaults.
 #[derive(Clone, Debug)]
@@ -18,8 +23,10 @@ pub struct RackOptions {
     pub enrol_token: Option<String>,
     /// Where the journal, the rack's token, working copies and evidence live. One daemon at a time.
     pub data: PathBuf,
-    /// The slots, numbered from 1 in this order.
-    pub slots: Vec<SlotDriver>,
+    /// The slots, by number.
+    pub slots: BTreeMap<u16, SlotDriver>,
+    /// How often the tools of an idle slot are probed.
+    pub probe_every: Duration,
     /// Program of the script guests.
     pub guest: GuestProgram,
     /// Where Python interpreters come from.
@@ -68,7 +75,8 @@ impl RackOptions {
             name: name.into(),
             enrol_token: None,
             data: data.into(),
-            slots: (1..=slots).map(|no| SlotDriver::Virtual(VirtualOptions::numbered(no))).collect(),
+            slots: (1..=slots).map(|no| (no, SlotDriver::Virtual(VirtualOptions::numbered(no)))).collect(),
+            probe_every: PROBE_EVERY,
             guest: GuestProgram::default(),
             python: PythonOptions::default(),
             working_copies: 4,
@@ -85,19 +93,23 @@ impl RackOptions {
     /// Changes every virtual box, such as its boot time or its chances of faults.
     #[must_use]
     pub fn boxes(mut self, change: impl Fn(&mut BoxOptions)) -> Self {
-        for SlotDriver::Virtual(options) in &mut self.slots {
-            change(&mut options.stb);
-        }
+        self.each_box(|options| change(&mut options.stb));
         self
     }
 
     /// Makes every virtual box run in virtual time: waits cost nothing.
     #[must_use]
     pub fn virtual_time(mut self, on: bool) -> Self {
-        for SlotDriver::Virtual(options) in &mut self.slots {
-            options.virtual_time = on;
-        }
+        self.each_box(|options| options.virtual_time = on);
         self
+    }
+
+    fn each_box(&mut self, change: impl Fn(&mut VirtualOptions)) {
+        for slot in self.slots.values_mut() {
+            if let SlotDriver::Virtual(options) = slot {
+                change(options);
+            }
+        }
     }
 }
 
@@ -106,6 +118,8 @@ impl RackOptions {
 pub enum SlotDriver {
     /// A virtual set-top box.
     Virtual(VirtualOptions),
+    /// Real tools.
+    Wired(Wiring),
 }
 
 /// A virtual set-top box.

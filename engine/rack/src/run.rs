@@ -116,6 +116,9 @@ impl Kind {
 
 /// Runs an order. Drives its devices only between the two lines of the witness.
 pub(crate) async fn execute(shared: &Shared, order: &StartOrder, mut stop: Stop) -> Ended {
+    let nos = order.lease.targets.iter().filter_map(|target| shared.place(target.slot)).map(|place| place.no.0);
+    // Its tools are not taken away before the session is closed.
+    let using = shared.users.enter(nos);
     shared.witness.lease(&order.lease, "drive_begin");
     let mut session = Session::new(setup(shared, order));
     let mut finish = run(shared, order, &mut session, &mut stop).await;
@@ -128,6 +131,7 @@ pub(crate) async fn execute(shared: &Shared, order: &StartOrder, mut stop: Stop)
     let keep = session.finish(&outcome.to_string());
     let evidence = keep.then(|| session.recorder().folder().to_owned());
     shared.witness.lease(&order.lease, "drive_end");
+    drop(using);
     Ended { outcome, unkillable: finish.unkillable, evidence }
 }
 

@@ -1,11 +1,13 @@
 //! `headend rack`: a rack of boxes that works for a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use headend_rack::options::{Chances, Size};
+use headend_rack::wiring::RackFile;
 use headend_rack::{Rack, RackError, RackOptions};
 
 use super::life::{self, Signals};
+use super::rack_file;
 use crate::args::OutputArgs;
 use crate::credentials::{self, DEFAULT_SERVER, ServerArgs};
 use crate::exit::Exit;
@@ -14,12 +16,23 @@ use crate::ui::Ui;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A new rack enrols with a one-use token (`headend racks token`), given by --token; afterwards it has its own."
+    after_help = "A new rack enrols with a one-use token (`headend racks token`), given by --token; afterwards it has its own.",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
 )]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<rack_file::Command>,
     /// Name of the rack.
-    #[arg(long, value_parser = rack_name)]
-    name: String,
+    #[arg(long, value_parser = rack_name, required_unless_present = "file")]
+    name: Option<String>,
+    /// A rack file: slots of real tools and virtual boxes. What stands on the command line wins.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["slots", "virtual_time", "box_picture", "box_boot", "box_chances"]
+    )]
+    file: Option<PathBuf>,
     /// Folder of everything that the rack keeps [default: the rack's name, in the user's state folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -100,22 +113,54 @@ impl BoxFlags {
     }
 }
 
-/// Works until it is told to stop, or has drained.
-pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
-    life::log(ui, output, "info");
-    let data = match &args.data {
-        Some(data) => data.clone(),
-        None => credentials::default_data()?.join(&args.name),
+/// What command line and rack file say together.
+fn options(args: &Args, server: &ServerArgs, ui: Ui) -> Result<RackOptions> {
+    let file = args.file.as_deref().map(|path| Ok::<_, Failure>((path, read(path)?))).transpose()?;
+    let said = file.as_ref().map(|(_, file)| file.rack.clone()).unwrap_or_default();
+    let Some(name) = args.name.clone().or(said.name) else {
+        let message = "the rack has no name";
+        return Err(Failure::usage(message).help("give --name NAME, or `name` in the table [rack] of the rack file"));
     };
-    let base = credentials::base(server.server.as_deref().unwrap_or(DEFAULT_SERVER))?;
-    let mut options = args.boxes.options(&base, &args.name, data);
+    let data = match args.data.clone().or(said.data) {
+        Some(data) => data,
+        None => credentials::default_data()?.join(&name),
+    };
+    let base = credentials::base(server.server.as_deref().or(said.server.as_deref()).unwrap_or(DEFAULT_SERVER))?;
+    let mut options = args.boxes.options(&base, &name, data);
+    if let Some((path, file)) = file {
+        options.probe_every = file.rack.probe_every().unwrap_or(options.probe_every);
+        ui.say(&format!("{}: {}", path.display(), crate::ui::count(file.slots.len() as u64, "slot")));
+        options.slots = file.slots;
+    }
     options.enrol_token.clone_from(&server.token);
     options.witness.clone_from(&args.witness);
+    Ok(options)
+}
+
+/// A rack file without a fault; with one, nothing goes up.
+fn read(path: &Path) -> Result<RackFile> {
+    let look = rack_file::look(path)?;
+    let mistakes = crate::ui::count(look.faults.len() as u64, "mistake");
+    look.into_file(path).map_err(|faults| {
+        Failure::new(Exit::Usage, "rack_file", format!("{mistakes} in {}; the rack does not go up", path.display()))
+            .because(faults)
+            .help("`headend rack check FILE` shows slot by slot what is wired; `headend rack schema` what may stand there")
+    })
+}
+
+/// Works until it is told to stop, or has drained.
+pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
+    if let Some(command) = &args.command {
+        return rack_file::run(command, output, ui);
+    }
+    life::log(ui, output, "info");
+    let options = options(args, server, ui)?;
+    let (name, base) = (options.name.clone(), options.server.clone());
     life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let rack = Rack::start(options).await.map_err(failed)?;
         tokio::select! {
-            ready = rack.ready() => if ready { ui.say(&format!("rack {} is ready for {base}", args.name)) },
+            ready = rack.ready() => if ready { ui.say(&format!("rack {name} is ready for {base}")) },
             () = signals.next() => return life::stop(ui, &mut signals, async { rack.stop().await; Ok(()) }).await,
         }
         tokio::select! {

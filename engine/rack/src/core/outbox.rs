@@ -1,6 +1,6 @@
 //! What the link has to tell the server: written by the core after the journal, read by the link.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headend_model::RunId;
@@ -36,6 +36,7 @@ struct State {
     declined: VecDeque<Declined>,
     notes: VecDeque<Note>,
     not_taking: Option<String>,
+    out: BTreeMap<u16, String>,
 }
 
 /// What one report carries.
@@ -48,6 +49,8 @@ pub(crate) struct Report {
     pub(crate) notes: Vec<Note>,
     /// Why no new runs are taken at the moment.
     pub(crate) not_taking: Option<String>,
+    /// Slots whose devices cannot be driven at the moment, and why.
+    pub(crate) out: BTreeMap<u16, String>,
 }
 
 impl Report {
@@ -84,6 +87,25 @@ impl Outbox {
         }
     }
 
+    /// Why the device of a slot cannot be driven from now on; `None`: it can.
+    pub(crate) fn set_out(&self, slot: u16, reason: Option<String>) {
+        let mut state = self.state();
+        let news = state.out.get(&slot) != reason.as_ref();
+        match reason {
+            Some(reason) => drop(state.out.insert(slot, reason)),
+            None => drop(state.out.remove(&slot)),
+        }
+        drop(state);
+        if news {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Why the device of a slot cannot be driven at the moment.
+    pub(crate) fn out(&self, slot: u16) -> Option<String> {
+        self.state().out.get(&slot).cloned()
+    }
+
     /// A run has started.
     pub(crate) fn started(&self, claim: Claim) {
         self.state().started.push_back(claim);
@@ -112,6 +134,7 @@ impl Outbox {
             // Notes may be lost, so they are not kept until the answer.
             notes: state.notes.drain(..most).collect(),
             not_taking: state.not_taking.clone(),
+            out: state.out.clone(),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::guest::GuestPool;
 use crate::options::RackOptions;
 use crate::python::Pythons;
 use crate::session::Guard;
+use crate::wiring::Users;
 use crate::witness::Witness;
 
 /// The fence. The core steps it; sessions ask it before each drive.
@@ -52,8 +53,10 @@ pub(crate) struct Shared {
     pub(crate) options: RackOptions,
     pub(crate) folder: DataFolder,
     pub(crate) incarnation: u64,
-    /// By number, from 1.
-    pub(crate) drivers: Vec<Arc<dyn Driver>>,
+    /// By number.
+    pub(crate) drivers: BTreeMap<u16, Arc<dyn Driver>>,
+    /// Who uses which slot, for those who watch over tools.
+    pub(crate) users: Users,
     pub(crate) fence: SharedFence,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) witness: Arc<Witness>,
@@ -70,8 +73,14 @@ impl Shared {
     /// The slot that a lease speaks of, if it is ours.
     pub(crate) fn place(&self, slot: SlotId) -> Option<Place> {
         let no = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(&slot).copied()?;
-        let driver = self.drivers.get(usize::from(no.0).checked_sub(1)?)?.clone();
+        let driver = self.drivers.get(&no.0)?.clone();
         Some(Place { no, driver })
+    }
+
+    /// Slots that the server takes for ours, and that are not there (any more).
+    pub(crate) fn slots_without_driver(&self) -> Vec<u16> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().map(|no| no.0).filter(|no| !self.drivers.contains_key(no)).collect()
     }
 
     /// The server has said which of its slots are ours.

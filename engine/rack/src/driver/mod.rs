@@ -1,51 +1,20 @@
 //! What a slot can do to its device, whatever the device is: keys, mains, pictures, sound, a serial line, one clock.
 
 pub mod virtual_stb;
+pub mod wired;
 
 use futures::future::BoxFuture;
-use headend_media::{Picture, Sound};
+use headend_media::Sound;
 
-/// Something went wrong at the device or on the way to it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DriverError(pub String);
-
-/// A picture of the screen, and when it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shot {
-    /// Of the device's clock, in microseconds.
-    pub at_us: u64,
-    /// In colour.
-    pub picture: Picture,
-}
-
-/// A line that came from the device's serial port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SerialLine {
-    /// Of the device's clock, in microseconds: when its end came.
-    pub at_us: u64,
-    /// Without its line end; bytes that are no UTF-8 are replaced.
-    pub text: String,
-}
-
-/// What came from the serial port since somebody looked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SerialNews {
-    /// In the order in which they came.
-    pub lines: Vec<SerialLine>,
-    /// Where the next look begins.
-    pub next: u64,
-    /// Lines that were gone before they were looked at.
-    pub lost: u64,
-}
+pub use headend_drivers::{DriverError, SerialLine, SerialNews, Shot};
 
 /// A device behind a slot. Calls come from one run at a time; the caller has checked its lease.
 ///
 /// All times are of the device's own clock. A device in virtual time stands still until somebody moves it on with [`Driver::reach`] or a
 /// key; one in real time runs by itself.
 pub trait Driver: Send + Sync + std::fmt::Debug {
-    /// The kind, such as `virtual`, as the rack tells the server.
-    fn kind(&self) -> &'static str;
+    /// The kind, such as `virtual` or `ffmpeg+lirc`, as the rack tells the server.
+    fn kind(&self) -> &str;
 
     /// Name of the DUT that the driver brings along, if it does.
     fn builtin_dut(&self) -> Option<String>;
