@@ -299,6 +299,17 @@ out["daemon"] = S.IsUnderDaemon()
         with open(os.path.join(self.folder, "asked")) as asked:
             self.assertRegex(asked.read(), r"^session --local --out \S+/log/script_\S+\nstopped\n$")
 
+    def test_a_reserved_slot_is_driven_instead_of_a_virtual_box(self):
+        host = Host(self.folder, under_daemon=False, public=None)
+        self.addCleanup(host.close)
+        greeting = json.dumps({"socket": host.path, "token": "token-of-the-run"})
+        program = self.local_rack("echo \"$@\" > asked\necho '%s'\ncat > /dev/null\n" % greeting)
+        out = self.play(u'out["connect"] = S.ConnectToServer("lab:8001", "")',
+                        HEADEND_PROGRAM=program, HEADEND_SLOT="rack1/4")
+        self.assertEqual(out, {"connect": 1})
+        with open(os.path.join(self.folder, "asked")) as asked:
+            self.assertRegex(asked.read(), r"^session --slot rack1/4 --out \S+/log/script_\S+\n$")
+
     def test_a_program_without_sessions_is_told_apart(self):
         program = self.local_rack("echo unknown command >&2; exit 2\n")
         out = self.play(u'out["exit"] = raised(lambda: S.ConnectToServer("any", ""))', HEADEND_PROGRAM=program)

@@ -1,4 +1,6 @@
-"""A virtual rack of one's own, for a script that is run at a prompt: `headend session --local --out FOLDER`.
+"""A rack for a script that is run at a prompt: `headend session --local --out FOLDER`, with virtual boxes of one's own; or,
+with a slot in `HEADEND_SLOT` (`rack1/4`) that `headend reserve` has taken, `headend session --slot SLOT --out FOLDER`, with
+the real one. The program finds the server by itself (`HEADEND_SERVER`, `HEADEND_TOKEN`, or its credentials file).
 
 The program prints one JSON line, `{"socket": PATH, "token": TEXT}`, serves one session there, and ends when its
 standard input closes. It is found by `HEADEND_PROGRAM`, or as `headend` on `PATH`.
@@ -17,6 +19,9 @@ from stormtest.errors import StormTestError
 
 START_S = 30.0
 STOP_S = 5.0
+# The rack of a reserved slot has to come, and hands the session's files over at the end.
+START_FAR_S = 90.0
+STOP_FAR_S = 125.0
 _INSTEAD = "or run the script with `headend run SCRIPT.py`, which brings a virtual set-top box along"
 
 
@@ -32,8 +37,12 @@ class LocalRack(object):
         if program is None:
             raise StormTestError("there is no rack here, and the program `headend` is not found: put it on PATH "
                                  "or name it in HEADEND_PROGRAM, %s" % _INSTEAD)
+        slot = os.environ.get("HEADEND_SLOT")
+        where = ["--slot", slot] if slot else ["--local"]
+        self._start_s, self._stop_s = (START_FAR_S, STOP_FAR_S) if slot else (START_S, STOP_S)
+        self._command = "session " + " ".join(where)
         try:
-            command = [program, "session", "--local", "--out", out_folder()]
+            command = [program, "session"] + where + ["--out", out_folder()]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True)
         except OSError as error:
             raise StormTestError("cannot start %s: %s; set HEADEND_PROGRAM to a headend program, %s"
@@ -49,11 +58,12 @@ class LocalRack(object):
             return greeting["socket"], greeting["token"]
         except (ValueError, KeyError, TypeError):
             self.stop()
-            raise StormTestError("%s session --local gave no session (it said %r and ended with %s); use a headend "
-                                 "that knows the command, %s" % (program, line[:80], self._process.poll(), _INSTEAD))
+            raise StormTestError("%s %s gave no session (it said %r and ended with %s); see what it wrote to standard "
+                                 "error, use a headend that knows the command, %s"
+                                 % (program, self._command, line[:80], self._process.poll(), _INSTEAD))
 
     def _first_line(self):
-        deadline = time.time() + START_S
+        deadline = time.time() + self._start_s
         pipe, line = self._process.stdout.fileno(), b""
         while b"\n" not in line and len(line) < 1 << 16:
             if time.time() >= deadline:
@@ -71,7 +81,7 @@ class LocalRack(object):
         if os.getpid() != self._owner or self._process.stdin.closed:
             return
         self._process.stdin.close()
-        deadline = time.time() + STOP_S
+        deadline = time.time() + self._stop_s
         while self._process.poll() is None and time.time() < deadline:
             # Python 2 has no wait with a deadline.
             time.sleep(0.01)
