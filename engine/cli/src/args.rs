@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{duts, files, inventory, jobs, plugin, racks, schedule, submit, submit_file, users};
+use crate::commands::{
+    duts, files, inventory, jobs, pins, plugin, racks, reserve, results, schedule, submit, submit_file, users,
+};
 use crate::credentials::ServerArgs;
 use crate::exit;
 use crate::ui::ColorChoice;
@@ -108,7 +110,7 @@ pub(crate) enum Command {
     /// What would become of a load under other policies: a plan, or what a server recorded.
     #[cfg(feature = "host")]
     Simulate(Box<crate::commands::simulate::Args>),
-    /// An analyser over stored pictures: what it says of each, and where.
+    /// An analyser over stored pictures, or over the captures of past runs: what it says of each.
     #[cfg(feature = "host")]
     Analyse(Box<crate::commands::analyse::Args>),
     /// Decide what a server's journal keeps a second time, and compare.
@@ -116,6 +118,15 @@ pub(crate) enum Command {
     ReplayCheck(crate::commands::replay_check::Args),
     /// Open jobs, newest first.
     Jobs(jobs::Args),
+    /// What runs have found out: verdicts, steps, measurements, files; as a table, JSON, CSV or JUnit.
+    Results(Box<results::Args>),
+    /// Runs that are to stay: pin, unpin, list.
+    Runs {
+        #[command(subcommand)]
+        command: Option<pins::Command>,
+    },
+    /// What is kept of runs and for how long, what would go now, and what has gone.
+    Retention,
     /// Schedules: jobs that start by themselves, again and again.
     #[command(visible_alias = "schedules")]
     Schedule {
@@ -133,6 +144,14 @@ pub(crate) enum Command {
     Racks {
         #[command(subcommand)]
         command: Option<racks::Command>,
+    },
+    /// Take a slot for yourself for a while; jobs wait meanwhile.
+    Reserve(reserve::Args),
+    /// Slots that people have: list, extend, release, kick.
+    #[command(visible_alias = "reservation")]
+    Reservations {
+        #[command(subcommand)]
+        command: Option<reserve::Command>,
     },
     /// Devices under test: list, find, add, change, move.
     #[command(visible_alias = "dut")]

@@ -86,6 +86,13 @@ impl Client {
         self.read(request.timeout(BODY_LIMIT)).await
     }
 
+    /// A file as it is.
+    #[cfg(feature = "host")]
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let response = self.send(self.request(Method::GET, path).timeout(BODY_LIMIT)).await?;
+        self.body(response).await
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.fetch(self.request(Method::GET, path)).await
     }
@@ -96,6 +103,23 @@ impl Client {
 
     pub(crate) async fn put<B: Serialize + Sync, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
         self.fetch(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// A connection that is no HTTP any more, as the server's answer to a request for this protocol.
+    #[cfg(feature = "host")]
+    pub(crate) async fn stream(&self, path: &str, protocol: &str) -> Result<reqwest::Upgraded> {
+        let request = self.request(Method::GET, path);
+        let request = request.header("connection", "upgrade").header("upgrade", protocol);
+        let answered = tokio::time::timeout(REQUEST_LIMIT, request.send()).await;
+        let late =
+            |_| Failure::new(Exit::TimedOut, "timed_out", format!("the server {} did not answer", self.server()));
+        let response = answered.map_err(late)?.map_err(|error| self.unreachable(error))?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response.upgrade().await.map_err(|error| self.unreachable(error));
+        }
+        let status = response.status();
+        let body = self.body(response).await?;
+        Err(Failure::problem(problem(status, &body)))
     }
 
     async fn body(&self, response: Response) -> Result<Vec<u8>> {

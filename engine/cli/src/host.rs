@@ -6,6 +6,8 @@ pub(crate) mod life;
 mod memory;
 pub(crate) mod quotas;
 pub(crate) mod rack;
+mod rack_file;
+mod retention;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;

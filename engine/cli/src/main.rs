@@ -25,8 +25,8 @@ use headend_wire::api::SubmitRequest;
 use crate::args::{Cli, Command};
 use crate::client::Client;
 use crate::commands::{
-    Context, duts, eta, files, inventory, jobs, plugin, racks, schedule, server, status, submit, users, watch, why,
-    why_not,
+    Context, duts, eta, files, inventory, jobs, pins, plugin, racks, reserve, results, retention, schedule, server,
+    status, submit, users, watch, why, why_not,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -63,11 +63,11 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         #[cfg(feature = "host")]
         Command::Run(args) => host::run::run(&args, cli.output, ui),
         #[cfg(feature = "host")]
-        Command::Session(args) => host::session::run(&args, cli.output, ui),
+        Command::Session(args) => host::session::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]
         Command::Simulate(args) => commands::simulate::run(&args, &cli.server, ui),
         #[cfg(feature = "host")]
-        Command::Analyse(args) => commands::analyse::run(&args, ui),
+        Command::Analyse(args) => commands::analyse::run(&args, &cli.server, ui),
         #[cfg(feature = "host")]
         Command::ReplayCheck(args) => commands::replay_check::run(&args, ui),
         command => ask(&command, &cli.server, ui),
@@ -110,6 +110,9 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         Command::WhyNot { run, slot } => why_not::run(context, *run, slot).await,
         Command::Eta { job, samples } => eta::run(context, *job, *samples).await,
         Command::Jobs(args) => jobs::list(context, args).await,
+        Command::Results(args) => results::run(context, args).await,
+        Command::Runs { command } => pins::run(context, command.as_ref().unwrap_or(&pins::Command::Pins)).await,
+        Command::Retention => retention::run(context).await,
         Command::Schedule { command } => {
             let own = schedule::Command::List { owner: None };
             schedule::run(context, command.as_ref().unwrap_or(&own)).await
@@ -120,6 +123,10 @@ async fn dispatch(context: &Context, command: &Command, request: &SubmitRequest)
         }
         Command::Server => server::run(context).await,
         Command::Racks { command } => racks::run(context, command.as_ref().unwrap_or(&racks::Command::List)).await,
+        Command::Reserve(args) => reserve::reserve(context, args).await,
+        Command::Reservations { command } => {
+            reserve::run(context, command.as_ref().unwrap_or(&reserve::Command::List)).await
+        }
         Command::Duts { command } => {
             let all = duts::Command::List { filters: Vec::new() };
             duts::run(context, command.as_ref().unwrap_or(&all)).await

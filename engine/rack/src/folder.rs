@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use headend_model::{SlotId, SlotNo};
@@ -42,6 +42,12 @@ impl DataFolder {
             lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
         write.map_err(RackError::io("write the lock file", &path))?;
         let folder = Self { root, _lock: lock };
+        // Of persons whose line broke with the former life; nobody can fetch them any more.
+        if let Err(error) = fs::remove_dir_all(folder.sessions())
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(RackError::io("clear the folder", folder.sessions())(error));
+        }
         for sub in [folder.runs(), folder.pids(), folder.sockets()] {
             make_private(&sub)?;
         }
@@ -53,6 +59,20 @@ impl DataFolder {
         &self.root
     }
 
+    /// Names this folder: a copy of it has another name.
+    ///
+    /// # Errors
+    /// [`RackError::Io`] if it cannot be looked at.
+    pub fn home(&self) -> Result<u64, RackError> {
+        let about = fs::metadata(&self.root).map_err(RackError::io("look at", &self.root))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.root.as_os_str().as_encoded_bytes());
+        hasher.update(&about.dev().to_le_bytes()).update(&about.ino().to_le_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        Ok(u64::from_le_bytes(first))
+    }
+
     /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal")
@@ -61,6 +81,11 @@ impl DataFolder {
     /// Evidence, a folder per run.
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
+    }
+
+    /// What sessions of persons leave until it is with them, a folder per session.
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
     }
 
     /// A file per child process.

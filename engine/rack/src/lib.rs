@@ -6,7 +6,7 @@
 //!  server ◄───┤ link ◄── outbox ◄── core (fence + journal) ──► run ──► session   │
 //!  (HTTP)     │   └────────────────────► ▲                      │        │      │
 //!             │                          └──────── ends ────────┘        ▼      │
-//!             │            guest pool, Python zygotes            driver (box)   │
+//!             │            guest pool, Python zygotes       driver (box, tools) │
 //!             └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
@@ -36,8 +36,10 @@ pub mod process;
 pub mod python;
 mod rack;
 pub mod record;
+pub mod remote;
 pub mod run;
 pub mod session;
+pub mod wiring;
 pub mod witness;
 
 pub use error::RackError;

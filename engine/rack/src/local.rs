@@ -80,6 +80,9 @@ pub enum LocalError {
     /// Not a kind of script that is known.
     #[error("{0}")]
     Kind(String),
+    /// The rack at the other end of a stream.
+    #[error("the rack does not answer; the session is not opened")]
+    Line(#[source] std::io::Error),
     /// Folders or processes could not be set up.
     #[error("cannot set up the run in {}", folder.display())]
     SetUp {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
+use headend_drivers::Place;
 use headend_files::WorkingCopies;
 use headend_model::{LeaseTerms, RackName};
-use headend_scheduler::fence::{Fence, FenceAction, FenceEvent, FenceRecord};
+use headend_scheduler::fence::{Fence, FenceAction, FenceEvent, FenceRecord, Life};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,20 +16,23 @@ use crate::analysers::Analysers;
 use crate::clock::boot_now;
 use crate::core::{Core, Msg, Outbox, Shared, SharedFence};
 use crate::cpu::CpuGauge;
-use crate::driver::{Driver, virtual_stb::VirtualStb};
+use crate::driver::Driver;
+use crate::driver::virtual_stb::VirtualStb;
+use crate::driver::wired::Wired;
 use crate::error::RackError;
 use crate::evidence;
 use crate::folder::DataFolder;
 use crate::guest::GuestPool;
 use crate::journal::Journal;
 use crate::link::{Client, Link, ServerBlobs, report_loop, wait_loop};
-use crate::options::{RackOptions, SlotDriver};
+use crate::options::{RackOptions, SlotDriver, Wiring};
 use crate::process::Nursery;
 use crate::process::cgroup::Cgroup;
 use crate::process::controllers::Controllers;
 use crate::process::isolation::Isolation;
 use crate::process::leftovers;
 use crate::python::Pythons;
+use crate::wiring::{Keeper, Users};
 use crate::witness::Witness;
 
 /// How long the last ends may take to reach the server when the daemon stops; they are in the journal anyway.
@@ -80,14 +84,17 @@ impl Rack {
     ) -> Result<RackHandle, RackError> {
         // Before anything else: nothing of a former life may drive a device when this one says that it is ready.
         leftovers::sweep(&folder.pids(), &folder.sockets(), cgroup.as_ref()).await?;
-        let (fence, journal) = recover(&folder)?;
+        // 0 means nobody.
+        let incarnation = rand::random::<u64>().max(1);
+        let (fence, journal) = recover(&folder, Life { incarnation, home: folder.home()? })?;
         let client = enrol(&options, &folder, &name).await?;
-        start(options, folder, cgroup, (fence, journal), client)
+        start(options, folder, cgroup, (incarnation, fence, journal), client)
     }
 }
 
-/// The fence as the journal knows it, with an end for every run that a former life left open.
-fn recover(folder: &DataFolder) -> Result<(Fence, Journal), RackError> {
+/// The fence as the journal knows it, with an end for every run that a former life left open, and with this life in the
+/// journal.
+fn recover(folder: &DataFolder, life: Life) -> Result<(Fence, Journal), RackError> {
     let (mut journal, records) = Journal::open(&folder.journal())?;
     let mut fence = Fence::new(LeaseTerms::default());
     let actions = fence.step(boot_now(), &FenceEvent::Recovered(records));
@@ -102,6 +109,8 @@ fn recover(folder: &DataFolder) -> Result<(Fence, Journal), RackError> {
     if !ends.is_empty() {
         tracing::warn!(runs = ends.len(), "runs of a former life were cut off; their ends will be told");
     }
+    // What is to be written is part of the compacted journal.
+    fence.step(boot_now(), &FenceEvent::Began(life));
     journal.compact(&fence.compacted())?;
     Ok((fence, journal))
 }
@@ -135,7 +144,7 @@ fn start(
     options: RackOptions,
     folder: DataFolder,
     cgroup: Option<Cgroup>,
-    (fence, journal): (Fence, Journal),
+    (incarnation, fence, journal): (u64, Fence, Journal),
     client: Client,
 ) -> Result<RackHandle, RackError> {
     let tasks = TaskTracker::new();
@@ -161,14 +170,15 @@ fn start(
     tasks.spawn(async move { warm.warm_up().await });
     let files = WorkingCopies::open(folder.files(), options.working_copies, Arc::new(ServerBlobs(client.clone())));
     let files = files.map_err(|error| RackError::Files { folder: folder.files(), source: error })?;
-    // 0 means nobody.
-    let incarnation = rand::random::<u64>().max(1);
     let outbox = Arc::new(Outbox::default());
     outbox.publish(fence.held(), fence.unacknowledged());
     let slots = folder.slots();
+    let users = Users::new(options.slots.keys().copied());
+    let (drivers, keepers) = drivers(&options, &folder, &outbox, &users);
     let shared = Arc::new(Shared {
         witness: Arc::new(Witness::open(options.witness.as_deref(), incarnation)?),
-        drivers: options.slots.iter().map(driver).collect(),
+        drivers,
+        users,
         options,
         folder,
         incarnation,
@@ -181,21 +191,48 @@ fn start(
         slots: RwLock::new(slots),
         terms: Mutex::new(LeaseTerms::default()),
     });
-    Ok(spawn(shared, journal, client, tasks, cgroup))
+    Ok(spawn(shared, journal, client, (tasks, cgroup), keepers))
 }
 
-fn driver(slot: &SlotDriver) -> Arc<dyn Driver> {
-    match slot {
-        SlotDriver::Virtual(options) => Arc::new(VirtualStb::new(options.clone())),
+type Drivers = BTreeMap<u16, Arc<dyn Driver>>;
+
+/// What drives each slot, and who watches over its tools.
+fn drivers(options: &RackOptions, folder: &DataFolder, outbox: &Arc<Outbox>, users: &Users) -> (Drivers, Vec<Keeper>) {
+    let (mut drivers, mut keepers) = (Drivers::new(), Vec::new());
+    for (no, slot) in &options.slots {
+        match slot {
+            SlotDriver::Virtual(options) => {
+                drivers.insert(*no, Arc::new(VirtualStb::new(options.clone())));
+            }
+            SlotDriver::Wired(wiring) => {
+                let faces = wiring.wired().into_iter().map(|(face, _)| face).collect();
+                let wired = Arc::new(Wired::new(*no, wiring.dut.clone(), wiring.kind(), faces));
+                drivers.insert(*no, wired.clone());
+                // Nothing is offered for it before its tools have passed a probe.
+                outbox.set_out(*no, Some("its tools are being started".to_owned()));
+                let place = Place { slot: *no, scratch: folder.sockets().join(format!("slot-{no}")) };
+                let (tools, outbox) = (Arc::new(Wiring::clone(wiring)), outbox.clone());
+                let kept = users.of(*no).map(|users| Keeper {
+                    place,
+                    wired,
+                    tools,
+                    users,
+                    outbox,
+                    every: options.probe_every,
+                });
+                keepers.extend(kept);
+            }
+        }
     }
+    (drivers, keepers)
 }
 
 fn spawn(
     shared: Arc<Shared>,
     journal: Journal,
     client: Client,
-    tasks: TaskTracker,
-    cgroup: Option<Cgroup>,
+    (tasks, cgroup): (TaskTracker, Option<Cgroup>),
+    keepers: Vec<Keeper>,
 ) -> RackHandle {
     let (myself, inbox) = mpsc::channel();
     let (drained_in, drained) = watch::channel(false);
@@ -212,6 +249,7 @@ fn spawn(
         tasks: tasks.clone(),
         evidence: evidence_in,
         drained: drained_in,
+        client: client.clone(),
         offers: BTreeMap::new(),
         running: BTreeMap::new(),
         early_stops: BTreeMap::new(),
@@ -232,6 +270,9 @@ fn spawn(
         known: known_in,
         stop: stop.clone(),
     });
+    for keeper in keepers {
+        tasks.spawn(keeper.keep(stop.clone()));
+    }
     tasks.spawn(report_loop(link.clone()));
     tasks.spawn(wait_loop(link));
     tasks.spawn(evidence::hand_over(shared.clone(), client, evidence, stop.clone()));

@@ -7,6 +7,7 @@ pub(crate) mod eta;
 pub(crate) mod files;
 pub(crate) mod inventory;
 pub(crate) mod jobs;
+pub(crate) mod pins;
 pub(crate) mod plugin;
 #[cfg(feature = "host")]
 pub(crate) mod plugin_check;
@@ -18,6 +19,9 @@ mod plugin_pack;
 pub(crate) mod racks;
 #[cfg(feature = "host")]
 pub(crate) mod replay_check;
+pub(crate) mod reserve;
+pub(crate) mod results;
+pub(crate) mod retention;
 pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod send;

@@ -19,6 +19,12 @@ pub(crate) struct FarmArgs {
     /// How long a run waits for a rack that is away, or for a DUT, before it ends incomplete.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     absence_patience: u32,
+    /// Longest that a person may have a slot reserved, counted from now.
+    #[arg(long, value_name = "SECONDS", default_value_t = 28_800, value_parser = clap::value_parser!(u32).range(1..))]
+    longest_reservation: u32,
+    /// Most slots that one person may have reserved at once; 0: nobody may.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    reservations_per_user: u32,
     /// Length of a lease.
     #[arg(long, value_name = "MS", env = "HEADEND_LEASE_MS", hide = true)]
     lease_ms: Option<u32>,
@@ -50,6 +56,8 @@ impl FarmArgs {
             cpu_gate_percent: self.cpu_gate.unwrap_or(cpu_gate),
             cpu_gate_retry: seconds(self.cpu_gate_retry),
             absence_patience: seconds(self.absence_patience),
+            longest_reservation: seconds(self.longest_reservation),
+            reservations_per_user: self.reservations_per_user,
             ..FarmConfig::default()
         };
         let set = |span: &mut Span, ms: Option<u32>| {

@@ -206,6 +206,7 @@ fn failed(error: LocalError) -> Failure {
     let exit = match &error {
         LocalError::Script { .. } => Exit::NotFound,
         LocalError::Kind(_) => Exit::Usage,
+        LocalError::Line(_) => Exit::Unavailable,
         LocalError::SetUp { .. } => Exit::Io,
     };
     Failure::new(exit, "run", "the script was not run").because(error)

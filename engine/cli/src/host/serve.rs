@@ -16,6 +16,7 @@ use super::farm_args::FarmArgs;
 use super::kept::KeptArgs;
 use super::life::{self, Signals};
 use super::quotas::QuotaArgs;
+use super::retention::RetentionArgs;
 use crate::args::{OutputArgs, credentials_in};
 use crate::credentials::{self, Credentials};
 use crate::exit::Exit;
@@ -103,6 +104,8 @@ pub(crate) struct ServerFlags {
     quotas: QuotaArgs,
     #[command(flatten)]
     kept: KeptArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
     /// A snapshot of the scheduler's state every so many events.
     #[arg(long, value_name = "EVENTS", env = "HEADEND_SNAPSHOT_EVERY", hide = true)]
     snapshot_every: Option<u64>,
@@ -129,6 +132,7 @@ impl ServerFlags {
         options.time_zone.clone_from(&self.time_zone);
         options.quotas = self.quotas.quotas();
         options.occurrences_kept = self.kept.occurrences();
+        options.retention = self.retention.retention();
         options.auth = match (self.open, self.force_open) {
             (false, _) => AuthMode::Token,
             (true, false) => AuthMode::Open,

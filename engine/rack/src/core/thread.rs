@@ -8,7 +8,7 @@ use std::time::Duration;
 use headend_model::{Lease, RunId, Timestamp};
 use headend_scheduler::event::Claim;
 use headend_scheduler::fence::{FenceAction, FenceEvent, FenceRecord, StopReason};
-use headend_wire::rack::{Declined, Orders, StartOrder};
+use headend_wire::rack::{Declined, Orders, SessionOrder, StartOrder};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +16,8 @@ use super::shared::Shared;
 use crate::clock::{boot_now, until};
 use crate::crash;
 use crate::journal::Journal;
+use crate::link::Client;
+use crate::remote;
 use crate::run::{self, Ended, Stop};
 use crate::session::ends::HowEnded;
 
@@ -51,6 +53,24 @@ pub(crate) struct Answer {
     pub(crate) done: oneshot::Sender<()>,
 }
 
+/// What a lease is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// A run of a job.
+    Run(Box<StartOrder>),
+    /// A session of a person.
+    Session(Box<SessionOrder>),
+}
+
+impl Work {
+    fn lease(&self) -> &Lease {
+        match self {
+            Self::Run(order) => &order.lease,
+            Self::Session(order) => &order.lease,
+        }
+    }
+}
+
 /// The state of the core.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
@@ -64,7 +84,9 @@ pub(crate) struct Core {
     pub(crate) evidence: tokio::sync::mpsc::Sender<std::path::PathBuf>,
     /// Says that the core has ended.
     pub(crate) drained: watch::Sender<bool>,
-    pub(crate) offers: BTreeMap<RunId, StartOrder>,
+    /// For sessions, which fetch their person's end from the server.
+    pub(crate) client: Client,
+    pub(crate) offers: BTreeMap<RunId, Work>,
     pub(crate) running: BTreeMap<RunId, watch::Sender<Option<HowEnded>>>,
     /// Stops that came before their start was durable.
     pub(crate) early_stops: BTreeMap<RunId, HowEnded>,
@@ -163,25 +185,33 @@ impl Core {
         }
         self.draining |= orders.drain;
         for order in orders.start {
-            self.offered(order, sent);
+            self.offered(Work::Run(Box::new(order)), sent);
+        }
+        for order in orders.sessions {
+            self.offered(Work::Session(Box::new(order)), sent);
         }
         self.waiting.push(done);
     }
 
-    fn offered(&mut self, order: StartOrder, sent: Timestamp) {
-        let run = order.lease.run;
+    fn offered(&mut self, work: Work, sent: Timestamp) {
+        let lease = work.lease().clone();
+        let run = lease.run;
         if self.offers.contains_key(&run) {
             return;
         }
         // Left lying: the server knows why, or will with the next heartbeat, and offers again.
         if self.draining || self.not_taking().is_some() {
+            tracing::debug!(run = run.0, draining = self.draining, "an offer is left lying");
             return;
         }
-        if let Some(reason) = self.stranger(&order.lease) {
-            return self.decline(claim(&order.lease), reason);
+        if let Some(reason) = self.stranger(&lease) {
+            return self.decline(claim(&lease), reason);
         }
-        let lease = order.lease.clone();
-        self.offers.insert(run, order);
+        if let Some(reason) = self.out(&lease) {
+            // Before a heartbeat could tell it. The refusal goes through the journal: it never starts later.
+            return self.refuse(lease, &reason);
+        }
+        self.offers.insert(run, work);
         self.step(&FenceEvent::OfferedIn { lease, sent });
         let wanted = |action: &FenceAction| match action {
             FenceAction::Start(lease) => lease.run == run,
@@ -189,6 +219,7 @@ impl Core {
             FenceAction::Write(_) | FenceAction::Stop { .. } => false,
         };
         if !self.deferred.iter().any(wanted) {
+            tracing::debug!(run = run.0, "an offer came too late, or for what is held or was told as ended");
             self.offers.remove(&run);
         }
     }
@@ -203,6 +234,25 @@ impl Core {
         full.then(|| format!("its outbox is full: {most} results wait until the server takes them"))
     }
 
+    /// Why the device of one of its slots cannot be driven at the moment.
+    fn out(&self, lease: &Lease) -> Option<String> {
+        let mut places = lease.targets.iter().filter_map(|target| self.shared.place(target.slot));
+        places.find_map(|place| Some(format!("slot {} is out: {}", place.no, self.shared.outbox.out(place.no.0)?)))
+    }
+
+    /// A lease that is not taken, and never will be.
+    fn refuse(&mut self, lease: Lease, why: &str) {
+        let run = lease.run;
+        self.step(&FenceEvent::RefuseAsked(lease));
+        for action in &mut self.deferred {
+            if let FenceAction::Decline { claim, reason } = action
+                && claim.run == run
+            {
+                why.clone_into(reason);
+            }
+        }
+    }
+
     fn stranger(&self, lease: &Lease) -> Option<String> {
         let strange = lease.targets.iter().find(|target| self.shared.place(target.slot).is_none());
         strange.map(|target| format!("slot {} is not a slot of this rack", target.slot))
@@ -210,6 +260,7 @@ impl Core {
 
     fn decline(&self, claim: Option<Claim>, reason: String) {
         if let Some(claim) = claim {
+            tracing::info!(run = claim.run.0, reason, "a run is refused");
             self.shared.outbox.declined(Declined { claim, reason });
         }
     }
@@ -316,7 +367,7 @@ impl Core {
 
     fn start(&mut self, lease: &Lease) {
         let run = lease.run;
-        let Some(order) = self.offers.get(&run).cloned() else { return };
+        let Some(work) = self.offers.get(&run).cloned() else { return };
         let (stop, signal) = Stop::new();
         if let Some(how) = self.early_stops.remove(&run) {
             ask(&stop, how);
@@ -325,11 +376,21 @@ impl Core {
         if let Some(claim) = claim(lease) {
             self.shared.outbox.started(claim);
         }
-        let (shared, myself) = (self.shared.clone(), self.myself.clone());
+        let (shared, myself, client) = (self.shared.clone(), self.myself.clone(), self.client.clone());
         self.tasks.spawn_on(
             async move {
-                let ended = run::execute(&shared, &order, signal).await;
-                let _ = myself.send(Msg::Ended(run, Box::new(ended)));
+                match work {
+                    Work::Run(order) => {
+                        let ended = run::execute(&shared, &order, signal).await;
+                        let _ = myself.send(Msg::Ended(run, Box::new(ended)));
+                    }
+                    Work::Session(order) => {
+                        let (ended, farewell) = remote::execute(&shared, &client, &order, signal).await;
+                        // The slot is free before the session's files are on their way.
+                        let _ = myself.send(Msg::Ended(run, Box::new(ended)));
+                        farewell.say().await;
+                    }
+                }
             },
             &self.runtime,
         );

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use headend_wire::rack::{Enrol, Enrolled, Exchange, Orders};
-use headend_wire::{PROTOCOL, Problem};
+use headend_wire::{PROTOCOL, Problem, relay};
 use reqwest::StatusCode;
+use reqwest::header::{CONNECTION, UPGRADE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -98,6 +99,19 @@ impl Client {
     pub(crate) async fn blob(&self, hash: &str) -> Result<reqwest::Response, LinkError> {
         let url = format!("{}/blobs/{hash}", self.base);
         accepted(self.http.get(url).bearer_auth(&self.token).send().await?).await
+    }
+
+    /// The person's end of a session.
+    pub(crate) async fn session(&self, run: u64) -> Result<reqwest::Upgraded, LinkError> {
+        let url = format!("{}/sessions/{run}/rack", self.base);
+        let request = self.http.get(url).bearer_auth(&self.token);
+        let answer = request.header(CONNECTION, "upgrade").header(UPGRADE, relay::UPGRADE).send().await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(answer.upgrade().await?);
+        }
+        let status = answer.status();
+        accepted(answer).await?;
+        Err(LinkError::Refused { status, text: "the connection was not upgraded".to_owned() })
     }
 
     /// Hands a file of a run over.

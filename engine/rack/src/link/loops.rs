@@ -1,11 +1,12 @@
 //! The two loops of the link.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use headend_wire::PROTOCOL;
-use headend_wire::rack::{Beat, Exchange, Orders, Ready, ReadySlot};
+use headend_wire::rack::{Beat, Exchange, Orders, Ready, ReadySlot, SlotOut};
 use rand::RngExt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -72,21 +73,37 @@ impl Link {
 
     /// The first word of this life, with the epochs that the journal has seen.
     fn ready(&self) -> Ready {
-        let (slots, duts) = self.shared.fence.lock().seen();
+        let (slots, duts, former) = {
+            let fence = self.shared.fence.lock();
+            let (slots, duts) = fence.seen();
+            (slots, duts, fence.former_lives())
+        };
         let epoch_of = |no: u16| {
             let ours = |slot: &SlotId| self.shared.place(*slot).is_some_and(|place| place.no.0 == no);
             slots.iter().find(|(slot, _)| ours(slot)).map_or(0, |(_, epoch)| epoch.0)
         };
-        let slot = |(index, driver): (usize, &Arc<dyn crate::driver::Driver>)| {
-            let no = index as u16 + 1;
-            ReadySlot { no, epoch: epoch_of(no), driver: driver.kind().to_owned(), builtin_dut: driver.builtin_dut() }
+        let slot = |(no, driver): (&u16, &Arc<dyn crate::driver::Driver>)| ReadySlot {
+            no: *no,
+            epoch: epoch_of(*no),
+            driver: driver.kind().to_owned(),
+            builtin_dut: driver.builtin_dut(),
         };
         Ready {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            slots: self.shared.drivers.iter().enumerate().map(slot).collect(),
+            slots: self.shared.drivers.iter().map(slot).collect(),
             dut_epochs: duts.into_iter().map(|(dut, epoch)| (dut.0, epoch.0)).collect(),
             logs: None,
+            former,
         }
+    }
+
+    fn beat(&self, report: &Report) -> Beat {
+        let out = report.out.iter().map(|(no, reason)| SlotOut { no: *no, reason: reason.clone() });
+        let mut out: Vec<SlotOut> = out.collect();
+        // Of a slot that the rack file no longer has, the server knows; nobody can drive it.
+        let gone = self.shared.slots_without_driver();
+        out.extend(gone.into_iter().map(|no| SlotOut { no, reason: "the rack no longer has this slot".to_owned() }));
+        Beat { cpu_percent: self.cpu.percent(), not_taking: report.not_taking.clone(), out }
     }
 
     /// Hands an answer to the core and waits until it is worked in.
@@ -130,11 +147,11 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
     let (mut acknowledged, mut last_sent) = (0, 0);
     let mut next_beat = Instant::now();
     let mut say_ready = true;
-    let mut refusal_told = None;
+    let (mut refusal_told, mut out_told) = (None, BTreeMap::new());
     while !link.stop.is_cancelled() {
         let report = link.shared.outbox.report(acknowledged);
-        // That no new runs are taken, or taken again, is told at once.
-        let beat_due = Instant::now() >= next_beat || report.not_taking != refusal_told;
+        // That no new runs are taken, or taken again, is told at once; by the whole rack or on a slot.
+        let beat_due = Instant::now() >= next_beat || report.not_taking != refusal_told || report.out != out_told;
         if !say_ready && !beat_due && !report.is_urgent(last_sent) {
             tokio::select! {
                 () = link.stop.cancelled() => {}
@@ -145,8 +162,7 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
         }
         let mut exchange = link.exchange(&report);
         exchange.ready = say_ready.then(|| link.ready());
-        exchange.beat = (beat_due || say_ready)
-            .then(|| Beat { cpu_percent: link.cpu.percent(), not_taking: report.not_taking.clone() });
+        exchange.beat = (beat_due || say_ready).then(|| link.beat(&report));
         crash::point("rack.before_report");
         let sent = boot_now();
         if exchange.beat.is_some() {
@@ -158,6 +174,7 @@ pub(crate) async fn report_loop(link: Arc<Link>) {
                 pause.reset();
                 say_ready = orders.say_ready;
                 refusal_told.clone_from(&report.not_taking);
+                out_told.clone_from(&report.out);
                 last_sent = report.ends.last().map_or(last_sent, |end| end.seq.max(last_sent));
                 acknowledged = orders.acknowledged.unwrap_or(acknowledged).max(acknowledged);
                 link.shared.outbox.delivered(&report, acknowledged);
@@ -204,7 +221,9 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
         };
         if let Ok(orders) = answer {
             pause.reset();
-            let news = orders.start.iter().any(|order| report.held.iter().all(|held| held.run != order.lease.run));
+            let runs = orders.start.iter().map(|order| order.lease.run);
+            let mut offered = runs.chain(orders.sessions.iter().map(|order| order.lease.run));
+            let news = offered.any(|run| report.held.iter().all(|held| held.run != run));
             link.work_in(orders, sent, &exchange).await;
             if !news && asked.elapsed() < wait / 2 {
                 link.pause(BREATH).await;

@@ -6,13 +6,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::FuturesUnordered;
 use futures::{SinkExt, StreamExt};
 use headend_wire::PROTOCOL;
-use headend_wire::session::{MAX_LINE_BYTES, ToHost, ToScript};
+use headend_wire::session::{Call, MAX_LINE_BYTES, Reply, SessionInfo, ToHost, ToScript};
 use subtle::ConstantTimeEq;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
 use tokio_util::codec::{Framed, LinesCodec};
 
 use crate::session::Session;
+
+/// Whoever answers the calls of a script.
+pub(crate) trait Host {
+    /// What the script is told.
+    fn info(&self) -> SessionInfo;
+    /// Carries out one call.
+    fn call(&mut self, call: Call) -> impl Future<Output = Reply> + Send;
+}
+
+impl Host for Session {
+    fn info(&self) -> SessionInfo {
+        Self::info(self).clone()
+    }
+
+    fn call(&mut self, call: Call) -> impl Future<Output = Reply> + Send {
+        Self::call(self, call)
+    }
+}
 
 /// Connections of one run at a time: its process, and what it started.
 const MOST: usize = 16;
@@ -39,7 +57,7 @@ impl Door {
     }
 
     /// Serves until dropped. One call at a time, whoever makes it.
-    pub(crate) async fn serve(&self, session: &Mutex<&mut Session>) {
+    pub(crate) async fn serve<H: Host>(&self, session: &Mutex<&mut H>) {
         let mut connections = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -54,7 +72,7 @@ impl Door {
     }
 
     /// A line that is not understood ends the connection: the package and the rack are released together.
-    async fn connection(&self, stream: UnixStream, session: &Mutex<&mut Session>) {
+    async fn connection<H: Host>(&self, stream: UnixStream, session: &Mutex<&mut H>) {
         let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(MAX_LINE_BYTES));
         let mut welcome = false;
         while let Some(Ok(line)) = lines.next().await {
@@ -62,7 +80,7 @@ impl Door {
                 Ok(ToHost::Hello { protocol: PROTOCOL, token }) if self.knows(&token) => {
                     welcome = true;
                     self.used.store(true, Ordering::Release);
-                    ToScript::Welcome(session.lock().await.info().clone())
+                    ToScript::Welcome(session.lock().await.info())
                 }
                 Ok(ToHost::Call { id, call }) if welcome => {
                     let reply = session.lock().await.call(call).await;

@@ -28,7 +28,9 @@ impl Places {
         let beside = Path::new(&info.script).parent().unwrap_or(Path::new("/")).to_owned();
         let own = [Some(info.out.clone()), info.public.clone()].into_iter().flatten().map(PathBuf::from);
         let all = own.chain([beside.clone()]).chain(more.iter().cloned());
-        let within = info.under_daemon.then(|| all.filter_map(|path| path.canonicalize().ok()).collect());
+        // A run of 0 is a person's by hand, here. One with a number may be steered from another machine (design 0026).
+        let confined = info.under_daemon || info.run != 0;
+        let within = confined.then(|| all.filter_map(|path| path.canonicalize().ok()).collect());
         Self { beside, within }
     }
 
@@ -118,7 +120,9 @@ mod tests {
         for bad in [&path("other/c.jpg"), "../other/c.jpg", &path("out/link.jpg"), "/dev/zero", "none.png", "sub"] {
             assert_eq!(places.read(bad).unwrap_err().code, "bad_call", "{bad}");
         }
-        let by_hand = Places::of(&info(folder.path(), false), &[]);
+        let from_afar = Places::of(&info(folder.path(), false), &[]);
+        assert!(from_afar.read(&path("other/c.jpg")).is_err());
+        let by_hand = Places::of(&SessionInfo { run: 0, ..info(folder.path(), false) }, &[]);
         assert!(by_hand.read(&path("other/c.jpg")).is_ok());
     }
 }

@@ -279,6 +279,7 @@ impl FakeServer {
             say_ready: said.ready.is_none() && farm.ready.is_empty(),
             start: fresh.chain(&farm.haunting).cloned().collect(),
             stop: farm.stops.iter().copied().filter(|run| held(*run)).collect(),
+            sessions: Vec::new(),
             refuse: farm.refuse.clone(),
             terms: said.ready.is_some().then_some(farm.terms),
             rack: Some(RackId(1)),

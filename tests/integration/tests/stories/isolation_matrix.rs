@@ -100,7 +100,7 @@ async fn play(stage: &mut Stage, surface: Surface, rows: &[Row]) {
 }
 
 async fn renew(stage: &mut Stage, row: &Row) {
-    for name in ["new_job", "new_schedule", "new_test", "new_token", "new_private", "tree"] {
+    for name in ["new_job", "new_schedule", "new_test", "new_token", "new_private", "new_reservation", "tree"] {
         if row.names_hers(|text| text.contains(&format!("{{{name}}}"))) {
             stage.renew(name).await;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headend_integration::client::{slots, test};
 use headend_integration::lab::guests;
 use headend_integration::{Client, Gate, Lab, eventually};
-use headend_wire::api::{ArtifactList, JobDetail, ModeRef, SubmitRequest, TestRequest, TokenAnswer};
+use headend_wire::api::{ArtifactList, JobDetail, ModeRef, ReservationItem, SubmitRequest, TestRequest, TokenAnswer};
 use headend_wire::files::FileList;
 use headend_wire::schedules::{ScheduleItem, ScheduleNoted};
 use serde_json::json;
@@ -41,7 +41,7 @@ impl Stage {
     pub(super) async fn set() -> Self {
         // Nothing gets lost here, however loaded the machine is.
         let calm = [("HEADEND_LEASE_MS", "120000"), ("HEADEND_HEARTBEAT_MS", "2000")];
-        let lab = Lab::start_with(3, &calm).await;
+        let lab = Lab::start_with(5, &calm).await;
         let gate = Gate::closed();
         let olga = lab.client.with_token(&token(&lab, "olga").await.token);
         let theo = lab.client.with_token(&token(&lab, "theo").await.token);
@@ -61,7 +61,9 @@ impl Stage {
         stage.files().await;
         stage.jobs(&theo).await;
         stage.schedule().await;
-        for fresh in ["new_job", "new_schedule", "new_test", "new_token", "new_private"] {
+        let reservation = stage.reserve(4).await;
+        stage.name("reservation", reservation, "987654330");
+        for fresh in ["new_job", "new_schedule", "new_test", "new_token", "new_private", "new_reservation"] {
             stage.renew(fresh).await;
         }
         stage
@@ -193,6 +195,14 @@ impl Stage {
         self.olga.post(&path, &test).await.json::<ScheduleNoted>().test.unwrap()
     }
 
+    /// Others see the note: it holds nothing of hers.
+    async fn reserve(&self, slot: u16) -> u64 {
+        let request = json!({ "slot": { "rack": "rack1", "slot": slot }, "seconds": 3600, "note": "a look" });
+        let answer = self.olga.post("/reservations", &request).await;
+        assert!(answer.status.is_success(), "{}", answer.text());
+        answer.json::<ReservationItem>().reservation
+    }
+
     /// Something of hers that a call may take away: a new one.
     pub(super) async fn renew(&mut self, name: &'static str) {
         let fresh = format!("{SECRET}-{}", blake3::hash(format!("{:?}", self.names).as_bytes()).to_hex());
@@ -212,6 +222,13 @@ impl Stage {
             "new_token" => {
                 let token = token(&self.lab, "olga").await;
                 self.name(name, token.id, "0000000000ab");
+            }
+            "new_reservation" => {
+                if let Some((before, _)) = self.names.get(name) {
+                    self.olga.post(&format!("/reservations/{before}/release"), &json!({})).await;
+                }
+                let reservation = self.reserve(5).await;
+                self.name(name, reservation, "987654331");
             }
             // What she has now: each change of her files makes another one.
             "tree" => {
@@ -236,6 +253,7 @@ impl Stage {
             "/jobs/{new_job}",
             "/runs/{run}/files",
             "/schedules",
+            "/reservations",
             "/schedules/{schedule}",
             "/schedules/{new_schedule}",
             "/files/private",
