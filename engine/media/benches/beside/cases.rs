@@ -109,24 +109,25 @@ fn looks(size: &'static str, width: u32, height: u32) -> Vec<Case> {
         native,
         expected: Answer { passed, place: None },
     };
-    let long = json!({ "seconds": 0.03 });
+    // Frames are 40 ms apart: two are still for long enough, three are lost for long enough, and the time from one to the next is no loss.
+    let (long, lost) = (json!({ "seconds": 0.03 }), json!({ "seconds": 0.06 }));
     let colour = json!({ "value": native::COLOUR });
     let (soft, gone, noise) = (blurred(width, height), broken(width, height), snow(width, height, 5));
-    let noises = [&snow(width, height, 6), &noise];
+    let noises = [&noise, &snow(width, height, 6), &noise];
     vec![
         case("colour", "is it", colour.clone(), &[&coloured], native::colour, true),
         case("colour", "is another", colour, &[&live], native::colour, false),
         case("black", "is black", json!({}), &[&dark], native::black, true),
         case("black", "is not", json!({}), &[&live], native::black, false),
         case("freeze", "is still", long.clone(), &[&live, &still], native::freeze, true),
-        case("freeze", "moves", long.clone(), &[&live, &moved], native::freeze, false),
+        case("freeze", "moves", long, &[&live, &moved], native::freeze, false),
         case("motion", "moves", json!({}), &[&live, &moved], native::motion, true),
         case("motion", "is still", json!({}), &[&live, &still], native::motion, false),
         case("blur", "is blurred", json!({}), &[&soft], native::blur, true),
         case("blur", "is sharp", json!({}), &[&live], native::blur, false),
         case("macroblocks", "broken", json!({}), &[&gone], native::macroblocks, true),
         case("macroblocks", "whole", json!({}), &[&live], native::macroblocks, false),
-        case("signal-loss", "snow", long.clone(), &noises, native::signal_loss, true),
-        case("signal-loss", "picture", long, &[&live, &still], native::signal_loss, false),
+        case("signal-loss", "snow", lost.clone(), &noises, native::signal_loss, true),
+        case("signal-loss", "picture", lost, &[&live, &still, &live], native::signal_loss, false),
     ]
 }
