@@ -189,7 +189,7 @@ const fn state(item: &ReservationItem) -> &'static str {
 
 async fn end(context: &Context, which: &Which, verb: &str, body: &serde_json::Value) -> Result<()> {
     let number = number(context, which).await?;
-    let _nothing: () = context.client.post(&format!("/reservations/{number}/{verb}"), body).await?;
+    context.client.post::<_, ()>(&format!("/reservations/{number}/{verb}"), body).await?;
     context.ui.say(&format!("reservation {number} is over"));
     Ok(())
 }
