@@ -222,7 +222,7 @@ impl World {
             holds: book.fence.held(),
             cpu: book.cpu,
         };
-        self.send(Happening::AtServer(Box::new(ToServer::Exchange(exchange))), cut);
+        self.send(Happening::AtServer(Box::new(ToServer::Exchange(Box::new(exchange)))), cut);
     }
 
     fn ready_of(&self, rack: usize) -> RackReady {

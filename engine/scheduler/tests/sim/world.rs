@@ -107,7 +107,7 @@ pub(crate) enum Happening {
 /// What reaches the server.
 #[derive(Clone, Debug)]
 pub(crate) enum ToServer {
-    Exchange(Exchange),
+    Exchange(Box<Exchange>),
     Submit { client: usize },
     Kill { client: usize },
     Place { dut: DutId, slot: Option<SlotId> },
