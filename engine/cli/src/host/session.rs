@@ -62,7 +62,7 @@ impl Watcher for Silent {
 pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
     life::log(ui, output, "warn");
     let runtime = life::runtime()?;
-    let served = match &args.slot {
+    let ended = match &args.slot {
         Some(OneSlot(slot)) => {
             let context = Context { client: Client::new(server)?, ui };
             runtime.block_on(there(&context, slot, &args.out))
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
     };
     // Reading the input cannot be broken off.
     runtime.shutdown_background();
-    served
+    ended
 }
 
 /// On virtual boxes.

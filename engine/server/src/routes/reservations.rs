@@ -112,11 +112,11 @@ pub(super) async fn of(app: &Shared, person: &Person, number: u64) -> ApiResult<
 }
 
 async fn changed(app: &Shared, person: &Person, command: ReservationCommand) -> ApiResult<ReservationItem> {
-    let id = match step(app, person, command).await? {
-        Some(ReservationAction::Made { reservation, .. } | ReservationAction::Extended { reservation, .. }) => {
-            reservation
-        }
-        _ => return Err(ApiError::new(&codes::INTERNAL, "the scheduler gave no answer to the reservation")),
+    let news = step(app, person, command).await?;
+    let Some(ReservationAction::Made { reservation: id, .. } | ReservationAction::Extended { reservation: id, .. }) =
+        news
+    else {
+        return Err(ApiError::new(&codes::INTERNAL, "the scheduler gave no answer to the reservation"));
     };
     let look = move |view: &View<'_>| {
         let found = view.farm.reservation(id)?;
