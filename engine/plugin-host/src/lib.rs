@@ -14,6 +14,7 @@
 //! proposes; the scheduler disposes.
 
 pub mod analyser;
+mod cores;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;

@@ -39,8 +39,8 @@ pub use occurrences::OccurrenceRow;
 pub use options::{Fault, FaultHook, StoreOptions, WriteStep};
 pub use reports::ReportRow;
 pub use results::{
-    ArtifactRow, DeviceRow, KeptClass, MeasurementRow, OUTCOMES, OriginRow, PerClass, ResultCounts, ResultRow, RunNumbers,
-    RunResults, StepRow, outcome_word, result_word,
+    ArtifactRow, DeviceRow, KeptClass, MeasurementRow, OUTCOMES, OriginRow, PerClass, ResultCounts, ResultRow,
+    RunNumbers, RunResults, StepRow, outcome_word, result_word,
 };
 pub use results_read::{OfRun, ResultQuery};
 pub use retention::{HeldRow, KeepRow, Removal, RetentionLogRow};

@@ -68,12 +68,6 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
             values.text(hash).time(*expires);
             "INSERT INTO enrol_tokens (hash, expires) VALUES ($1, $2)"
         }
-        Projection::Plugin(row) => {
-            values.text(&row.name).text(&row.hash).text(&row.path).int(i64::from(row.enabled)).text(&row.details);
-            "INSERT INTO plugins (name, hash, path, enabled, details) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) \
-             DO UPDATE SET hash = excluded.hash, path = excluded.path, enabled = excluded.enabled, \
-             details = excluded.details"
-        }
         Projection::JobOrigin(row) => {
             results::bind_origin(&mut values, row);
             results::ORIGIN
@@ -86,12 +80,29 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
             values.number(run.0);
             "DELETE FROM run_keeps WHERE run = $1"
         }
+        row => match of_plugins(row, &mut values) {
+            Some(sql) => sql,
+            None => return Ok(()),
+        },
+    };
+    tx.run(sql, values).await.map(drop)
+}
+
+/// Of plugins and what is granted to them. `None`: [`crate::sheet::Sheet`] gathers it.
+fn of_plugins(row: &Projection, values: &mut Values) -> Option<&'static str> {
+    Some(match row {
+        Projection::Plugin(row) => {
+            values.text(&row.name).text(&row.hash).text(&row.path).int(i64::from(row.enabled)).text(&row.details);
+            "INSERT INTO plugins (name, hash, path, enabled, details) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) \
+             DO UPDATE SET hash = excluded.hash, path = excluded.path, enabled = excluded.enabled, \
+             details = excluded.details"
+        }
         Projection::PolicyReport(row) => {
-            reports::bind(&mut values, row);
+            reports::bind(values, row);
             reports::INSERT
         }
         Projection::Shadow(row) => {
-            shadows::bind(&mut values, row);
+            shadows::bind(values, row);
             shadows::INSERT
         }
         Projection::ShadowRemoved { policy } => {
@@ -111,14 +122,8 @@ pub(crate) async fn write(tx: &mut Tx<'_>, row: &Projection) -> Result<(), Store
             values.text(plugin).text(capability);
             "DELETE FROM plugin_grants WHERE plugin = $1 AND capability = $2"
         }
-        Projection::JobAccepted(_)
-        | Projection::JobChanged { .. }
-        | Projection::RunPinned(_)
-        | Projection::RunEnded(_)
-        | Projection::OccurrenceEnded(_)
-        | Projection::Feed(_) => return Ok(()),
-    };
-    tx.run(sql, values).await.map(drop)
+        _ => return None,
+    })
 }
 
 /// Deletes the token and, on the way, those that nobody used in time.

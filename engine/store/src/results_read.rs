@@ -104,7 +104,7 @@ impl Statement {
         }
         if let Some(dut) = &query.dut {
             let named = "EXISTS (SELECT 1 FROM result_devices d WHERE d.run = r.run AND (d.dut_name = ? OR d.dut = ?))";
-            let id = dut.parse::<u64>().ok().filter(|id| *id <= i64::MAX as u64);
+            let id = dut.parse::<u64>().ok().filter(|id| i64::try_from(*id).is_ok());
             self.and(named, |values| {
                 values.text(dut).number(id);
             });
@@ -130,7 +130,7 @@ impl Statement {
     }
 
     /// The order, and where in it to go on. `key`: the column that orders what a run has; a number unless `text`.
-    fn from_place(&mut self, query: &ResultQuery, key: Option<(&str, bool)>) {
+    fn go_on_at(&mut self, query: &ResultQuery, key: Option<(&str, bool)>) {
         match (&query.after, key) {
             (None, _) => {}
             (Some((run, Some(last))), Some((column, is_text))) => {
@@ -174,7 +174,7 @@ impl Store {
     pub async fn results(&self, query: &ResultQuery) -> Result<Vec<ResultRow>, StoreError> {
         let mut statement = Statement::new("SELECT r.* FROM results r");
         statement.narrow(query);
-        statement.from_place(query, None);
+        statement.go_on_at(query, None);
         let mut found = self.look(statement, result).await?;
         let mut devices = self.devices_of(&found).await?;
         for row in &mut found {
@@ -242,7 +242,7 @@ impl Store {
     ) -> Result<Vec<OfRun<T>>, StoreError> {
         let mut statement = Statement::new(head);
         statement.narrow(query);
-        statement.from_place(query, Some(key));
+        statement.go_on_at(query, Some(key));
         self.look(statement, |row| {
             Ok(OfRun {
                 run: RunId(row.number("run")?),

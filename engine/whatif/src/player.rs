@@ -287,7 +287,8 @@ fn furnish(plan: &Plan, player: &mut Player<'_>) {
         let id = RackId(at as u32 + 1);
         player.take(Event::EnrolRack { name: rack.name.clone() });
         let slots = rack.slots.iter().map(|slot| (slot.no, Epoch::default())).collect();
-        let ready = RackReady { rack: id, incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
+        let ready =
+            RackReady { rack: id, incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
         player.take(Event::RackReady(ready));
     }
     let places = places(&player.farm);

@@ -227,7 +227,7 @@ mod tests {
         let disk = broken.clone();
         options.store.faults = Some(FaultHook::new(move |_| disk.load(Ordering::SeqCst).then_some(Fault::Io)));
         let mut signals = Signals::catch().unwrap();
-        let (server, rack) = start(&args, &places, options).await.unwrap();
+        let (server, rack) = Box::pin(start(&args, &places, options)).await.unwrap();
 
         broken.store(true, Ordering::SeqCst);
         let ended = live(Ui::new(false, true, ColorChoice::Never), &mut signals, server, rack);
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(ended.unwrap_err().exit(), Exit::Io);
         // Both have let go of their folders.
         broken.store(false, Ordering::SeqCst);
-        let (server, rack) = start(&args, &places, super::options(&args, &places)).await.unwrap();
+        let (server, rack) = Box::pin(start(&args, &places, super::options(&args, &places))).await.unwrap();
         rack.stop().await;
         server.shutdown().await.unwrap();
     }

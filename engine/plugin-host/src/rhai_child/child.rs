@@ -6,9 +6,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::process::Pid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cores::{PATIENCE, give_way};
 use crate::guest::GuestProgram;
 use crate::wasm::CompileError;
 
@@ -103,13 +105,26 @@ impl Child {
 
     /// What it says next. After a fault the child is to be dropped.
     pub(crate) fn hear<Said: DeserializeOwned>(&mut self, within: Duration) -> Result<Said, ChildFault> {
-        match self.lines.recv_timeout(within) {
+        match self.next_line(within) {
             Ok(Line::Text(text)) => {
                 serde_json::from_slice(&text).map_err(|error| ChildFault::Garbled(error.to_string()))
             }
             Ok(Line::TooLong) => Err(ChildFault::TooMuch(MAX_LINE)),
             Err(RecvTimeoutError::Timeout) => Err(ChildFault::Silent),
             Err(RecvTimeoutError::Disconnected) => Err(self.died()),
+        }
+    }
+
+    /// Waits in two goes: a child that takes long gives way in the second.
+    fn next_line(&self, within: Duration) -> Result<Line, RecvTimeoutError> {
+        let first = within.min(PATIENCE);
+        match self.lines.recv_timeout(first) {
+            Err(RecvTimeoutError::Timeout) => {
+                // It computes on its main thread, whose number is the process's.
+                let _given = i32::try_from(self.id()).ok().and_then(Pid::from_raw).and_then(give_way);
+                self.lines.recv_timeout(within.saturating_sub(first))
+            }
+            said => said,
         }
     }
 

@@ -5,6 +5,8 @@
 //! moves the epoch (WASM traps at its next loop). If that does not help, or there is nothing that could listen, it says `Ended` in the
 //! script's place and ends the process.
 //!
+//! A script that computes for long gives way (see [`crate::cores`]) until its run has ended.
+//!
 //! Calls stop the clock. A guest that has nothing to do costs nothing: the thread then sleeps until it is woken.
 
 use std::io::Write;
@@ -14,9 +16,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use headend_wire::session::{ScriptEnd, ToHost};
+use rustix::process::Pid;
+use rustix::thread::gettid;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::link;
+use crate::cores::{GivenWay, PATIENCE, give_way};
 
 /// How often the clock is read while a script computes.
 const TICK: Duration = Duration::from_millis(20);
@@ -53,6 +58,10 @@ struct State {
     /// The thread sleeps until it is woken.
     dozing: bool,
     last_sign: Instant,
+    /// The thread that computes.
+    thread: Option<Pid>,
+    /// It has computed for long in this run.
+    given: Option<GivenWay>,
 }
 
 /// Handle on the guard thread.
@@ -71,6 +80,8 @@ impl Guard {
                 budget: Duration::ZERO,
                 dozing: false,
                 last_sign: Instant::now(),
+                thread: None,
+                given: None,
             }),
             wake: Condvar::new(),
             expired: AtomicBool::new(false),
@@ -84,11 +95,12 @@ impl Guard {
         Ok(guard)
     }
 
-    /// A computation begins, with a fresh budget of CPU time.
+    /// A computation begins on this thread, with a fresh budget of CPU time.
     pub(super) fn begin(&self, what: Work, budget: Duration) {
         self.expired.store(false, Ordering::Relaxed);
         let mut state = self.lock();
         state.budget = budget;
+        state.thread = Some(gettid());
         self.compute(&mut state, what);
     }
 
@@ -105,7 +117,9 @@ impl Guard {
 
     /// The computation has ended.
     pub(super) fn end(&self) {
-        self.pause();
+        let mut state = self.lock();
+        state.phase = Phase::Resting;
+        state.given = None;
     }
 
     /// The budget is used up: stop at the next chance.
@@ -138,6 +152,9 @@ impl Guard {
                 }
                 if used >= budget && !self.expired.swap(true, Ordering::Relaxed) {
                     interrupt();
+                }
+                if used >= PATIENCE && state.given.is_none() {
+                    state.given = state.thread.and_then(give_way);
                 }
                 state.last_sign = Instant::now();
             }

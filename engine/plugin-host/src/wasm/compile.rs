@@ -10,10 +10,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::thread::gettid;
 use wasmtime::Engine;
 use wit_component::ComponentEncoder;
 
 use super::{Counting, config};
+use crate::cores::give_way;
 use crate::guest::{GuestProgram, ProcessLimits};
 use crate::lifecycle::MAX_CODE;
 
@@ -128,6 +130,8 @@ fn child(counting: Counting) -> Result<(), ChildError> {
     ProcessLimits { memory: CHILD_MEMORY, cpu_s: Some(CHILD_CPU_S) }.apply()?;
     // Nobody waits for a compiler but those who have sent it work: whoever else wants a processor goes first.
     let _ = rustix::process::nice(10);
+    // For as long as it lives.
+    let _given = give_way(gettid());
     let mut code = Vec::new();
     io::stdin().lock().take(MAX_CODE).read_to_end(&mut code)?;
     let machine_code = compile(code, counting).map_err(ChildError::Refused)?;

@@ -1,11 +1,16 @@
-//! The thread that lets deadlines bite: it moves the engines' epoch on while guests run, and sleeps while none does.
+//! The thread that lets deadlines bite: it moves the engines' epoch on while guests run, has those that run for long give way, and
+//! sleeps while none runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+use rustix::thread::gettid;
 use wasmtime::EngineWeak;
+
+use crate::cores::{GivenWay, PATIENCE, give_way};
 
 /// Length of a tick. A deadline is met to within one of these.
 const TICK: Duration = Duration::from_millis(5);
@@ -21,20 +26,35 @@ pub(crate) struct Ticker {
 
 /// What callers and the thread share.
 struct Pulse {
-    /// Calls begun so far,
+    /// Calls begun so far; the number of the newest.
     begun: AtomicU64,
-    /// and ended so far. Different numbers: a guest runs.
-    ended: AtomicU64,
+    /// Those that have not ended.
+    turns: Mutex<Vec<Turn>>,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
 
-/// A guest runs as long as this lives.
-pub(crate) struct Running<'a>(&'a Pulse);
+/// A call that runs.
+struct Turn {
+    number: u64,
+    thread: Pid,
+    since: Instant,
+    given: Option<GivenWay>,
+}
+
+/// A guest runs as long as this lives, on the thread that made it.
+pub(crate) struct Running<'a> {
+    pulse: &'a Pulse,
+    number: u64,
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::SeqCst);
+        let mut turns = self.pulse.turns();
+        if let Some(index) = turns.iter().position(|turn| turn.number == self.number) {
+            // With the turn goes what it has given way to.
+            turns.swap_remove(index);
+        }
     }
 }
 
@@ -42,7 +62,7 @@ impl Ticker {
     pub(crate) fn start(engines: Vec<EngineWeak>) -> std::io::Result<Arc<Self>> {
         let pulse = Arc::new(Pulse {
             begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
+            turns: Mutex::default(),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
@@ -51,13 +71,14 @@ impl Ticker {
         Ok(Arc::new(Self { pulse, thread: Some(thread) }))
     }
 
-    /// To be held around each call into a guest.
+    /// To be held around each call into a guest, by the thread that calls.
     pub(crate) fn running(&self) -> Running<'_> {
-        self.pulse.begun.fetch_add(1, Ordering::SeqCst);
+        let number = self.pulse.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        self.pulse.turns().push(Turn { number, thread: gettid(), since: Instant::now(), given: None });
         if self.pulse.asleep.load(Ordering::SeqCst) {
             self.wake();
         }
-        Running(&self.pulse)
+        Running { pulse: &self.pulse, number }
     }
 
     /// A deadline as a number of ticks. One more than needed: the current tick is already partly over.
@@ -79,7 +100,7 @@ impl Pulse {
             thread::park_timeout(TICK);
             engines.iter().filter_map(EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
             let begun = self.begun.load(Ordering::SeqCst);
-            let quiet = begun == seen && begun == self.ended.load(Ordering::SeqCst);
+            let quiet = self.have_the_long_give_way() && begun == seen;
             idle = if quiet { idle + 1 } else { 0 };
             seen = begun;
             if idle >= IDLE_TICKS {
@@ -87,6 +108,19 @@ impl Pulse {
                 idle = 0;
             }
         }
+    }
+
+    /// Whether nobody runs.
+    fn have_the_long_give_way(&self) -> bool {
+        let mut turns = self.turns();
+        for turn in turns.iter_mut().filter(|turn| turn.given.is_none() && turn.since.elapsed() >= PATIENCE) {
+            turn.given = give_way(turn.thread);
+        }
+        turns.is_empty()
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Vec<Turn>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sleeps until the next call. Either the caller sees `asleep` and wakes us, or we see its call and stay awake.

@@ -54,7 +54,14 @@ impl Bench {
         };
         bench.step(&Event::EnrolRack { name: RackName::new("rack1").unwrap() });
         let slots: Vec<_> = (1..=slots).map(|no| (SlotNo(no), Epoch(0))).collect();
-        let ready = RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
+        let ready = RackReady {
+            rack: RackId(1),
+            incarnation: 1,
+            slots,
+            dut_epochs: Vec::new(),
+            not_taking: None,
+            out: Vec::new(),
+        };
         bench.step(&Event::RackReady(ready));
         for slot in bench.farm.inventory().slots.keys().copied().collect::<Vec<_>>() {
             bench.step(&Event::PlaceDut { dut: DutId(slot.0.into()), slot: Some(slot) });
@@ -148,7 +155,14 @@ impl Bench {
             } else if self.next_beat <= at {
                 self.next_beat = at + BEAT;
                 let holds = self.leases.iter().map(claim).collect();
-                let beat = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 1, holds, not_taking: None, out: Vec::new() };
+                let beat = Heartbeat {
+                    rack: RackId(1),
+                    incarnation: 1,
+                    cpu_percent: 1,
+                    holds,
+                    not_taking: None,
+                    out: Vec::new(),
+                };
                 self.step(&Event::Heartbeat(beat));
             } else {
                 self.step(&Event::Tick);

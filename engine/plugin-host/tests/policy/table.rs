@@ -74,7 +74,14 @@ impl Table {
         let name = PolicyName::new("hostile").unwrap();
         table.step(&Event::EnrolRack { name: RackName::new("rack1").unwrap() });
         let slots = (1..=targets).map(|no| (SlotNo(no), Epoch(0))).collect();
-        let ready = RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
+        let ready = RackReady {
+            rack: RackId(1),
+            incarnation: 1,
+            slots,
+            dut_epochs: Vec::new(),
+            not_taking: None,
+            out: Vec::new(),
+        };
         table.step(&Event::RackReady(ready));
         for slot in table.farm.inventory().slots.keys().copied().collect::<Vec<_>>() {
             table.step(&Event::PlaceDut { dut: DutId(slot.0.into()), slot: Some(slot) });
@@ -148,7 +155,8 @@ impl Table {
         } else if self.next_beat <= self.now {
             self.next_beat = self.now + BEAT;
             let holds = self.leases.iter().map(|(_, lease)| claim(lease)).collect();
-            let beat = Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 1, holds, not_taking: None, out: Vec::new() };
+            let beat =
+                Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent: 1, holds, not_taking: None, out: Vec::new() };
             self.step(&Event::Heartbeat(beat));
         } else {
             self.step(&Event::Tick);

@@ -49,6 +49,11 @@ pub trait Driver: Send + Sync + std::fmt::Debug {
         Ok(None)
     }
 
+    /// How long after it was played sound is there to be asked for, in microseconds.
+    fn sound_lag_us(&self) -> u64 {
+        0
+    }
+
     /// Sends bytes to the serial port.
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         let _ = bytes;

@@ -169,6 +169,10 @@ impl Driver for Wired {
         self.noted(capture.sound(from_us, length_us))
     }
 
+    fn sound_lag_us(&self) -> u64 {
+        self.face(Face::Capture, |gear| gear.capture.as_ref()).map_or(0, |capture| capture.sound_lag_us())
+    }
+
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         let serial = self.face(Face::Serial, |gear| gear.serial.as_ref());
         async move { self.noted(serial?.send(bytes).await) }.boxed()

@@ -195,8 +195,8 @@ mod tests {
         let picture = Picture::colour(3, 2, (0..18).collect()).unwrap();
         let holes = Picture::of_grey(3, 2, vec![0, 255, 255, 255, 255, 0]).unwrap();
         let plain = Reference { name: "logo".into(), picture: picture.clone(), mask: None };
-        let holed = Reference { mask: Some(holes.clone()), ..plain.clone() };
-        let names = [&plain, &holed].map(|reference| {
+        let masked = Reference { mask: Some(holes.clone()), ..plain.clone() };
+        let names = [&plain, &masked].map(|reference| {
             let name = reference_name(reference);
             write_reference(folder.path(), &name, reference).unwrap();
             name

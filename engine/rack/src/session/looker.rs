@@ -136,7 +136,8 @@ impl Looker {
         self.looks += 1;
         self.ended_us = now;
         if self.built.senses.sound {
-            self.hear(view.driver, now);
+            // What has been played and not come in yet is heard at a later look.
+            self.hear(view.driver, now.saturating_sub(view.driver.sound_lag_us()));
         }
         if self.built.senses.sight && self.end.is_none() {
             match view.shot() {
@@ -162,8 +163,8 @@ impl Looker {
         self.take(said);
     }
 
-    fn hear(&mut self, driver: &dyn Driver, now: u64) {
-        while self.heard_us.saturating_add(PIECE_US) <= now && self.end.is_none() {
+    fn hear(&mut self, driver: &dyn Driver, until_us: u64) {
+        while self.heard_us.saturating_add(PIECE_US) <= until_us && self.end.is_none() {
             match driver.sound(self.heard_us, PIECE_US) {
                 Ok(Some(sound)) => {
                     self.fed = true;

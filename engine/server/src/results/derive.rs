@@ -113,7 +113,7 @@ fn test_of(spec: &JobSpec, run: &RunRow) -> String {
 
 fn take(row: &mut ResultRow, parsed: Parsed) -> RunNumbers {
     let numbers = parsed.numbers;
-    row.events = "read".to_owned();
+    "read".clone_into(&mut row.events);
     row.removed.numbers = None;
     row.plugins = serde_json::to_string(&parsed.plugins).unwrap_or_else(|_| "{}".to_owned());
     row.counts = ResultCounts {

@@ -50,11 +50,11 @@ impl DueRuns {
     fn touch(&self, run: RunId, now: Instant) -> Option<u64> {
         let Ok(mut touches) = self.0.lock() else { return Some(0) };
         let number = touches.next;
-        let touched = touches.runs.entry(run).or_insert(Touched { number, first: now, last: now, told: false });
-        touched.last = now;
-        let touched = *touched;
-        touches.next += u64::from(touched.number == number);
-        (!touched.told).then_some(touched.number)
+        let mine = touches.runs.entry(run).or_insert(Touched { number, first: now, last: now, told: false });
+        mine.last = now;
+        let mine = *mine;
+        touches.next += u64::from(mine.number == number);
+        (!mine.told).then_some(mine.number)
     }
 
     /// The database knows since then. Not of one that was begun meanwhile: that may have been looked at too early.

@@ -112,7 +112,8 @@ impl Parser {
         let (_, place) = self.open.remove(at);
         let Some(step) = place.and_then(|place| self.found.numbers.steps.get_mut(place)) else { return };
         step.code = event["result"].as_i64();
-        step.outcome = step.code.and_then(TestResult::from_code).map_or("other", result_word).to_owned();
+        let word = step.code.and_then(TestResult::from_code).map_or("other", result_word);
+        word.clone_into(&mut step.outcome);
         step.ended = time(event);
         step.comment = text(&event["comment"], LONGEST_TEXT);
     }

@@ -1,5 +1,6 @@
 //! Brings results up to date, and after it sees to what is kept. One task: what retention takes is never looked at meanwhile.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -109,11 +110,10 @@ impl Read {
             self.jobs.insert(run.job, job);
         }
         for place in &run.places {
-            if !self.duts.contains_key(&place.dut) {
-                let row = app.store.dut(place.dut).await?;
+            if let Entry::Vacant(place) = self.duts.entry(place.dut) {
+                let row = app.store.dut(*place.key()).await?;
                 // One that has left the lab has no name any more.
-                let name = row.map(|row| (row.fields.name, row.fields.model_name)).unwrap_or_default();
-                self.duts.insert(place.dut, name);
+                place.insert(row.map(|row| (row.fields.name, row.fields.model_name)).unwrap_or_default());
             }
         }
         Ok(())

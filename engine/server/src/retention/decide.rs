@@ -46,8 +46,9 @@ impl Decider {
         if run.kept || is_live {
             return None;
         }
-        let going = KeptClass::ALL.into_iter().filter(|class| run.held.of(*class) > 0);
-        let (through, reason) = going.filter_map(|class| Some((class, self.reason(class, run.ended)?))).last()?;
+        let held = KeptClass::ALL.into_iter().rev().filter(|class| run.held.of(*class) > 0);
+        let mut going = held.filter_map(|class| Some((class, self.reason(class, run.ended)?)));
+        let (through, reason) = going.next()?;
         let mut bytes = PerClass::default();
         for class in KeptClass::ALL.into_iter().filter(|class| *class <= through) {
             *bytes.of_mut(class) = run.held.of(class);

@@ -230,7 +230,13 @@ impl FakeRack {
             driver: "virtual".to_owned(),
             builtin_dut: Some(format!("box {no}")),
         });
-        let ready = Ready { version: "0".to_owned(), slots: slots.collect(), dut_epochs: Vec::new(), logs: None, former: Vec::new() };
+        let ready = Ready {
+            version: "0".to_owned(),
+            slots: slots.collect(),
+            dut_epochs: Vec::new(),
+            logs: None,
+            former: Vec::new(),
+        };
         Exchange { ready: Some(ready), beat: Some(Beat { cpu_percent: 1, ..Beat::default() }), ..self.blank() }
     }
 

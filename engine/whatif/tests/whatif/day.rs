@@ -79,7 +79,14 @@ fn disturb(events: &mut Vec<(Timestamp, Event)>) {
     let middle = events.len() / 2;
     let at = events[middle].0;
     let beat = |cpu_percent| {
-        Event::Heartbeat(Heartbeat { rack: RackId(1), incarnation: 1, cpu_percent, holds: vec![], not_taking: None, out: Vec::new() })
+        Event::Heartbeat(Heartbeat {
+            rack: RackId(1),
+            incarnation: 1,
+            cpu_percent,
+            holds: vec![],
+            not_taking: None,
+            out: Vec::new(),
+        })
     };
     let by = UserName::new("operator").unwrap();
     let more = [

@@ -79,6 +79,7 @@ async fn a_run_comes_out_in_every_format() {
     let lab = Lab::start(3).await;
     let (job, all) = three_runs(&lab).await;
     let run = &all[0];
+    let number = run.run.to_string();
     assert_eq!((&*run.outcome, &*run.test, run.code), ("fail", "public/checks/full.rhai", 100));
     assert_eq!((run.counts.steps, run.counts.steps_failed, run.counts.measurements), (3, 1, 2));
     assert_eq!((run.snapshot.public_revision, run.devices.len()), (Some(1), 1));
@@ -100,7 +101,7 @@ async fn a_run_comes_out_in_every_format() {
     // CSV, read by Python's csv.
     let csv = with(&["--measurements", "--format", "csv"]);
     if let Some(rows) = by_python(&csv, "print(json.dumps(list(csv.DictReader(open(path, newline='')))))") {
-        let rows: Vec<_> = rows.as_array().unwrap().iter().filter(|row| row["run"] == run.run.to_string()).collect();
+        let rows: Vec<_> = rows.as_array().unwrap().iter().filter(|row| row["run"] == number).collect();
         assert_eq!(
             (&rows[0]["name"], &rows[0]["value"], &rows[0]["unit"]),
             (&json!("zap time"), &json!("1.5"), &json!("s"))
@@ -123,8 +124,7 @@ async fn a_run_comes_out_in_every_format() {
             (&suite["name"], &suite["tests"], &suite["failures"]),
             (&json!("nightly, <all>"), &json!("3"), &json!("3"))
         );
-        let case =
-            suite["cases"].as_array().unwrap().iter().find(|case| case["run"][0] == run.run.to_string()).unwrap();
+        let case = suite["cases"].as_array().unwrap().iter().find(|case| case["run"][0] == number).unwrap();
         assert_eq!(case["failures"], json!(["slow, \"very\" slow"]));
         let out = case["out"].as_str().unwrap();
         assert!(out.contains("open         never ended") && out.contains("too\nslow"), "{out}");

@@ -25,12 +25,12 @@ disconnect();
 "#;
 
 /// Takes a capture for black if it was asked with a level above 16.
-const CHANGED: &str = r#"
+const CHANGED: &str = r"
 fn feed(frame) {
     let black = this.parameters.level > 16;
     #{ passed: black, score: if black { 1.0 } else { 0.25 }, sentence: `asked with level ${this.parameters.level}` }
 }
-"#;
+";
 
 fn changed(folder: &Path) {
     let manifest = "name = \"black\"\nversion = \"2.0.0\"\nkind = \"analyser\"\nworld = \"1.0.0\"\nfile = \"black.rhai\"\n\

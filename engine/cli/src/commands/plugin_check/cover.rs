@@ -323,7 +323,8 @@ fn measure(host: &PolicyHost, info: &PluginInfo, plan: &PlanView) -> Result<Stri
         }
         game.done(&answer);
     }
-    let taken = memory.taken_kib().map(|kib| format!(", at most {} MiB more memory with our own copies", kib.div_ceil(1024)));
+    let taken =
+        memory.taken_kib().map(|kib| format!(", at most {} MiB more memory with our own copies", kib.div_ceil(1024)));
     Ok(format!("built in {}, asked in {}{}", millis(built), asked.join(" and "), taken.unwrap_or_default()))
 }
 

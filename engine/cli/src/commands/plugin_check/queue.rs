@@ -165,7 +165,8 @@ fn measure(host: &PolicyHost, info: &PluginInfo, size: u32) -> Result<String, Po
         queue.rank_slots(piece)?;
     }
     let of_slots = begin.elapsed().saturating_sub(of_jobs);
-    let taken = memory.taken_kib().map(|kib| format!(", at most {} MiB more memory with our own copies", kib.div_ceil(1024)));
+    let taken =
+        memory.taken_kib().map(|kib| format!(", at most {} MiB more memory with our own copies", kib.div_ceil(1024)));
     Ok(format!("ranked in {} and {}{}", millis(of_jobs), millis(of_slots), taken.unwrap_or_default()))
 }
 

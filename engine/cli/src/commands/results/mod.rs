@@ -60,7 +60,7 @@ pub(crate) struct Args {
     /// Only runs that ended before then.
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     until: Option<jiff::Timestamp>,
-    /// Only runs that ended so: pass, partial_pass, fail, not_run, incomplete, killed; several with a comma.
+    /// Only runs that ended so: `pass`, `partial_pass`, `fail`, `not_run`, `incomplete`, `killed`; several with a comma.
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
     outcome: Vec<String>,
     /// Only this user's (administrators).

@@ -90,7 +90,14 @@ impl Lab {
             .flat_map(|view| view.slots.iter().map(|slot| (slot.no, slot.epoch)))
             .collect();
         let slots = (1..=slots).map(SlotNo).map(|no| (no, epochs.get(&no).copied().unwrap_or_default())).collect();
-        self.step(Event::RackReady(RackReady { rack, incarnation, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() }))
+        self.step(Event::RackReady(RackReady {
+            rack,
+            incarnation,
+            slots,
+            dut_epochs: Vec::new(),
+            not_taking: None,
+            out: Vec::new(),
+        }))
     }
 
     pub(super) fn submit(&mut self, spec: JobSpec) -> JobId {

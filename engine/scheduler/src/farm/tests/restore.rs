@@ -22,7 +22,8 @@ fn start(lab: &mut Lab, generation: u64) -> Vec<Action> {
 /// The rack's daemon is the same as before, and says ready because it is asked to.
 fn ready(lab: &mut Lab, seen: u64) {
     let slots = vec![(SlotNo(1), Epoch(seen))];
-    let ready = RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
+    let ready =
+        RackReady { rack: RackId(1), incarnation: 1, slots, dut_epochs: Vec::new(), not_taking: None, out: Vec::new() };
     lab.step(Event::RackReady(ready));
 }
 
