@@ -12,14 +12,17 @@ use std::time::Duration;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::precedence::{Lost, lose};
+
 /// How long foreign code may compute in one go before it gives way.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 
-/// A thread keeps off one processor as long as this lives. To be dropped before that thread's number can be another's.
+/// A thread keeps off one processor, and has no precedence, as long as this lives. To be dropped before that thread's number can be another's.
 #[derive(Debug)]
 pub(crate) struct GivenWay {
     thread: Pid,
     before: CpuSet,
+    _precedence: Option<Lost>,
 }
 
 /// Leaves the first of its processors to others. `None`: it has only one, or the kernel does not allow it; both are as well.
@@ -27,7 +30,7 @@ pub(crate) fn give_way(thread: Pid) -> Option<GivenWay> {
     let before = sched_getaffinity(Some(thread)).ok()?;
     let others = without_first(&before)?;
     sched_setaffinity(Some(thread), &others).ok()?;
-    Some(GivenWay { thread, before })
+    Some(GivenWay { thread, before, _precedence: lose(thread) })
 }
 
 impl Drop for GivenWay {

@@ -22,6 +22,7 @@ pub mod guest;
 pub mod lifecycle;
 pub mod manifest;
 pub mod policy;
+pub mod precedence;
 mod rhai_child;
 pub mod script;
 pub mod trust;

@@ -12,6 +12,7 @@
 //! Absent on purpose: decisions, clocks (times are arguments), and the farm's own types beyond its events: a
 //! snapshot is opaque bytes here.
 
+mod checkpoint;
 mod codec;
 mod error;
 mod fault;

@@ -65,9 +65,10 @@ impl Places {
     }
 }
 
-/// An open database: one connection that writes, several that read, and the lock that keeps others out.
+/// An open database: one connection that writes, one that moves the log into it, several that read, and the lock that keeps others out.
 pub(crate) struct Opened {
     pub(crate) writer: SqliteConnection,
+    pub(crate) checkpoints: SqliteConnection,
     pub(crate) readers: SqlitePool,
     pub(crate) lock: FolderLock,
 }
@@ -97,7 +98,8 @@ pub(crate) async fn open(places: &Places, options: &StoreOptions) -> Result<Open
         .connect_with(reading(&places.database, options))
         .await
         .map_err(|e| said(places, "open the database for reading", e))?;
-    Ok(Opened { writer, readers, lock })
+    let checkpoints = connect(places, checkpointing(&places.database, options)).await?;
+    Ok(Opened { writer, checkpoints, readers, lock })
 }
 
 fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
@@ -219,6 +221,8 @@ fn writing(path: &Path, options: &StoreOptions) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", "67108864")
+        // See `checkpoint.rs`.
+        .pragma("wal_autocheckpoint", "0")
         .statement_cache_capacity(200)
         .optimize_on_close(true, Some(400));
     match options.max_bytes {
@@ -229,6 +233,10 @@ fn writing(path: &Path, options: &StoreOptions) -> SqliteConnectOptions {
 
 fn reading(path: &Path, options: &StoreOptions) -> SqliteConnectOptions {
     settings(path, options).pragma("query_only", "ON")
+}
+
+fn checkpointing(path: &Path, options: &StoreOptions) -> SqliteConnectOptions {
+    settings(path, options).synchronous(SqliteSynchronous::Full)
 }
 
 async fn connect(places: &Places, settings: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {

@@ -112,7 +112,9 @@ impl Store {
         let opened = open::open(&places, &options).await?;
         let stopped: StopReason = Arc::new(OnceLock::new());
         let (inbox, requests) = mpsc::channel(options.queue.max(1));
-        let writer = Writer::new(opened.writer, places.clone(), options, stopped.clone(), opened.lock).await?;
+        let writer =
+            Writer::new(opened.writer, opened.checkpoints, places.clone(), options, stopped.clone(), opened.lock)
+                .await?;
         let reader = Reader { pool: opened.readers, places };
         let writer = Mutex::new(Some(tokio::spawn(writer.run(requests))));
         let inbox = std::sync::RwLock::new(Some(inbox));

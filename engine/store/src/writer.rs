@@ -6,6 +6,7 @@ use headend_model::{DutFields, DutId, RunId, Timestamp, UserName};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::checkpoint::Checkpoints;
 use crate::codec::{Columns, Values};
 use crate::error::StoreError;
 use crate::files::{self, DigestRow, FileRow};
@@ -124,6 +125,7 @@ struct Marks {
 
 pub(crate) struct Writer {
     connection: SqliteConnection,
+    checkpoints: Checkpoints,
     places: Places,
     options: StoreOptions,
     stopped: StopReason,
@@ -134,13 +136,15 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) async fn new(
         mut connection: SqliteConnection,
+        checkpoints: SqliteConnection,
         places: Places,
         options: StoreOptions,
         stopped: StopReason,
         lock: FolderLock,
     ) -> Result<Self, StoreError> {
         let marks = read_marks(&mut connection, &places).await?;
-        Ok(Self { connection, places, options, stopped, marks, lock })
+        let checkpoints = Checkpoints::start(checkpoints);
+        Ok(Self { connection, checkpoints, places, options, stopped, marks, lock })
     }
 
     /// Works until all senders are gone.
@@ -157,8 +161,10 @@ impl Writer {
                 break;
             }
             self.serve(std::mem::take(&mut batch)).await;
+            self.checkpoints.committed(&mut self.connection).await;
             may_tidy = self.stopped.get().is_none();
         }
+        self.checkpoints.end().await;
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "the database was not closed in good order");
         }

@@ -38,6 +38,7 @@ const FILE_THREADS: usize = 64;
 /// For servers and racks.
 pub(crate) fn runtime() -> Result<Runtime> {
     super::memory::share_heaps();
+    headend_plugin_host::precedence::come_first();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(WORKERS);
     let runtime =
         Builder::new_multi_thread().worker_threads(workers).max_blocking_threads(FILE_THREADS).enable_all().build();

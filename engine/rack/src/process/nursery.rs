@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
+use headend_plugin_host::precedence;
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -53,7 +54,12 @@ impl Nursery {
     pub fn start() -> io::Result<Self> {
         // Bounded by its callers: each waits for its child before it asks for another.
         let (work, jobs) = mpsc::channel::<Work>();
-        std::thread::Builder::new().name("nursery".into()).spawn(move || jobs.into_iter().for_each(|job| job()))?;
+        let run = move || {
+            // And so does what it starts.
+            precedence::come_as_others();
+            jobs.into_iter().for_each(|job| job());
+        };
+        std::thread::Builder::new().name("nursery".into()).spawn(run)?;
         Ok(Self { work })
     }
 
