@@ -64,6 +64,10 @@ pub struct Exchange {
     /// What the rack holds: the answer leaves these out of `start`.
     #[schema(value_type = Vec<Object>)]
     pub holds: Vec<Claim>,
+    /// Of these, what it was told to stop and is stopping: that is no news, so a long poll is not answered because of it.
+    #[schema(value_type = Vec<u64>)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopping: Vec<RunId>,
     /// Wait this long for orders when there are none, in milliseconds (at most 30,000).
     pub wait_ms: u64,
 }

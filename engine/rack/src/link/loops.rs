@@ -17,7 +17,7 @@ use crate::clock::boot_now;
 use crate::core::{Answer, Msg, Report, Shared};
 use crate::cpu::CpuGauge;
 use crate::crash;
-use headend_model::{SlotId, Timestamp};
+use headend_model::{RunId, SlotId, Timestamp};
 
 /// First pause when the server is away; doubled up to [`LONGEST_PAUSE`], each with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -67,6 +67,7 @@ impl Link {
             ends: report.ends.clone(),
             notes: report.notes.clone(),
             holds: report.held.clone(),
+            stopping: Vec::new(),
             wait_ms: 0,
         }
     }
@@ -209,11 +210,14 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
         // Waiting makes sense only after the first word of this life.
         _ = known.wait_for(|known| *known) => {}
     }
+    let mut stopping = Vec::new();
     while !link.stop.is_cancelled() {
         let wait = link.longest_wait();
         let report = Report { held: link.shared.outbox.held(), ..Report::default() };
+        stopping.retain(|run| report.held.iter().any(|held| held.run == *run));
         let mut exchange = link.exchange(&report);
         exchange.wait_ms = wait.as_millis() as u64;
+        exchange.stopping.clone_from(&stopping);
         let (sent, asked) = (boot_now(), Instant::now());
         let answer = tokio::select! {
             () = link.stop.cancelled() => return,
@@ -221,9 +225,8 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
         };
         if let Ok(orders) = answer {
             pause.reset();
-            let runs = orders.start.iter().map(|order| order.lease.run);
-            let mut offered = runs.chain(orders.sessions.iter().map(|order| order.lease.run));
-            let news = offered.any(|run| report.held.iter().all(|held| held.run != run));
+            let news = bring_news(&orders, &exchange);
+            stopping.extend(orders.stop.iter().filter(|run| !exchange.stopping.contains(run)));
             link.work_in(orders, sent, &exchange).await;
             if !news && asked.elapsed() < wait / 2 {
                 link.pause(BREATH).await;
@@ -234,6 +237,15 @@ pub(crate) async fn wait_loop(link: Arc<Link>) {
             link.pause(wait).await;
         }
     }
+}
+
+/// Whether a rack that has said this has anything to do about that.
+fn bring_news(orders: &Orders, said: &Exchange) -> bool {
+    let holds = |run: RunId| said.holds.iter().any(|held| held.run == run);
+    let runs = orders.start.iter().map(|order| order.lease.run);
+    let mut offered = runs.chain(orders.sessions.iter().map(|order| order.lease.run));
+    let mut stops = orders.stop.iter().copied();
+    offered.any(|run| !holds(run)) || stops.any(|run| holds(run) && !said.stopping.contains(&run))
 }
 
 fn log_failure(error: &LinkError, pause: Duration) {

@@ -353,9 +353,11 @@ fn is_worth_waking(orders: &Orders, exchange: &Exchange) -> bool {
         || !new_stops(orders, exchange).is_empty()
 }
 
-/// Stops of runs that the rack says it holds. A stop of another one is no news: the rack has nothing to do about it.
+/// Stops of runs that the rack says it holds and is not stopping yet. A stop of another one is no news: the rack has nothing to do
+/// about it.
 fn new_stops<'a>(orders: &'a Orders, exchange: &Exchange) -> Vec<&'a RunId> {
-    orders.stop.iter().filter(|run| exchange.holds.iter().any(|claim| claim.run == **run)).collect()
+    let holds = |run: &RunId| exchange.holds.iter().any(|claim| claim.run == *run);
+    orders.stop.iter().filter(|run| holds(run) && !exchange.stopping.contains(run)).collect()
 }
 
 async fn wait_for_orders(

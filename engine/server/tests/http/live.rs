@@ -248,6 +248,26 @@ async fn an_end_told_twice_counts_once_and_the_first_one_stays() {
 }
 
 #[tokio::test]
+async fn a_stop_that_is_under_way_wakes_no_poll() {
+    let lab = Lab::start().await;
+    lab.upload("a.py", "").await;
+    let mut rack = lab.rack("rack1", 1).await;
+    let job = lab.client.submit("a.py", &[1]).await;
+    rack.take().await;
+    lab.client.post(&format!("/api/v1/jobs/{job}/kill"), &json!({})).await.ok(StatusCode::OK);
+    let run = rack.holds[0].run;
+    let told = rack.orders(&Exchange { wait_ms: 30_000, ..rack.blank() }).await;
+    assert_eq!(told.stop, [run]);
+    let wait = std::time::Duration::from_millis(300);
+    let poll = Exchange { wait_ms: wait.as_millis() as u64, stopping: vec![run], ..rack.blank() };
+    let asked = std::time::Instant::now();
+    rack.orders(&poll).await;
+    assert!(asked.elapsed() >= wait, "{:?}", asked.elapsed());
+    let beat = Exchange { beat: Some(Beat::default()), stopping: vec![run], ..rack.blank() };
+    assert_eq!(rack.orders(&beat).await.stop, [run], "a heartbeat is told all, each time");
+}
+
+#[tokio::test]
 async fn an_offer_that_is_not_taken_ends_with_the_racks_reason() {
     let lab = Lab::start().await;
     lab.upload("a.py", "").await;

@@ -211,6 +211,7 @@ impl FakeRack {
             ends: Vec::new(),
             notes: Vec::new(),
             holds: self.holds.clone(),
+            stopping: Vec::new(),
             wait_ms: 0,
         }
     }
