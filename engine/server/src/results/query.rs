@@ -48,7 +48,7 @@ impl ResultParams {
     /// What it asks for, as far as this person may see it.
     ///
     /// # Errors
-    /// `bad_request` with the parameter.
+    /// `invalid` with the parameter.
     pub(crate) fn query(self, person: &Person) -> ApiResult<ResultQuery> {
         Ok(ResultQuery {
             owner: owner(person, self.owner)?,
@@ -65,37 +65,39 @@ impl ResultParams {
     }
 }
 
-fn bad(detail: impl Into<String>) -> ApiError {
-    ApiError::new(&codes::BAD_REQUEST, detail)
+fn bad(parameter: &'static str, detail: impl Into<String>) -> ApiError {
+    ApiError::new(&codes::INVALID, detail).at(parameter)
 }
 
 fn owner(person: &Person, asked: Option<String>) -> ApiResult<Option<UserName>> {
     match asked {
         _ if !person.admin => Ok(Some(person.user.clone())),
         None => Ok(None),
-        Some(owner) => UserName::new(owner).map(Some).map_err(|error| bad(error.to_string())),
+        Some(owner) => UserName::new(owner).map(Some).map_err(|error| bad("owner", error.to_string())),
     }
 }
 
 fn pattern(text: String) -> ApiResult<String> {
     if text.len() > LONGEST_PATTERN || text.matches('*').count() > MOST_STARS {
-        return Err(bad(format!("a pattern has at most {LONGEST_PATTERN} bytes and {MOST_STARS} `*`")));
+        return Err(bad("test", format!("a pattern has at most {LONGEST_PATTERN} bytes and {MOST_STARS} `*`")));
     }
     Ok(text)
 }
 
-fn time(name: &str, text: &str) -> ApiResult<Timestamp> {
+fn time(name: &'static str, text: &str) -> ApiResult<Timestamp> {
     let found: Result<jiff::Timestamp, _> = text.parse();
     let remedy = "write it as 2030-01-31T08:00:00Z";
     found
         .map(|at| Timestamp::from_micros(at.as_microsecond()))
-        .map_err(|_| bad(format!("{name} is {:?}, which is no time; {remedy}", names::cut(text))))
+        .map_err(|_| bad(name, format!("{name} is {:?}, which is no time; {remedy}", names::cut(text))))
 }
 
 fn outcomes(text: &str) -> ApiResult<Vec<String>> {
     let each = text.split(',').map(str::trim).map(|word| {
         let known = OUTCOMES.contains(&word).then(|| word.to_owned());
-        known.ok_or_else(|| bad(format!("{:?} is no outcome; there are {}", names::cut(word), OUTCOMES.join(", "))))
+        known.ok_or_else(|| {
+            bad("outcome", format!("{:?} is no outcome; there are {}", names::cut(word), OUTCOMES.join(", ")))
+        })
     });
     each.collect()
 }
@@ -103,7 +105,7 @@ fn outcomes(text: &str) -> ApiResult<Vec<String>> {
 /// `RUN`, or `RUN.REST` for what a run has several of.
 fn place(text: &str) -> ApiResult<(RunId, Option<String>)> {
     let (run, rest) = text.split_once('.').map_or((text, None), |(run, rest)| (run, Some(rest.to_owned())));
-    let run: u64 = run.parse().map_err(|_| bad("`after` is the `next` of the page before"))?;
+    let run: u64 = run.parse().map_err(|_| bad("after", "`after` is the `next` of the page before"))?;
     Ok((RunId(run.min(ids::LARGEST)), rest))
 }
 
