@@ -2,8 +2,11 @@
 //!
 //! Linux (6.12 and newer) lets a thread say how long it wants to compute at a time. Who asks for less than the one that is computing
 //! gets the processor at once when it wakes, instead of at the next tick, and gets no more of it in all. So servers and racks ask
-//! for the least there is, scripts have what everybody has, and foreign code that computes for long is given the most (`cores`): then
-//! whatever wakes goes before it, also the kernel's own threads that finish a write. Older kernels do as they always did.
+//! for the least there is, scripts have what everybody has, and a policy that computes for long loses what it had (`cores`). Older
+//! kernels do as they always did.
+//!
+//! Not more than what everybody has is taken from it: who asks for 100 ms at a time waits that long beside others, and a policy that was
+//! slow because the machine is busy would hold up its jobs.
 
 use std::time::Duration;
 
@@ -13,9 +16,6 @@ use rustix::process::Pid;
 const SHORT: Duration = Duration::from_micros(100);
 /// What everybody has.
 const USUAL: Duration = Duration::ZERO;
-
-/// The most.
-const LONG: Duration = Duration::from_millis(100);
 
 /// For this thread and all that it starts, processes too. To be called before the first thread starts.
 pub fn come_first() {
@@ -27,7 +27,7 @@ pub fn come_as_others() {
     let _ = ask_for(None, USUAL);
 }
 
-/// A thread comes last as long as this lives.
+/// A thread has lost its precedence as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Lost {
     thread: Pid,
@@ -36,7 +36,7 @@ pub(crate) struct Lost {
 
 /// `None`: the kernel does not allow it, and nothing has changed.
 pub(crate) fn lose(thread: Pid) -> Option<Lost> {
-    ask_for(Some(thread), LONG).map(|before| Lost { thread, before })
+    ask_for(Some(thread), USUAL).map(|before| Lost { thread, before })
 }
 
 impl Drop for Lost {
@@ -101,7 +101,7 @@ mod tests {
                 return;
             }
             let lost = lose(gettid()).unwrap();
-            assert_eq!(ask_for(None, LONG), Some(LONG));
+            assert_ne!(ask_for(None, USUAL), Some(SHORT));
             drop(lost);
             let heir = std::thread::spawn(|| ask_for(None, USUAL)).join().unwrap();
             assert_eq!(heir, Some(SHORT));
