@@ -7,9 +7,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use headend_wire::api::{RunResult, StepItem};
+use headend_wire::api::{MeasurementItem, RunResult, StepItem};
 use quick_xml::Writer;
 use quick_xml::events::{BytesText, Event};
+
+use super::row::limits;
 
 /// Before the first suite.
 pub(super) const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"headend\">\n";
@@ -55,7 +57,7 @@ impl Suite {
     }
 
     /// One more run of it.
-    pub(super) fn add(&mut self, run: &RunResult, steps: &[StepItem]) -> io::Result<()> {
+    pub(super) fn add(&mut self, run: &RunResult, steps: &[StepItem], measured: &[MeasurementItem]) -> io::Result<()> {
         self.counts.tests += 1;
         match run.outcome.as_str() {
             "fail" => self.counts.failures += 1,
@@ -74,8 +76,9 @@ impl Suite {
         let case = self.cases.create_element("testcase").with_attributes(attributes);
         case.write_inner_content(|out| {
             properties(out, run)?;
-            verdict(out, run, steps)?;
-            out.create_element("system-out").write_text_content(BytesText::new(&clean(&told(run, steps))))?;
+            verdict(out, run, steps, measured)?;
+            let told = clean(&told(run, steps, measured));
+            out.create_element("system-out").write_text_content(BytesText::new(&told))?;
             Ok(())
         })?;
         self.cases.write_event(Event::Text(BytesText::new("\n")))
@@ -140,7 +143,12 @@ fn properties(out: &mut Writer<Vec<u8>>, run: &RunResult) -> io::Result<()> {
     Ok(())
 }
 
-fn verdict(out: &mut Writer<Vec<u8>>, run: &RunResult, steps: &[StepItem]) -> io::Result<()> {
+fn verdict(
+    out: &mut Writer<Vec<u8>>,
+    run: &RunResult,
+    steps: &[StepItem],
+    measured: &[MeasurementItem],
+) -> io::Result<()> {
     let element = match run.outcome.as_str() {
         "fail" => "failure",
         "incomplete" | "killed" => "error",
@@ -155,13 +163,29 @@ fn verdict(out: &mut Writer<Vec<u8>>, run: &RunResult, steps: &[StepItem]) -> io
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{} {}: {}", step.outcome, step.path, step.comment);
     }
+    for item in measured.iter().filter(|item| item.within == Some(false)) {
+        let _ = write!(text, "\n{}", number(item));
+    }
     let attributes = [("message", &*clean(&run.comment)), ("type", &*run.outcome)];
     out.create_element(element).with_attributes(attributes).write_text_content(BytesText::new(&clean(&text)))?;
     Ok(())
 }
 
-/// What happened, a line for each step.
-fn told(run: &RunResult, steps: &[StepItem]) -> String {
+/// A measurement as a line: `outside zap time = 2.5 s (..2)`.
+fn number(item: &MeasurementItem) -> String {
+    let verdict = match item.within {
+        None => "measured",
+        Some(true) => "within",
+        Some(false) => "outside",
+    };
+    let limits = if item.within.is_some() { format!(" ({})", limits(item)) } else { String::new() };
+    let unit = if item.unit.is_empty() { String::new() } else { format!(" {}", item.unit) };
+    let path = if item.path.is_empty() { String::new() } else { format!(" in {}", item.path) };
+    format!("{verdict:<12} {} = {}{unit}{limits}{path}", item.name, item.value)
+}
+
+/// What happened, a line for each step, then one for each measurement.
+fn told(run: &RunResult, steps: &[StepItem], measured: &[MeasurementItem]) -> String {
     let mut text = format!("run {} of job {}: {}\n", run.run, run.job, run.comment);
     for step in steps {
         let indent = "  ".repeat(step.depth.min(20) as usize);
@@ -169,6 +193,9 @@ fn told(run: &RunResult, steps: &[StepItem]) -> String {
         let comment = if step.comment.is_empty() { String::new() } else { format!(": {}", step.comment) };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{indent}{:<12} {}{seconds}{comment}", step.outcome, step.name);
+    }
+    for item in measured {
+        let _ = writeln!(text, "{}", number(item));
     }
     if let Some(left_out) = &run.left_out {
         let _ = writeln!(text, "{} more steps were not stored", left_out.steps);
@@ -210,6 +237,14 @@ pub(super) mod tests {
         .unwrap()
     }
 
+    pub(crate) fn measured(number: u64, value: f64, within: Option<bool>) -> MeasurementItem {
+        serde_json::from_value(serde_json::json!({
+            "run": number, "job": 7, "test": "public/zap.py", "dut_name": "box", "no": 1, "step": null, "path": "", "name": "zap <time>",
+            "value": value, "unit": "s", "low": null, "high": within.map(|_| 2.0), "within": within, "at": null,
+        }))
+        .unwrap()
+    }
+
     /// Elements with their attributes, and texts, as a reader sees them.
     fn read(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
         let mut reader = Reader::from_str(xml);
@@ -242,7 +277,9 @@ pub(super) mod tests {
         for (outcome, number) in
             ["fail", "pass", "killed", "incomplete", "not_run", "partial_pass"].into_iter().zip(1..)
         {
-            suite.add(&run(number, outcome), &[step(number, "a<b>", "pass"), step(number, "slow", "fail")]).unwrap();
+            let steps = [step(number, "a<b>", "pass"), step(number, "slow", "fail")];
+            let numbers = [measured(number, 2.5, Some(false)), measured(number, 1.5, None)];
+            suite.add(&run(number, outcome), &steps, &numbers).unwrap();
         }
         let text = document(vec![suite]);
         let found = read(&text);
@@ -260,6 +297,10 @@ pub(super) mod tests {
         assert_eq!(value(of("testcase")[0], "name"), "public/zap.py [box ]]> 1]");
         assert!(text.contains("fail slow: c"), "the failure names its steps");
         assert!(text.contains("a&lt;b&gt; (0.250 s): c"), "{text}");
+        // Three elements tell why; each case tells what happened.
+        let outside = "outside      zap &lt;time&gt; = 2.5 s (..2)";
+        assert_eq!(text.matches(outside).count(), 3 + 6, "{text}");
+        assert_eq!(text.matches("measured     zap &lt;time&gt; = 1.5 s\n").count(), 6, "{text}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ const TABLE: u64 = 50;
 
 const AFTER: &str = "\
 The newest run comes first. json is one array, a row on each line; csv has a header and CRLF (RFC 4180); junit has a suite for each \
-job and a case for each run, with its steps in system-out.";
+job and a case for each run, with its steps and measurements in system-out.";
 
 /// How to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -143,7 +143,7 @@ async fn list<L: Listing>(context: &Context, args: &Args, format: Format) -> Res
         Format::Csv => csv_of(&mut out, &mut pages).await?,
         Format::Junit => {
             return Err(Failure::usage(
-                "JUnit has runs, with their steps; --steps, --measurements and --artifacts are not for it",
+                "JUnit has runs, with their steps and measurements; --steps, --measurements and --artifacts are not for it",
             )
             .help("leave them out, or take --format csv"));
         }
@@ -193,17 +193,19 @@ async fn table<L: Listing>(context: &Context, pages: &mut Pages<L>) -> Result<()
 async fn junit_of(context: &Context, args: &Args) -> Result<()> {
     let mut runs = Pages::<ResultList>::new(context.client.clone(), &args.query(), args.most(Format::Junit));
     let mut steps = Pages::<StepList>::new(context.client.clone(), &args.query(), None);
+    let mut numbers = Pages::<MeasurementList>::new(context.client.clone(), &args.query(), None);
     let mut out = BufWriter::new(io::stdout());
     out.write_all(junit::HEAD.as_bytes())?;
     let mut suite: Option<junit::Suite> = None;
     while let Some(run) = runs.next().await? {
-        let own = steps_of(&mut steps, &run).await?;
+        let steps = own(&mut steps, &run, |step| step.run).await?;
+        let measured = own(&mut numbers, &run, |item| item.run).await?;
         if suite.as_ref().is_some_and(|suite| suite.job() != run.job)
             && let Some(done) = suite.take()
         {
             out.write_all(&done.finish()?)?;
         }
-        suite.get_or_insert_with(|| junit::Suite::new(&run)).add(&run, &own)?;
+        suite.get_or_insert_with(|| junit::Suite::new(&run)).add(&run, &steps, &measured)?;
     }
     if let Some(last) = suite {
         out.write_all(&last.finish()?)?;
@@ -213,12 +215,12 @@ async fn junit_of(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Both go from the highest run to the lowest; steps of runs that came in meanwhile are passed over.
-async fn steps_of(steps: &mut Pages<StepList>, run: &RunResult) -> Result<Vec<headend_wire::api::StepItem>> {
+/// What is the run's own of a list. Both lists go from the highest run to the lowest; rows of runs that came in meanwhile are passed over.
+async fn own<L: Listing>(list: &mut Pages<L>, run: &RunResult, of: impl Fn(&L::Item) -> u64) -> Result<Vec<L::Item>> {
     let mut own = Vec::new();
-    while let Some(step) = steps.next_if(|step| step.run >= run.run).await? {
-        if step.run == run.run {
-            own.push(step);
+    while let Some(item) = list.next_if(|item| of(item) >= run.run).await? {
+        if of(&item) == run.run {
+            own.push(item);
         }
     }
     Ok(own)

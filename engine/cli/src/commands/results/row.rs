@@ -174,11 +174,19 @@ impl Row for StepItem {
     }
 }
 
+/// `0.5..2`, `..2`, or `-`.
+pub(super) fn limits(item: &MeasurementItem) -> String {
+    match (item.low, item.high) {
+        (None, None) => "-".to_owned(),
+        (low, high) => format!("{}..{}", text(low.as_ref()), text(high.as_ref())),
+    }
+}
+
 impl Row for MeasurementItem {
     const COLUMNS: &[&str] = &[
         "run", "job", "test", "dut_name", "no", "step", "path", "name", "value", "unit", "low", "high", "within", "at",
     ];
-    const HEADS: &[&str] = &["RUN", "NO", "NAME", "VALUE", "UNIT", "LIMITS", "STEP", "AT"];
+    const HEADS: &[&str] = &["RUN", "NO", "NAME", "VALUE", "UNIT", "LIMITS", "WITHIN", "STEP", "AT"];
 
     fn values(&self) -> Vec<String> {
         vec![
@@ -200,9 +208,10 @@ impl Row for MeasurementItem {
     }
 
     fn cells(&self) -> Vec<String> {
-        let limits = match (self.low, self.high) {
-            (None, None) => "-".to_owned(),
-            (low, high) => format!("{}..{}", text(low.as_ref()), text(high.as_ref())),
+        let within = match self.within {
+            None => "-",
+            Some(true) => "yes",
+            Some(false) => "no",
         };
         vec![
             self.run.to_string(),
@@ -210,7 +219,8 @@ impl Row for MeasurementItem {
             self.name.clone(),
             self.value.to_string(),
             self.unit.clone(),
-            limits,
+            limits(self),
+            within.to_owned(),
             self.path.clone(),
             when_or_dash(self.at.as_ref()),
         ]
@@ -262,13 +272,11 @@ mod tests {
         }
         check(&super::super::junit::tests::run(1, "pass"));
         check(&super::super::junit::tests::step(1, "a", "pass"));
-        let measured: MeasurementItem = serde_json::from_value(serde_json::json!({
-            "run": 1, "job": 1, "test": "t", "dut_name": null, "no": 1, "step": null, "path": "", "name": "m", "value": 0.1,
-            "unit": "s", "low": null, "high": 2.0, "within": true, "at": null,
-        }))
-        .unwrap();
+        let measured = super::super::junit::tests::measured(1, 0.1, Some(true));
         check(&measured);
         assert_eq!(measured.values()[8], "0.1");
+        assert_eq!(measured.cells()[5..7], ["..2", "yes"]);
+        assert_eq!(super::super::junit::tests::measured(1, 2.5, Some(false)).cells()[6], "no");
         check(&ResultFile {
             run: 1,
             job: 1,
