@@ -46,7 +46,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Server and a rack of virtual boxes in one: everything on this machine.
+    /// Server and a rack in one: everything on this machine.
     #[cfg(feature = "host")]
     Up(crate::host::up::Args),
     /// The server alone.
@@ -55,10 +55,10 @@ pub(crate) enum Command {
     /// A rack of boxes that works for a server.
     #[cfg(feature = "host")]
     Rack(crate::host::rack::Args),
-    /// Run a script here and now on a virtual box, without a server.
+    /// Run a script here and now, without a server.
     #[cfg(feature = "host")]
     Run(crate::host::run::Args),
-    /// Virtual boxes for a script that is started by hand, such as `python script.py`.
+    /// Boxes or real tools for a script that is started by hand, such as `python script.py`.
     #[cfg(feature = "host")]
     Session(crate::host::session::Args),
     /// Hand in a job.

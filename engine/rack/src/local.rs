@@ -1,31 +1,35 @@
-//! `headend run`: a script here and now, on a virtual box, without a server.
+//! `headend run`: a script here and now, on virtual boxes or on slots of real tools, without a server.
 //!
 //! The same session, the same hosts; [`serve_session`] is for scripts that somebody else has started. Nobody schedules, so `under_daemon` is false and there is no public area
 //! (document 4.9).
 
+mod devices;
 mod session;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use devices::boxes;
 pub use session::{SessionOptions, serve_session};
 
+use headend_drivers::DriverError;
 use headend_model::{DutId, Epoch, JobId, Lease, LeasedTarget, Outcome, RackId, RunId, SlotId, Timestamp, TreePath};
 use headend_wire::session::{GuestLimits, SessionInfo};
 use tokio::io::AsyncReadExt;
 use tokio_util::task::TaskTracker;
 
 use crate::analysers::Analysers;
-use crate::driver::{Driver, virtual_stb::VirtualStb};
 use crate::guest::{self, GuestPool};
-use crate::options::{AnalyserOptions, GuestProgram, LogLimits, PythonOptions, VirtualOptions};
+use crate::options::{AnalyserOptions, GuestProgram, LogLimits, PythonOptions, SlotDriver};
 use crate::process::Nursery;
 use crate::process::controllers::Controllers;
 use crate::python::{self, Pythons};
 use crate::run::{Finish, Kind, Limits, Stop};
 use crate::session::ends::{HowEnded, outcome};
 use crate::session::{Guard, Session, SessionSetup, Watcher};
+use devices::Devices;
 
 /// How often the console of a Python script is looked at for more.
 const LOOK: Duration = Duration::from_millis(50);
@@ -36,10 +40,8 @@ pub struct LocalOptions {
     pub script: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Virtual boxes, at least one.
-    pub slots: u16,
-    /// Waits cost nothing.
-    pub virtual_time: bool,
+    /// What drives each slot: [`boxes`], or slots of a rack file.
+    pub slots: BTreeMap<u16, SlotDriver>,
     /// Where log and captures go; made if there is something to keep.
     pub out: PathBuf,
     /// Program of the script guest.
@@ -83,6 +85,17 @@ pub enum LocalError {
     /// The rack at the other end of a stream.
     #[error("the rack does not answer; the session is not opened")]
     Line(#[source] std::io::Error),
+    /// Tools of a slot did not come up, or did not pass their probe. Nothing was run.
+    #[error(
+        "the tools of slot {slot} do not work, so nothing is run; `headend rack check FILE --probe` tries all of them"
+    )]
+    Tools {
+        /// Number of the slot in the rack file.
+        slot: u16,
+        /// What is wrong with which.
+        #[source]
+        source: DriverError,
+    },
     /// Folders or processes could not be set up.
     #[error("cannot set up the run in {}", folder.display())]
     SetUp {
@@ -94,7 +107,7 @@ pub enum LocalError {
     },
 }
 
-/// The boxes are ours alone: every drive is allowed.
+/// The devices are ours alone: every drive is allowed.
 struct Alone;
 
 impl Guard for Alone {
@@ -115,7 +128,11 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
     let temp = temp.map_err(|source| LocalError::SetUp { folder: std::env::temp_dir(), source })?;
     let set_up = |source| LocalError::SetUp { folder: temp.path().to_owned(), source };
     let nursery = Nursery::start().map_err(set_up)?;
-    let mut session = Session::new(setup(&options.boxes(), &options.args));
+    let devices = tokio::select! {
+        devices = Devices::start(&options.slots) => devices?,
+        () = options.stop.cancelled() => return Ok(LocalReport { outcome: Outcome::Killed, out: None }),
+    };
+    let mut session = Session::new(setup(&options.session(), &devices, &options.args));
     session.set_files(&script, None);
     let limits = Limits { time: options.time_limit.unwrap_or_default(), guest: options.limits.clone() };
     let (asking, mut stop) = Stop::new();
@@ -208,10 +225,9 @@ impl Echo {
 }
 
 impl LocalOptions {
-    fn boxes(&self) -> SessionOptions {
+    fn session(&self) -> SessionOptions {
         SessionOptions {
-            slots: self.slots,
-            virtual_time: self.virtual_time,
+            slots: self.slots.clone(),
             out: self.out.clone(),
             guest: self.guest.clone(),
             watcher: self.watcher.clone(),
@@ -219,17 +235,12 @@ impl LocalOptions {
     }
 }
 
-fn setup(options: &SessionOptions, args: &[String]) -> SessionSetup {
-    let slots: Vec<u16> = (1..=options.slots.max(1)).collect();
+fn setup(options: &SessionOptions, devices: &Devices, args: &[String]) -> SessionSetup {
     let target = |no: &u16| LeasedTarget {
         slot: SlotId(u32::from(*no)),
         slot_epoch: Epoch(1),
         dut: DutId(u64::from(*no)),
         dut_epoch: Epoch(1),
-    };
-    let stb = |no: &u16| {
-        let stb = VirtualOptions { virtual_time: options.virtual_time, ..VirtualOptions::numbered(*no) };
-        Arc::new(VirtualStb::new(stb)) as Arc<dyn Driver>
     };
     SessionSetup {
         info: SessionInfo {
@@ -242,7 +253,7 @@ fn setup(options: &SessionOptions, args: &[String]) -> SessionSetup {
             out: std::path::absolute(&options.out).unwrap_or_else(|_| options.out.clone()).display().to_string(),
             rack: "localhost".to_owned(),
             port: 8001,
-            slots: slots.clone(),
+            slots: devices.slots.clone(),
             under_daemon: false,
         },
         lease: Lease {
@@ -250,10 +261,10 @@ fn setup(options: &SessionOptions, args: &[String]) -> SessionSetup {
             run: RunId(0),
             attempt: 1,
             rack: RackId(0),
-            targets: slots.iter().map(target).collect(),
+            targets: devices.slots.iter().map(target).collect(),
             until: Timestamp::EPOCH,
         },
-        drivers: slots.iter().map(stb).collect(),
+        drivers: devices.drivers.clone(),
         guard: Arc::new(Alone),
         witness: Arc::default(),
         watcher: options.watcher.clone(),

@@ -1,9 +1,8 @@
 //! `headend rack`: a rack of boxes that works for a server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use headend_rack::options::{Chances, Size};
-use headend_rack::wiring::RackFile;
 use headend_rack::{Rack, RackError, RackOptions};
 
 use super::life::{self, Signals};
@@ -115,7 +114,7 @@ impl BoxFlags {
 
 /// What command line and rack file say together.
 fn options(args: &Args, server: &ServerArgs, ui: Ui) -> Result<RackOptions> {
-    let file = args.file.as_deref().map(|path| Ok::<_, Failure>((path, read(path)?))).transpose()?;
+    let file = args.file.as_deref().map(|path| Ok::<_, Failure>((path, rack_file::read(path)?))).transpose()?;
     let said = file.as_ref().map(|(_, file)| file.rack.clone()).unwrap_or_default();
     let Some(name) = args.name.clone().or(said.name) else {
         let message = "the rack has no name";
@@ -128,24 +127,12 @@ fn options(args: &Args, server: &ServerArgs, ui: Ui) -> Result<RackOptions> {
     let base = credentials::base(server.server.as_deref().or(said.server.as_deref()).unwrap_or(DEFAULT_SERVER))?;
     let mut options = args.boxes.options(&base, &name, data);
     if let Some((path, file)) = file {
-        options.probe_every = file.rack.probe_every().unwrap_or(options.probe_every);
         ui.say(&format!("{}: {}", path.display(), crate::ui::count(file.slots.len() as u64, "slot")));
-        options.slots = file.slots;
+        options = rack_file::with(options, file);
     }
     options.enrol_token.clone_from(&server.token);
     options.witness.clone_from(&args.witness);
     Ok(options)
-}
-
-/// A rack file without a fault; with one, nothing goes up.
-fn read(path: &Path) -> Result<RackFile> {
-    let look = rack_file::look(path)?;
-    let mistakes = crate::ui::count(look.faults.len() as u64, "mistake");
-    look.into_file(path).map_err(|faults| {
-        Failure::new(Exit::Usage, "rack_file", format!("{mistakes} in {}; the rack does not go up", path.display()))
-            .because(faults)
-            .help("`headend rack check FILE` shows slot by slot what is wired; `headend rack schema` what may stand there")
-    })
 }
 
 /// Works until it is told to stop, or has drained.

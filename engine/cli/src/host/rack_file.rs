@@ -1,15 +1,18 @@
-//! `headend rack check` and `headend rack schema`: what stands in a rack file, before a rack goes up with it.
+//! Rack files: `headend rack check` and `headend rack schema`, and what every command that goes by one has in common.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use comfy_table::Color;
+use headend_rack::folder::DataFolder;
 use headend_rack::options::{SlotDriver, Wiring};
-use headend_rack::wiring::{self, Fault, Look, Probed};
+use headend_rack::wiring::{self, Fault, Look, Probed, RackFile};
+use headend_rack::{RackError, RackOptions};
 use serde::Serialize;
 
 use super::life;
 use crate::args::OutputArgs;
+use crate::credentials;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::{self, Ui, cell, verdict};
@@ -67,8 +70,78 @@ pub(crate) fn run(command: &Command, output: OutputArgs, ui: Ui) -> Result<()> {
     }
 }
 
+/// A rack file without a fault; with one, nothing is started.
+pub(super) fn read(path: &Path) -> Result<RackFile> {
+    let look = look(path)?;
+    let mistakes = ui::count(look.faults.len() as u64, "mistake");
+    look.into_file(path).map_err(|faults| {
+        Failure::new(Exit::Usage, "rack_file", format!("{mistakes} in {}; nothing is started", path.display()))
+            .because(faults)
+            .help("`headend rack check FILE` shows slot by slot what is wired; `headend rack schema` what may stand there")
+    })
+}
+
+/// A rack with the slots of its file in place of virtual boxes.
+pub(super) fn with(options: RackOptions, file: RackFile) -> RackOptions {
+    let probe_every = file.rack.probe_every().unwrap_or(options.probe_every);
+    RackOptions { probe_every, slots: file.slots, ..options }
+}
+
+/// Slots of a rack file that a script drives without the rack, and what keeps the rack from going up meanwhile.
+pub(super) struct Borrowed {
+    pub(super) slots: BTreeMap<u16, SlotDriver>,
+    _folder: Option<DataFolder>,
+}
+
+/// These slots of a rack file, the only one if none is named. Refused while a rack is up with the file: one program drives a device.
+pub(super) fn borrow(path: &Path, wanted: &[u16]) -> Result<Borrowed> {
+    let file = read(path)?;
+    let slots = chosen(path, &file, wanted)?;
+    let folder = hold(path, &file, &slots)?;
+    Ok(Borrowed { slots, _folder: folder })
+}
+
+fn chosen(path: &Path, file: &RackFile, wanted: &[u16]) -> Result<BTreeMap<u16, SlotDriver>> {
+    let there = || file.slots.keys().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    if wanted.is_empty() && file.slots.len() > 1 {
+        let message = format!("{} has the slots {}, and none is chosen", path.display(), there());
+        return Err(Failure::usage(message).help("say which with --slot; several times for several"));
+    }
+    if let Some(no) = wanted.iter().find(|no| !file.slots.contains_key(no)) {
+        let message = format!("{} has no slot {no}", path.display());
+        return Err(Failure::usage(message).help(format!("its slots are {}", there())));
+    }
+    let is_wanted = |no: &u16| wanted.is_empty() || wanted.contains(no);
+    Ok(file.slots.iter().filter(|(no, _)| is_wanted(no)).map(|(no, slot)| (*no, slot.clone())).collect())
+}
+
+/// The data folder that a rack with this file uses unless it is told otherwise, if there has been such a rack: it is locked while one is up.
+fn hold(path: &Path, file: &RackFile, slots: &BTreeMap<u16, SlotDriver>) -> Result<Option<DataFolder>> {
+    let folder = match (&file.rack.data, &file.rack.name) {
+        (Some(data), _) => data.clone(),
+        (None, Some(name)) => credentials::default_data()?.join(name),
+        (None, None) => return Ok(None),
+    };
+    // A virtual box is made anew for everybody who wants one.
+    if !folder.is_dir() || !slots.values().any(|slot| matches!(slot, SlotDriver::Wired(_))) {
+        return Ok(None);
+    }
+    DataFolder::open(&folder).map(Some).map_err(|error| match error {
+        RackError::FolderInUse { pid, .. } => {
+            let rack = file.rack.name.as_deref().unwrap_or("rack");
+            let slot = slots.keys().next().copied().unwrap_or(1);
+            let message = format!("a rack is up with {} (process {pid}); it drives these slots", path.display());
+            Failure::new(Exit::Conflict, "rack_up", message).help(format!(
+                "reserve its slot: headend reserve {rack}/{slot} --for 30m, then HEADEND_SLOT={rack}/{slot} python script.py; or \
+                 submit a job; or stop the rack"
+            ))
+        }
+        error => super::rack::failed(error),
+    })
+}
+
 /// Reads a rack file and looks at everything that can be known without starting a tool.
-pub(super) fn look(path: &Path) -> Result<Look> {
+fn look(path: &Path) -> Result<Look> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, error))?;
     Ok(Look::at(&text))
 }

@@ -1,4 +1,4 @@
-//! `headend run`: a script here and now on a virtual box, without a server.
+//! `headend run`: a script here and now on virtual boxes, or on slots of a rack file, without a server.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use headend_model::run::Incomplete;
 use headend_model::{Outcome, RunId};
-use headend_rack::local::{LocalError, LocalOptions, LocalReport, run_script};
+use headend_rack::local::{LocalError, LocalOptions, LocalReport, boxes, run_script};
 use headend_rack::options::{GuestProgram, PythonOptions};
 use headend_rack::session::Watcher;
 use headend_wire::session::GuestLimits;
 use tokio_util::sync::CancellationToken;
 
 use super::life::{self, Signals};
+use super::rack_file::{self, Borrowed};
 use crate::args::OutputArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -37,6 +38,12 @@ pub(crate) struct Args {
     /// Waits take as long as they say; without it they cost nothing.
     #[arg(long)]
     real_time: bool,
+    /// A rack file: the script drives slots of it instead, with their real tools. Not while a rack is up with it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["slots", "real_time"])]
+    file: Option<PathBuf>,
+    /// Which slot of the rack file [default: its only one]. May be given several times.
+    #[arg(long = "slot", value_name = "N", requires = "file")]
+    of_file: Vec<u16>,
     /// Where log and captures go [default: a new folder below headend-runs].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -71,8 +78,9 @@ pub(crate) fn run(args: &Args, output: OutputArgs, ui: Ui) -> Result<()> {
         return Err(Failure::usage(message).help("name the script in it: a .rhai, .wasm or .py file"));
     }
     let stop = CancellationToken::new();
+    let borrowed = args.file.as_deref().map(|file| rack_file::borrow(file, &args.of_file)).transpose()?;
     let out = Out::reserve(args)?;
-    let options = options(args, out.folder.clone(), ui, stop.clone());
+    let options = options(args, borrowed.as_ref(), out.folder.clone(), ui, stop.clone());
     let report = life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let running = run_script(options);
@@ -143,12 +151,12 @@ impl Drop for Out {
     }
 }
 
-fn options(args: &Args, out: PathBuf, ui: Ui, stop: CancellationToken) -> LocalOptions {
+fn options(args: &Args, borrowed: Option<&Borrowed>, out: PathBuf, ui: Ui, stop: CancellationToken) -> LocalOptions {
+    let slots = borrowed.map_or_else(|| boxes(args.slots, !args.real_time), |borrowed| borrowed.slots.clone());
     LocalOptions {
         script: args.script.clone(),
         args: args.words.clone(),
-        slots: args.slots,
-        virtual_time: !args.real_time,
+        slots,
         out,
         guest: GuestProgram::default(),
         python: PythonOptions { interpreters: args.pythons.clone(), ..PythonOptions::default() },
@@ -206,6 +214,7 @@ fn failed(error: LocalError) -> Failure {
     let exit = match &error {
         LocalError::Script { .. } => Exit::NotFound,
         LocalError::Kind(_) => Exit::Usage,
+        LocalError::Tools { .. } => Exit::CouldNotRun,
         LocalError::Line(_) => Exit::Unavailable,
         LocalError::SetUp { .. } => Exit::Io,
     };

@@ -1,11 +1,11 @@
-//! `headend session`: boxes for a script that is started by hand, or a slot that its person has reserved on a server. The
-//! Python package runs it when there is no rack.
+//! `headend session`: boxes for a script that is started by hand, slots of a rack file, or a slot that its person has reserved on a
+//! server. The Python package runs it when there is no rack.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headend_model::RunId;
-use headend_rack::local::{SessionOptions, serve_session};
+use headend_rack::local::{LocalError, SessionOptions, boxes, serve_session};
 use headend_rack::options::GuestProgram;
 use headend_rack::remote::{BridgeOptions, Bridged, bridge_session};
 use headend_rack::session::Watcher;
@@ -14,6 +14,7 @@ use headend_wire::relay;
 use tokio::io::AsyncReadExt;
 
 use super::life::{self, Signals};
+use super::rack_file;
 use crate::args::OutputArgs;
 use crate::client::Client;
 use crate::commands::Context;
@@ -27,27 +28,49 @@ use crate::ui::Ui;
 const AFTER: &str = "\
 Prints one line, {\"socket\": PATH, \"token\": TEXT}, serves one session there, and ends when its standard input closes. \
 `python script.py` starts it by itself when the script connects and no rack runs it: HEADEND_PROGRAM names the program, or \
-it is found on PATH; with HEADEND_SLOT set it is a session on that slot, else on a virtual box.";
+it is found on PATH; with HEADEND_SLOT set it is a session on that slot, with HEADEND_RACK_FILE on a slot of that file, else on a \
+virtual box. Log and captures stay on this machine, in the folder of --out: a server keeps nothing of a session.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Args {
     /// On virtual boxes of its own, here.
-    #[arg(long, required_unless_present = "slot", conflicts_with = "slot")]
+    #[arg(long, required_unless_present_any = ["slot", "file"], conflicts_with_all = ["slot", "file"])]
     local: bool,
-    /// On a slot of the server that you have reserved (`headend reserve rack1/4 --for 30m`).
+    /// On a slot of the server that you have reserved (`headend reserve rack1/4 --for 30m`). With --file: the number of a slot in it; may be
+    /// given several times.
     #[arg(long, value_name = "SLOT")]
-    slot: Option<OneSlot>,
+    slot: Vec<Wanted>,
+    /// On slots of a rack file, here, with their real tools. Not while a rack is up with it.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Virtual boxes.
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "slot",
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["slot", "file"],
         value_parser = clap::value_parser!(u16).range(1..=64))]
     slots: u16,
     /// Waits take as long as they say; without it they cost nothing.
-    #[arg(long, conflicts_with = "slot")]
+    #[arg(long, conflicts_with_all = ["slot", "file"])]
     real_time: bool,
     /// Where log and captures go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// A slot as a session is asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Of a rack file.
+    Number(u16),
+    /// Of a server.
+    Far(SlotRef),
+}
+
+impl std::str::FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        text.parse().map(Self::Number).or_else(|_| text.parse().map(|OneSlot(slot)| Self::Far(slot)))
+    }
 }
 
 /// The script's own process tells what it does.
@@ -61,9 +84,10 @@ impl Watcher for Silent {
 /// Serves one session.
 pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
     life::log(ui, output, "warn");
+    let slot = far(args)?;
     let runtime = life::runtime()?;
-    let ended = match &args.slot {
-        Some(OneSlot(slot)) => {
+    let ended = match slot {
+        Some(slot) => {
             let context = Context { client: Client::new(server)?, ui };
             runtime.block_on(there(&context, slot, &args.out))
         }
@@ -74,41 +98,84 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
     ended
 }
 
-/// On virtual boxes.
+/// The slot of a server that is meant, if one is.
+fn far(args: &Args) -> Result<Option<&SlotRef>> {
+    match (&args.file, args.slot.as_slice()) {
+        (Some(_), _) | (None, []) => Ok(None),
+        (None, [Wanted::Far(slot)]) => Ok(Some(slot)),
+        (None, [Wanted::Number(no), ..]) => {
+            let message = format!("{no} is no slot of a server");
+            Err(Failure::usage(message).help(format!("write rack1/{no}; or name the rack file with --file")))
+        }
+        (None, _) => Err(Failure::usage("a session has one slot of a server").help("give --slot once")),
+    }
+}
+
+/// On virtual boxes, or on slots of a rack file.
 async fn here(args: &Args, ui: Ui) -> Result<()> {
-    let options = SessionOptions {
-        slots: args.slots,
-        virtual_time: !args.real_time,
-        out: args.out.clone(),
-        guest: GuestProgram::default(),
-        watcher: Arc::new(Silent),
-    };
+    let borrowed = args.file.as_deref().map(|file| rack_file::borrow(file, &numbers(args)?)).transpose()?;
+    let slots = borrowed.as_ref().map_or_else(|| boxes(args.slots, !args.real_time), |borrowed| borrowed.slots.clone());
+    let options =
+        SessionOptions { slots, out: args.out.clone(), guest: GuestProgram::default(), watcher: Arc::new(Silent) };
     let over = over()?;
-    let served = serve_session(options, greet(ui), over).await;
-    served.map(drop).map_err(|error| Failure::new(Exit::Io, "session", "there is no session").because(error))
+    let served = serve_session(options, greet(ui), over).await.map_err(failed)?;
+    if let Some(out) = &served.out {
+        ui.say(&format!("log and captures of the session are in {}", absolute(out).display()));
+    }
+    Ok(())
+}
+
+fn numbers(args: &Args) -> Result<Vec<u16>> {
+    let number = |wanted: &Wanted| match wanted {
+        Wanted::Number(no) => Ok(*no),
+        Wanted::Far(slot) => {
+            let message = format!("{} is a slot of a server", targets::show(slot));
+            Err(Failure::usage(message).help(format!("with --file give its number alone: --slot {}", slot.slot)))
+        }
+    };
+    args.slot.iter().map(number).collect()
+}
+
+fn failed(error: LocalError) -> Failure {
+    let exit = if matches!(error, LocalError::Tools { .. }) { Exit::CouldNotRun } else { Exit::Io };
+    Failure::new(exit, "session", "there is no session").because(error)
 }
 
 /// On a slot of a server.
-async fn there(context: &Context, slot: &SlotRef, out: &std::path::Path) -> Result<()> {
+async fn there(context: &Context, slot: &SlotRef, out: &Path) -> Result<()> {
     let over = over()?;
     let number = reserve::number(context, &Which::Slot(slot.clone())).await?;
     let stream = context.client.stream(&format!("/reservations/{number}/session"), relay::UPGRADE).await?;
     let options = BridgeOptions { out: out.to_owned() };
-    match bridge_session(stream, options, greet(context.ui), over).await {
-        Ok(Bridged::Over(how)) => {
+    match bridge_session(stream, options, greet(context.ui), over).await.map_err(failed)? {
+        Bridged::Over(how) => {
             context.ui.say(&how);
+            context.ui.say(&files("log and captures of the session are", out));
             Ok(())
         }
-        Ok(Bridged::CutOff(how)) => {
+        Bridged::CutOff(how) => {
             let slot = targets::show(slot);
+            context.ui.say(&files("what came of log and captures before the end is", out));
             Err(Failure::new(Exit::Unavailable, "cut_off", format!("the session on {slot} was cut off: {how}"))
                 .help("`headend reservations` shows who has the slot"))
         }
-        Err(error) => Err(Failure::new(Exit::Io, "session", "there is no session").because(error)),
     }
 }
 
-fn greet(ui: Ui) -> impl FnOnce(&std::path::Path, &str) {
+/// Where the session's files are. Nobody else has them: a run's are with the server, a session's with its person.
+fn files(what: &str, out: &Path) -> String {
+    if std::fs::read_dir(out).is_ok_and(|mut files| files.next().is_some()) {
+        format!("{what} in {}; the server keeps none of it", absolute(out).display())
+    } else {
+        "the session has left no files; the server keeps none of a session".to_owned()
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn greet(ui: Ui) -> impl FnOnce(&Path, &str) {
     move |socket, token| {
         let greeting = serde_json::json!({ "socket": socket, "token": token });
         // Nobody to read it: the input is closed as well, and the session ends.

@@ -1,11 +1,12 @@
-//! `headend up`: server and virtual rack in one process, with everything that needs no choice.
+//! `headend up`: server and rack in one process, with everything that needs no choice.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use headend_rack::{Rack, RackHandle};
+use headend_rack::wiring::RackFile;
+use headend_rack::{Rack, RackHandle, RackOptions};
 use headend_server::{ServeOptions, ServerHandle};
 use headend_wire::api::RackList;
 use tokio::time::Instant;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::farm_args::FarmArgs;
 use super::life::{self, Signals};
 use super::rack::{self, BoxFlags};
+use super::rack_file;
 use super::serve::{self, ServerFlags};
 use crate::args::{OutputArgs, credentials_in};
 use crate::client::Client;
@@ -22,11 +24,11 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::Ui;
 
-/// Name of the virtual rack.
+/// Name of the rack, unless a rack file has one.
 const RACK: &str = "rack1";
 /// Server, rack, client and everything else share this machine: being busy is no reason to wait.
 const CPU_GATE: u8 = 100;
-/// Longest wait until the rack has joined and all boxes are placed.
+/// Longest wait until the rack has joined and all virtual boxes are placed.
 const JOIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,13 @@ pub(crate) struct Args {
     /// Port on loopback; 0 picks a free one.
     #[arg(long, default_value_t = 8001)]
     port: u16,
+    /// A rack file: slots of real tools and virtual boxes in place of --slots.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["slots", "virtual_time", "box_picture", "box_boot", "box_chances"]
+    )]
+    file: Option<PathBuf>,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
@@ -45,10 +54,11 @@ pub(crate) struct Args {
     farm: FarmArgs,
 }
 
-/// Where things are.
+/// Where things are, and what goes up there.
 struct Places {
     data: PathBuf,
     credentials: PathBuf,
+    file: Option<RackFile>,
 }
 
 impl Places {
@@ -63,7 +73,28 @@ impl Places {
             (None, Some(_)) => credentials_in(&data),
             (None, None) => credentials::default_path()?,
         };
-        Ok(Self { data, credentials })
+        let file = args.file.as_deref().map(rack_file::read).transpose()?;
+        Ok(Self { data, credentials, file })
+    }
+
+    fn rack(&self) -> &str {
+        self.file.as_ref().and_then(|file| file.rack.name.as_deref()).unwrap_or(RACK)
+    }
+
+    /// How many slots the rack has.
+    fn slots(&self, args: &Args) -> usize {
+        self.file.as_ref().map_or(usize::from(args.boxes.slots), |file| file.slots.len())
+    }
+
+    /// The rack for this server. A folder that was asked for on the command line holds everything.
+    fn options(&self, args: &Args, server: &str) -> RackOptions {
+        let of_file = self.file.as_ref().filter(|_| args.data.is_none()).and_then(|file| file.rack.data.clone());
+        let data = of_file.unwrap_or_else(|| self.data.join(self.rack()));
+        let options = args.boxes.options(server, self.rack(), data);
+        match &self.file {
+            Some(file) => rack_file::with(options, file.clone()),
+            None => options,
+        }
     }
 }
 
@@ -71,6 +102,11 @@ impl Places {
 pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
     life::log(ui, output, "warn");
     let places = Places::find(args, server)?;
+    if places.file.as_ref().is_some_and(|file| file.rack.server.is_some()) {
+        ui.say(
+            "the rack file's `server` is for `headend rack`; here the rack works for the server that goes up with it",
+        );
+    }
     life::runtime()?.block_on(async {
         let mut signals = Signals::catch()?;
         let (server, rack) = tokio::select! {
@@ -108,12 +144,12 @@ async fn start(args: &Args, places: &Places, options: ServeOptions) -> Result<(S
 
 /// The rack, and then the credentials: whoever finds them finds everything ready.
 async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<RackHandle> {
-    let mut options = args.boxes.options(&serve::base(server), RACK, places.data.join(RACK));
+    let mut options = places.options(args, &serve::base(server));
     options.enrol_token = Some(server.new_enrol_token().await.map_err(serve::failed)?);
     let rack = Rack::start(options).await.map_err(rack::failed)?;
     let known = serve::tell(server);
     let joined = match Client::with(known.clone()) {
-        Ok(client) => wait_for_boxes(&client, args.boxes.slots).await.and_then(|()| known.write(&places.credentials)),
+        Ok(client) => wait(&client, &rack, args, places).await.and_then(|()| known.write(&places.credentials)),
         Err(failure) => Err(failure),
     };
     match joined {
@@ -125,16 +161,21 @@ async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<Rac
     }
 }
 
-async fn wait_for_boxes(client: &Client, slots: u16) -> Result<()> {
+/// Until the rack is there with its virtual boxes. Of a rack file not all slots need have a DUT, and tools take their time: their slots come
+/// in when they have passed a probe.
+async fn wait(client: &Client, rack: &RackHandle, args: &Args, places: &Places) -> Result<()> {
+    let placed = if places.file.is_some() { 0 } else { usize::from(args.boxes.slots) };
     let began = Instant::now();
+    // The server has seen to what stands in the slots when it answers the rack's first word; an answer that is late is told below.
+    let _ = tokio::time::timeout(JOIN, rack.ready()).await;
     loop {
         let list: RackList = client.get("/racks").await?;
-        let rack = list.racks.iter().find(|rack| rack.rack == RACK && rack.online);
-        if rack.is_some_and(|rack| rack.slots.iter().filter(|slot| slot.dut.is_some()).count() >= usize::from(slots)) {
+        let rack = list.racks.iter().find(|rack| rack.rack == places.rack() && rack.online);
+        if rack.is_some_and(|rack| rack.slots.iter().filter(|slot| slot.dut.is_some()).count() >= placed) {
             return Ok(());
         }
         if began.elapsed() > JOIN {
-            let message = format!("the virtual rack did not come online within {} s", JOIN.as_secs());
+            let message = format!("the rack {} did not come online within {} s", places.rack(), JOIN.as_secs());
             return Err(Failure::new(Exit::CouldNotRun, "rack", message).help("run it again with -v, which says why"));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -146,11 +187,11 @@ fn ready(ui: Ui, args: &Args, places: &Places, server: &ServerHandle) -> Result<
     if ui.json {
         return ui.print_json_line(&serde_json::json!({
             "event": "ready", "server": base, "credentials": places.credentials, "data": places.data,
-            "rack": RACK, "slots": args.boxes.slots,
+            "rack": places.rack(), "slots": places.slots(args),
         }));
     }
     let is_default = credentials::default_path().is_ok_and(|path| path == places.credentials);
-    ui.print(&text(&base, args.boxes.slots, places, is_default))
+    ui.print(&text(&base, args, places, is_default))
 }
 
 /// A closed pipe is no failure for a table that somebody has seen enough of; for this it is.
@@ -160,11 +201,20 @@ fn unheard(failure: Failure) -> Failure {
     failure.help("it has stopped again; start it with a standard output that can be written, such as a file")
 }
 
-fn text(base: &str, slots: u16, places: &Places, is_default: bool) -> String {
+fn text(base: &str, args: &Args, places: &Places, is_default: bool) -> String {
+    let (rack, slots) = (places.rack(), places.slots(args));
+    let with = match &args.file {
+        None => format!("{slots} virtual boxes"),
+        Some(file) => format!(
+            "{} of {}; those of real tools are in when they work (headend racks)",
+            crate::ui::count(slots as u64, "slot"),
+            file.display()
+        ),
+    };
     let shown = |path: &Path| path.display().to_string();
     let hint = if is_default { "" } else { "   (for other commands: export HEADEND_CONFIG to it)" };
     format!(
-        "server       {base}\nrack         {RACK} with {slots} virtual boxes\ndata         {}\ncredentials  {}{hint}\nready; Ctrl-C stops",
+        "server       {base}\nrack         {rack} with {with}\ndata         {}\ncredentials  {}{hint}\nready; Ctrl-C stops",
         shown(&places.data),
         shown(&places.credentials)
     )
@@ -221,7 +271,7 @@ mod tests {
     async fn a_server_that_fails_ends_the_rack_and_the_command() {
         let folder = tempfile::tempdir().unwrap();
         let args = Line::parse_from(["up", "--port", "0", "--slots", "1"]).args;
-        let places = Places { data: folder.path().to_owned(), credentials: credentials_in(folder.path()) };
+        let places = Places { data: folder.path().to_owned(), credentials: credentials_in(folder.path()), file: None };
         let broken = Arc::new(AtomicBool::new(false));
         let mut options = options(&args, &places);
         let disk = broken.clone();

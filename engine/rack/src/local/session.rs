@@ -1,24 +1,24 @@
-//! A session for a script that somebody else has started, such as `python script.py` at a prompt: the same boxes and the same calls as
+//! A session for a script that somebody else has started, such as `python script.py` at a prompt: the same devices and the same calls as
 //! [`run_script`](super::run_script), without a host. Whoever knows the socket's path and the token may connect.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::devices::Devices;
 use super::{LocalError, LocalReport, setup};
-use crate::options::GuestProgram;
+use crate::options::{GuestProgram, SlotDriver};
 use crate::python::Door;
 use crate::session::ends::{HowEnded, outcome};
 use crate::session::{Session, Watcher};
 
-/// The boxes, and where what is left of the session goes.
+/// The devices, and where what is left of the session goes.
 pub struct SessionOptions {
-    /// Virtual boxes, at least one.
-    pub slots: u16,
-    /// Waits cost nothing.
-    pub virtual_time: bool,
+    /// What drives each slot: [`boxes`](super::boxes), or slots of a rack file.
+    pub slots: BTreeMap<u16, SlotDriver>,
     /// Where log and captures go; made if there is something to keep.
     pub out: PathBuf,
     /// Compiles analysers, and runs those in Rhai.
@@ -30,27 +30,32 @@ pub struct SessionOptions {
 /// Serves one session until it is `over`. `tell`: called once with the socket's path and the token, when scripts may connect.
 ///
 /// # Errors
-/// [`LocalError::SetUp`] when there is no room for the socket.
+/// [`LocalError::Tools`] when real tools do not work; [`LocalError::SetUp`] when there is no room for the socket.
 pub async fn serve_session(
     options: SessionOptions,
     tell: impl FnOnce(&Path, &str),
     over: impl Future<Output = ()>,
 ) -> Result<LocalReport, LocalError> {
+    let ended = HowEnded::Process { how: "the script came to its end without one".to_owned(), clean: true };
+    let mut over = std::pin::pin!(over);
+    let devices = tokio::select! {
+        devices = Devices::start(&options.slots) => devices?,
+        () = &mut over => return Ok(LocalReport { outcome: outcome(None, &ended), out: None }),
+    };
     // Mode 0700: nobody else gets at the socket.
     let temp = tempfile::Builder::new().prefix("headend-session-").tempdir();
     let temp = temp.map_err(|source| LocalError::SetUp { folder: std::env::temp_dir(), source })?;
     let socket = temp.path().join("s");
     let door = Door::open(&socket).map_err(|source| LocalError::SetUp { folder: temp.path().to_owned(), source })?;
-    let mut session = Session::new(setup(&options, &[]));
+    let mut session = Session::new(setup(&options, &devices, &[]));
     {
         let shared = Mutex::new(&mut session);
         tell(&socket, &door.token);
         tokio::select! {
             () = door.serve(&shared) => {}
-            () = over => {}
+            () = &mut over => {}
         }
     }
-    let ended = HowEnded::Process { how: "the script came to its end without one".to_owned(), clean: true };
     let outcome = outcome(session.reported(), &ended);
     session.close().await;
     let keep = session.finish(&outcome.to_string());
@@ -67,6 +72,7 @@ mod tests {
     use tokio_util::codec::{Framed, LinesCodec};
 
     use super::*;
+    use crate::local::boxes;
 
     struct Deaf;
 
@@ -85,7 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         let guest = GuestProgram::default();
-        let options = SessionOptions { slots: 1, virtual_time: true, out: out.clone(), guest, watcher: Arc::new(Deaf) };
+        let options = SessionOptions { slots: boxes(1, true), out: out.clone(), guest, watcher: Arc::new(Deaf) };
         let (told, known) = oneshot::channel();
         let (end, over) = oneshot::channel::<()>();
         let tell = move |socket: &Path, token: &str| told.send((socket.to_owned(), token.to_owned())).unwrap();

@@ -34,4 +34,5 @@ pub use schema::schema;
 pub use tools::{Claim, Spec, ToolOptions, Wiring};
 
 pub(crate) use keeper::Keeper;
+pub(crate) use probe::start_probed;
 pub(crate) use users::Users;

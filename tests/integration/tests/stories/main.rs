@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod by_hand;
 mod crash_rack;
 mod crash_server;
 mod endings;

@@ -205,6 +205,9 @@ async fn a_script_far_away_drives_the_slot_and_gets_its_files() {
     let out = visit.out.clone();
     let (content, said) = visit.leave().await;
     assert!(content, "{said}");
+    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told_where = format!("log and captures of the session are in {}; the server keeps none of it", out.display());
+    assert!(told.contains(&told_where), "{said}");
     assert!(std::fs::read_to_string(out.join("log.jsonl")).unwrap().contains("Menu"));
     witness::judge(&witness::read(&lab.witness()));
 
@@ -224,12 +227,15 @@ async fn a_kick_ends_the_session_at_once_and_a_lost_server_ends_it_in_time() {
     let own = reserve(&anna, 1, 600).await;
     let mut visit = Visit::open(&lab, &anna, "rack1/1", "kicked").await;
     visit.take_slot().await;
+    visit.call("press", json!({ "key": "Menu", "slot": 1 })).await.unwrap();
+    let out = visit.out.clone();
     let kick = format!("/reservations/{}/kick", own.reservation);
     assert_eq!(anna.post(&kick, &json!({})).await.status, StatusCode::FORBIDDEN);
     let kicked = lab.client.post(&kick, &json!({ "reason": "maintenance" })).await;
     assert_eq!(kicked.status, StatusCode::NO_CONTENT, "{}", kicked.text());
     let over = said(&mut visit.child).await;
     assert!(over.contains("cut off"), "{over}");
+    assert!(over.contains(&out.display().to_string()), "where its files are is told all the same: {over}");
     assert!(
         visit
             .call("press", json!({ "key": "Menu", "slot": 1 }))
