@@ -57,6 +57,8 @@ CALLS = {
     "artifact": {"path": (TEXT,), "name": (TEXT, NONE)},
     "result": {"code": (NUMBER,), "comment": (TEXT, NONE)},
 }
+# Those that may be left out.
+MORE = {"measure": {"low": (REAL,), "high": (REAL,)}}
 _KINDS = {"integer": (NUMBER,), "number": (NUMBER, REAL), "string": (TEXT,), "array": (LIST,), "boolean": (FLAG,)}
 
 
@@ -95,6 +97,8 @@ class Host:
         os.makedirs(self.out, exist_ok=True)
         self.path = os.path.join(folder, "session.sock")
         self.calls, self.faults, self.lines = [], [], []
+        # Where in the script each call stands, as the package tells it.
+        self.sources = []
         self.leased = [7, 9]
         self.info = dict({"job": 1, "run": 2, "attempt": 1, "script": "/s.py", "args": [], "public": "/area/public",
                           "out": self.out, "rack": "rack1", "port": 8001, "slots": self.leased,
@@ -152,12 +156,13 @@ class Host:
             self.faults.append("a line of %d bytes" % len(line))
         message = json.loads(line)
         call = message.get("call")
-        if list(message) != ["call"] or set(call) != {"id", "call", "args"}:
+        if list(message) != ["call"] or set(call) - {"source"} != {"id", "call", "args"}:
             self.faults.append("not a call: %r" % message)
             return False
         name, args = call["call"], call["args"]
         self._check(name, args)
         self.calls.append((name, args))
+        self.sources.append((name, call.get("source", [])))
         if name == self.hang_up_on:
             return False
         if name == self.garbage_on:
@@ -172,6 +177,8 @@ class Host:
 
     def _check(self, name, args):
         shape = CALLS.get(name)
+        more = dict((key, types) for key, types in MORE.get(name, {}).items() if key in args)
+        shape = shape if shape is None else dict(shape, **more)
         if shape is None or set(args) != set(shape):
             self.faults.append("call %s has arguments %s" % (name, sorted(args)))
             return
@@ -269,6 +276,11 @@ class Host:
 
     def _do_inject(self, fault, slot):
         return [{"slot": one, "value": True} for one in self._slots(slot)]
+
+    def _do_measure(self, name, value, unit, low=None, high=None):
+        if low is None and high is None:
+            return None
+        return (low is None or value >= low) and (high is None or value <= high)
 
     def _do_wait(self, ms):
         self.clock_us += ms * 1000

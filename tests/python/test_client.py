@@ -47,6 +47,26 @@ out["result"] = [S.ReturnTestResult(S.TM.PASS, False), S.ReturnTestResult(S.TM.F
         self.assertIn(("end_step", {"name": "one", "result": 111, "comment": None}), calls)
         self.assertIn(("result", {"code": 111, "comment": None}), calls)
 
+    def test_calls_tell_where_they_stand(self):
+        host = self.host_with(script=os.path.join(self.folder, "script.py"))
+        self.write("helpers/__init__.py", u"")
+        self.write("helpers/keys.py", u"""
+            import stormtest.ClientAPI as S
+            def ok():
+                S.PressButton("Ok")
+        """)
+        self.play(u"""
+from helpers.keys import ok
+S.ConnectToServer("x", ""); S.ReserveSlot(1)
+ok()
+S.PressDigits(7)
+exec(compile("S.WaitSec(1)", "/elsewhere/made.py", "exec"))
+""")
+        first = self.PRELUDE.count("\n") + 1
+        pressed = [places for name, places in host.sources if name == "press"]
+        self.assertEqual(pressed, [["helpers/keys.py:4", "script.py:%d" % (first + 3)], ["script.py:%d" % (first + 4)]])
+        self.assertIn(("wait", ["script.py:%d" % (first + 5)]), host.sources)
+
     def test_flags_are_the_very_ints_one_and_zero(self):
         self.host_with()
         out = self.play(u"""
@@ -309,6 +329,74 @@ out["daemon"] = S.IsUnderDaemon()
         self.assertEqual(out, {"connect": 1})
         with open(os.path.join(self.folder, "asked")) as asked:
             self.assertRegex(asked.read(), r"^session --slot rack1/4 --out \S+/log/script_\S+\n$")
+
+    def on_a_reserved_slot(self, server, refuses="nowhere", **environment):
+        """What `headend session` was asked with when the script names this server, and what the run's log then says."""
+        host = Host(self.folder, under_daemon=False, public=None)
+        self.addCleanup(host.close)
+        greeting = json.dumps({"socket": host.path, "token": "token-of-the-run"})
+        program = self.local_rack("echo \"$HEADEND_SERVER $HEADEND_TOKEN\" >> asked\n"
+                                  "case \"$HEADEND_SERVER\" in *%s*) exit 4;; esac\n"
+                                  "echo '%s'\ncat > /dev/null\n" % (refuses, greeting))
+        credentials = self.write("credentials.toml", 'server = "http://usual:8001"\ntoken = "t-usual"\n')
+        os.chmod(credentials, 0o600)
+        settings = dict({"HEADEND_CONFIG": credentials, "HEADEND_SERVER": "", "HEADEND_TOKEN": ""}, **environment)
+        out = self.play(u'out["connect"] = S.ConnectToServer("%s", "")' % server,
+                        HEADEND_PROGRAM=program, HEADEND_SLOT="rack1/4", **settings)
+        self.assertEqual(out, {"connect": 1})
+        with open(os.path.join(self.folder, "asked")) as asked:
+            return asked.read().splitlines(), host
+
+    def test_a_name_with_a_token_chooses_the_server_of_a_reserved_slot(self):
+        asked, host = self.on_a_reserved_slot("http://anna:s3cret@lab:8001")
+        self.assertEqual((asked, host.logs()), (["http://lab:8001 s3cret"], []))
+        self.assertEqual(host.calls[0][1]["server"], "http://lab:8001")
+
+    def test_a_token_that_is_for_no_other_server_is_for_the_named_one(self):
+        asked, _ = self.on_a_reserved_slot("lab:8001", HEADEND_TOKEN="t-1", HEADEND_CONFIG="", XDG_CONFIG_HOME=self.folder)
+        self.assertEqual(asked, ["http://lab:8001 t-1"])
+
+    def test_a_bare_name_is_not_shown_a_token_of_nobody(self):
+        asked, host = self.on_a_reserved_slot("lab", HEADEND_TOKEN="t-1", HEADEND_CONFIG="", XDG_CONFIG_HOME=self.folder)
+        self.assertEqual(asked, [" t-1"])
+        self.assertEqual(host.logs(), ["ConnectToServer(lab): there is no token that is meant for it; "
+                                       "the session is on rack1/4 of 127.0.0.1:8001"])
+
+    def test_a_name_that_cannot_be_had_is_told_with_the_server_that_is(self):
+        told = "the session is on rack1/4 of http://usual:8001"
+        asked, host = self.on_a_reserved_slot("old-lab")
+        self.assertEqual((asked, host.logs()), ([" "], ["ConnectToServer(old-lab): there is no token that is meant for it; " + told]))
+        self.assertIn("WARNING ConnectToServer(old-lab)", self.stderr)
+
+    def test_a_named_server_without_a_session_leads_to_the_usual_one(self):
+        asked, host = self.on_a_reserved_slot("http://anna:s3cret@old-lab:8001", refuses="old-lab")
+        self.assertEqual(asked, ["http://old-lab:8001 s3cret", " "])
+        self.assertEqual(host.logs(), ["ConnectToServer(http://old-lab:8001): it gives no session; "
+                                       "the session is on rack1/4 of http://usual:8001"])
+
+    def test_the_environment_goes_before_the_name(self):
+        asked, host = self.on_a_reserved_slot("lab:8001", HEADEND_SERVER="http://mine:8001", HEADEND_TOKEN="t-2")
+        self.assertEqual(asked, ["http://mine:8001 t-2"])
+        self.assertEqual(host.logs(), ["ConnectToServer(lab:8001): HEADEND_SERVER goes before it; "
+                                       "the session is on rack1/4 of http://mine:8001"])
+
+    def test_names_of_the_rack_and_of_the_usual_server_need_no_word(self):
+        for name in ("rack1", "RACK1:8001", "usual", "http://usual:8001/", ""):
+            asked, host = self.on_a_reserved_slot(name)
+            self.assertEqual((asked[-1], host.logs()), (" ", []), name)
+            host.close()
+            os.remove(host.path)
+
+    def test_slots_of_a_rack_file_are_driven_on_this_machine(self):
+        host = Host(self.folder, under_daemon=False, public=None)
+        self.addCleanup(host.close)
+        greeting = json.dumps({"socket": host.path, "token": "token-of-the-run"})
+        program = self.local_rack("echo \"$@\" > asked\necho '%s'\ncat > /dev/null\n" % greeting)
+        out = self.play(u'out["connect"] = S.ConnectToServer("lab:8001", "")',
+                        HEADEND_PROGRAM=program, HEADEND_RACK_FILE="rack.toml", HEADEND_SLOT="2, 4")
+        self.assertEqual((out, host.logs()), ({"connect": 1}, []))
+        with open(os.path.join(self.folder, "asked")) as asked:
+            self.assertRegex(asked.read(), r"^session --file rack.toml --slot 2 --slot 4 --out \S+/log/script_\S+\n$")
 
     def test_a_program_without_sessions_is_told_apart(self):
         program = self.local_rack("echo unknown command >&2; exit 2\n")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 from support import SIGKILL, SIGTERM, Host, WithFolder, Zygote, is_free, wait_until
 
@@ -376,6 +377,17 @@ time.sleep(3600 if os.getppid() != 1 else 0)
         how, printed = self.play("import sys\nsys.stdout.write('x' * 300000)\n", console_bytes=1000)
         self.assertEqual(how, clean())
         self.assertEqual(printed, "x" * 1000 + "\n[console cut: 299000 more bytes were printed]\n")
+
+    def test_the_times_of_what_was_printed_are_noted(self):
+        before = int(time.time() * 1e6)
+        run = self.zygote.fork("import os, sys\nprint('one')\nsys.stdout.flush()\nos.system('echo two')\n")
+        self.ended(run)
+        after = int(time.time() * 1e6)
+        with open(self.zygote.console(run) + ".times") as times:
+            noted = [[int(number) for number in line.split()] for line in times]
+        self.assertEqual(noted[0][0], 0)
+        self.assertEqual(noted, sorted(noted))
+        self.assertTrue(all(place < len("one\ntwo\n") and before <= at <= after for place, at in noted), noted)
 
     def test_the_console_is_appended_to(self):
         run = self.zygote.fork("print('one')", console=self.zygote.console(99))

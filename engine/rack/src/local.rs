@@ -149,6 +149,7 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
         () = ask => Finish::clean(HowEnded::Shutdown),
     };
     let outcome = outcome(session.reported(), &finish.how);
+    session.keep_sources().await;
     session.close().await;
     let keep = session.finish(&outcome.to_string());
     Ok(LocalReport { outcome, out: keep.then(|| options.out.clone()) })

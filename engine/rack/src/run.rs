@@ -9,6 +9,7 @@ use headend_model::{Outcome, TreePath};
 use headend_scheduler::fence::StopReason;
 use headend_wire::rack::StartOrder;
 use headend_wire::session::{GuestLimits, SessionInfo};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::core::Shared;
@@ -211,8 +212,10 @@ async fn run_in(
         Err(error) => return Finish::clean(cannot_start(&error)),
     };
     session.set_files(&file, Some(copy.public_root()));
+    let files = json!({ "script": order.script, "public": order.public_tree, "private": order.private_tree });
+    session.recorder().event("files", false, &files);
     let limits = Limits { time: Duration::from_millis(order.time_limit_ms), guest: shared.options.limits.clone() };
-    match kind {
+    let finish = match kind {
         Kind::Guest => guest::run(&shared.guests, session, &limits, stop).await,
         Kind::Python => {
             let private = shared.folder.sockets().join(format!("{}-{}", order.lease.run, order.lease.attempt));
@@ -222,7 +225,10 @@ async fn run_in(
             let place = python::Place { script: &file, folder: &folder, private: &private, root, env: &env };
             python::run(&shared.pythons, session, place, &limits, stop).await
         }
-    }
+    };
+    // The next run may change them.
+    session.keep_sources().await;
+    finish
 }
 
 fn setup(shared: &Shared, order: &StartOrder) -> SessionSetup {

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Call, Reply, SessionInfo};
+use crate::session::{Call, CalledFrom, Reply, SessionInfo};
 
 /// Protocol of the `Upgrade` header on both sides.
 pub const UPGRADE: &str = "headend-session";
@@ -30,6 +30,9 @@ pub enum FromPerson {
     Call {
         /// Number of the call, given back in the reply.
         id: u64,
+        /// Where in the person's script it stands.
+        #[serde(default, skip_serializing_if = "CalledFrom::is_empty")]
+        source: CalledFrom,
         /// What is wanted.
         #[serde(flatten)]
         call: Call,

@@ -20,6 +20,16 @@ pub const ENV_SOCKET: &str = "HEADEND_SESSION";
 /// Environment variable with the token of the run, for Python.
 pub const ENV_TOKEN: &str = "HEADEND_SESSION_TOKEN";
 
+/// Where a call stands in the script's sources: `FILE:LINE`, the innermost first, at most [`MOST_SOURCES`]. Files are named below the script's folder, with
+/// `/` between their parts, or below the public area as [`PUBLIC_SOURCES`]`/FILE`. Empty: nobody knows, as of WebAssembly.
+pub type CalledFrom = Vec<String>;
+
+/// Places of a [`CalledFrom`] that count.
+pub const MOST_SOURCES: usize = 8;
+
+/// First part of the name of a source file that lies in the public area, outside of the script's folder.
+pub const PUBLIC_SOURCES: &str = "STORMTEST_PUBLIC";
+
 /// From the script's side to the rack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +50,9 @@ pub enum ToHost {
     Call {
         /// Number of the call, given back in the reply.
         id: u64,
+        /// Where in the script it stands, as [`CalledFrom`] says.
+        #[serde(default, skip_serializing_if = "CalledFrom::is_empty")]
+        source: CalledFrom,
         /// What is wanted.
         #[serde(flatten)]
         call: Call,
@@ -322,7 +335,8 @@ pub enum Call {
         /// Where.
         slot: Option<u32>,
     },
-    /// A number that the test has measured, kept with the results. Answer: `null`.
+    /// A number that the test has measured, kept with the results. Answer: `null`; with a limit `true` when the value lies within, else
+    /// `false`. The limits judge the number, not the run: what the run's result is stays the script's word.
     Measure {
         /// What.
         name: String,
@@ -330,6 +344,12 @@ pub enum Call {
         value: f64,
         /// In what.
         unit: Option<String>,
+        /// Not less than this; finite, not above `high`. A rack of a release that knew no limits refuses the call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low: Option<f64>,
+        /// Not more than this; finite.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high: Option<f64>,
     },
     /// A file of the run's output folder that belongs to the results. Answer: `null`.
     Artifact {

@@ -14,12 +14,15 @@ import gc
 import json
 import os
 import signal
+import time
 
 from stormtest import _linux, _runner, _sandbox, _watch
 
 SWEEP_S = 5.0
 DRAIN_S = 2.0
 _RETRY_S = 0.05
+# Pieces of the console whose time is noted.
+_MOST_TIMES = 20000
 
 
 def keep(order, report, control, means):
@@ -60,7 +63,7 @@ class _Keeper(object):
         # Before the mounts: it may lie where the run can not look.
         self._console = _Console(order["console"], order["console_bytes"])
         self._rules = _shut_in(order.get("sandbox"), base, self._inner and namespaces.mounts)
-        _linux.close_all_but((0, 1, 2, report, control, self._console.file, self._rules))
+        _linux.close_all_but((0, 1, 2, report, control, self._console.file, self._console.times, self._rules))
         self._watch = _watch.Watch()
         self._script = self._status = self._output = None
         self._ended = None
@@ -131,9 +134,11 @@ class _Keeper(object):
                 _tell(self._report, {"started": True})
 
     def _read_output(self):
+        # Before it is read: the script's next call waits for that, and is later then.
+        now = time.time()
         data = _watch.read_some(self._output)
         if data:
-            self._console.take(data)
+            self._console.take(data, now)
         else:
             os.close(self._output)
             self._output = None
@@ -206,15 +211,22 @@ def _how(status):
 
 
 class _Console(object):
-    """The console file: takes up to a cap, then a note, then counts only."""
+    """The console file: takes up to a cap, then a note, then counts only. Beside it, the times: place and microseconds."""
 
     def __init__(self, path, most):
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self.times = os.open(os.path.splitext(path)[0] + ".times", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._place = os.fstat(self.file).st_size
+        self._times_left = _MOST_TIMES
         self._left = most
         self._dropped = 0
 
-    def take(self, data):
+    def take(self, data, now):
         kept = data[: self._left]
+        if kept and self._times_left:
+            self._times_left -= 1
+            _watch.write_all(self.times, ("%d %d\n" % (self._place, now * 1e6)).encode("ascii"))
+        self._place += len(kept)
         self._left -= len(kept)
         self._dropped += len(data) - len(kept)
         # A full disk must not stop the run: what does not fit is lost, and the rack tells of the disk.
@@ -225,3 +237,4 @@ class _Console(object):
             note = "\n[console cut: %d more bytes were printed]\n" % self._dropped
             _watch.write_all(self.file, note.encode("ascii"))
         os.close(self.file)
+        os.close(self.times)

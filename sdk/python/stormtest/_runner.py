@@ -12,7 +12,7 @@ import signal
 import sys
 import types
 
-from stormtest import _ending, _landlock, _linux, _sandbox, _text
+from stormtest import _ending, _landlock, _linux, _printed, _sandbox, _text
 
 # Modules that a bare interpreter has loaded before it looks at its script: set by the zygote. All others give way to
 # a file of the same name beside the script, as they would in a fresh interpreter.
@@ -68,6 +68,7 @@ class Plan(object):
         os.dup2(null, 0)
         os.dup2(self.output, 1)
         os.dup2(self.output, 2)
+        _printed.keep()
         _linux.close_all_but((0, 1, 2, self.status, self.rules))
 
     def _shut_in(self):

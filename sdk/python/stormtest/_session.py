@@ -20,6 +20,8 @@ except ImportError:
     # No Linux and no macOS: the package can be imported, and a connect says what is missing.
     fcntl = None
 
+from stormtest import _printed
+from stormtest._source import Sources
 from stormtest._text import to_native
 from stormtest.errors import CallRefused, SessionLost, StormTestError, WrongProcess
 
@@ -58,6 +60,7 @@ class Session(object):
         if not isinstance(message, dict) or not isinstance(message.get("welcome"), dict):
             raise self._end("it answered hello with %s" % _short(message))
         self.info = to_native(message["welcome"])
+        self._sources = Sources(self.info.get("script"), self.info.get("public"))
 
     def call(self, name, args):
         """Ask the rack; gives its answer with native strings.
@@ -65,6 +68,8 @@ class Session(object):
         Raises `CallRefused` (the session goes on), `SessionLost`, or `WrongProcess` in a forked child.
         """
         self._check_process()
+        _printed.settle()
+        places = self._sources.places()
         with self._lock:
             if self._lost:
                 raise SessionLost(self._lost)
@@ -73,7 +78,10 @@ class Session(object):
                                      "set a flag in the handler and call later" % name)
             self._last_id += 1
             number = self._last_id
-            line = _line({"call": {"id": number, "call": name, "args": args}})
+            call = {"id": number, "call": name, "args": args}
+            if places:
+                call["source"] = places
+            line = _line({"call": call})
             if len(line) > MAX_LINE_BYTES:
                 raise StormTestError("call %s is %d bytes long, at most %d fit in a line; say less at once"
                                      % (name, len(line), MAX_LINE_BYTES))

@@ -1,10 +1,12 @@
 //! Where a running script hands in its calls: what Rhai's functions and WASM's imports have in common.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headend_wire::session::{
-    Allocations, Call, CallError, Captured, LogLevel, Reply, ScriptEnd, SessionInfo, SlotAnswer, ToHost, ToScript,
+    Allocations, Call, CallError, CalledFrom, Captured, LogLevel, Reply, ScriptEnd, SessionInfo, SlotAnswer, ToHost,
+    ToScript,
 };
 use serde::de::DeserializeOwned;
 
@@ -38,7 +40,18 @@ struct Inner {
     link: Link,
     info: Arc<SessionInfo>,
     log: LogBudget,
+    /// Where the script stands that calls; `None`: it does not tell.
+    line: Option<usize>,
     gone: bool,
+}
+
+impl Inner {
+    /// What is printed is not called: nobody says where that stands.
+    fn called_from(&self, call: &Call) -> CalledFrom {
+        let line = self.line.filter(|_| !matches!(call, Call::Console { .. }));
+        let name = Path::new(&self.info.script).file_name().and_then(|name| name.to_str());
+        line.zip(name).map(|(line, name)| format!("{name}:{line}")).into_iter().collect()
+    }
 }
 
 /// How much log a run may still write.
@@ -65,7 +78,7 @@ impl LogBudget {
 
 impl Desk {
     pub(super) fn new(link: Link, guard: Arc<Guard>) -> Self {
-        let inner = Inner { link, info: Arc::new(nobody()), log: LogBudget::default(), gone: false };
+        let inner = Inner { link, info: Arc::new(nobody()), log: LogBudget::default(), line: None, gone: false };
         Self { inner: Mutex::new(inner), guard }
     }
 
@@ -92,10 +105,17 @@ impl Desk {
         let mut inner = self.lock();
         inner.info = Arc::new(info);
         inner.log = LogBudget { left: log_bytes, ..LogBudget::default() };
+        inner.line = None;
+    }
+
+    /// The calls to come stand on this line of the script.
+    pub(super) fn stand_on(&self, line: Option<usize>) {
+        self.lock().line = line;
     }
 
     /// A run has ended: says how, after what was dropped from the log.
     pub(super) fn close(&self, how: ScriptEnd) -> Result<(), LinkError> {
+        self.stand_on(None);
         let LogBudget { dropped_lines, dropped_bytes, .. } = std::mem::take(&mut self.lock().log);
         if dropped_lines > 0 {
             let text =
@@ -133,7 +153,8 @@ impl Desk {
 
     fn exchange<T: DeserializeOwned>(&self, call: Call) -> Answer<T> {
         let mut inner = self.lock();
-        let encoded = inner.link.encode_call(call).map_err(|error| refused("bad_call", error.to_string()))?;
+        let source = inner.called_from(&call);
+        let encoded = inner.link.encode_call(call, source).map_err(|error| refused("bad_call", error.to_string()))?;
         let reply = inner.link.exchange(&encoded).inspect_err(|_| inner.gone = true)?;
         match reply {
             Reply::Error(error) => Err(error.into()),

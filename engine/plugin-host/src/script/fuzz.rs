@@ -63,7 +63,7 @@ fn host() -> std::io::Result<Host> {
 /// A rack of moods: of what it is asked it grants a part.
 fn answer(stream: &UnixStream) {
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
-        let Ok(ToHost::Call { id, call }) = serde_json::from_str(&line) else { continue };
+        let Ok(ToHost::Call { id, call, .. }) = serde_json::from_str(&line) else { continue };
         let refused = CallError { code: "no".into(), message: "not today".into() };
         let reply = granted(&call).filter(|_| id % 5 > 0).map_or(Reply::Error(refused), Reply::Ok);
         let Ok(mut text) = serde_json::to_vec(&ToScript::Reply { id, reply }) else { return };

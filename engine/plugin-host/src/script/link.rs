@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
-use headend_wire::session::{Call, MAX_LINE_BYTES, Reply, ToHost, ToScript};
+use headend_wire::session::{Call, CalledFrom, MAX_LINE_BYTES, Reply, ToHost, ToScript};
 
 /// The socket, and the number of the next call.
 pub(super) struct Link {
@@ -48,10 +48,10 @@ impl Link {
         }
     }
 
-    pub(super) fn encode_call(&mut self, call: Call) -> Result<Encoded, EncodeError> {
+    pub(super) fn encode_call(&mut self, call: Call, source: CalledFrom) -> Result<Encoded, EncodeError> {
         let id = self.next_call;
         self.next_call += 1;
-        let line = encode(&ToHost::Call { id, call })?;
+        let line = encode(&ToHost::Call { id, source, call })?;
         Ok(Encoded { id, line })
     }
 

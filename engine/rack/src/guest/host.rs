@@ -84,9 +84,9 @@ async fn serve(taken: &mut Taken, session: &mut Session, limits: &GuestLimits) -
             return Served::Enough(HowEnded::Limit(format!("{} ms of CPU time without a call", limits.cpu_ms)));
         };
         match heard {
-            Ok(ToHost::Call { id, call }) => {
+            Ok(ToHost::Call { id, source, call }) => {
                 called = true;
-                let reply = session.call(call).await;
+                let reply = session.call_from(call, source).await;
                 if let Err(problem) = taken.guest.send(&ToScript::Reply { id, reply }).await {
                     return Served::Lost { called, problem };
                 }

@@ -12,7 +12,7 @@ use crate::process::quota::Quota;
 use crate::session::Session;
 
 /// What the rack itself writes there, with bounds of its own.
-const OURS: [&str; 3] = ["log.jsonl", "console.txt", "serial.txt"];
+const OURS: [&str; 4] = ["log.jsonl", "console.txt", "console.times", "serial.txt"];
 /// Pictures kept of a run that wrote too much, in bytes.
 const PICTURES: u64 = 64 << 20;
 

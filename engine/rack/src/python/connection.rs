@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::FuturesUnordered;
 use futures::{SinkExt, StreamExt};
 use headend_wire::PROTOCOL;
-use headend_wire::session::{Call, MAX_LINE_BYTES, Reply, SessionInfo, ToHost, ToScript};
+use headend_wire::session::{Call, CalledFrom, MAX_LINE_BYTES, Reply, SessionInfo, ToHost, ToScript};
 use subtle::ConstantTimeEq;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
@@ -18,8 +18,8 @@ use crate::session::Session;
 pub(crate) trait Host {
     /// What the script is told.
     fn info(&self) -> SessionInfo;
-    /// Carries out one call.
-    fn call(&mut self, call: Call) -> impl Future<Output = Reply> + Send;
+    /// Carries out one call, that stands there in the script.
+    fn call(&mut self, call: Call, source: CalledFrom) -> impl Future<Output = Reply> + Send;
 }
 
 impl Host for Session {
@@ -27,8 +27,8 @@ impl Host for Session {
         Self::info(self).clone()
     }
 
-    fn call(&mut self, call: Call) -> impl Future<Output = Reply> + Send {
-        Self::call(self, call)
+    fn call(&mut self, call: Call, source: CalledFrom) -> impl Future<Output = Reply> + Send {
+        self.call_from(call, source)
     }
 }
 
@@ -82,8 +82,8 @@ impl Door {
                     self.used.store(true, Ordering::Release);
                     ToScript::Welcome(session.lock().await.info())
                 }
-                Ok(ToHost::Call { id, call }) if welcome => {
-                    let reply = session.lock().await.call(call).await;
+                Ok(ToHost::Call { id, source, call }) if welcome => {
+                    let reply = session.lock().await.call(call, source).await;
                     ToScript::Reply { id, reply }
                 }
                 Ok(ToHost::Hello { .. } | ToHost::Call { .. } | ToHost::Ready { .. } | ToHost::Ended { .. })

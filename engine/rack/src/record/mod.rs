@@ -1,6 +1,8 @@
-//! What a run leaves for people: pictures, films, film strips, and the page that shows all of it.
+//! What a run leaves for people: pictures, films, film strips, copies of its sources, and the page that shows all of it.
 
 pub mod avi;
+mod label;
 pub mod page;
 pub mod pictures;
+pub mod source;
 pub mod strip;

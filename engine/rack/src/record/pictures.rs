@@ -84,7 +84,7 @@ fn encode_reference(reference: &Reference, file: File) -> std::io::Result<()> {
 }
 
 /// A folder below that of a run. A script may write there, too: what a link leads to is not ours to write.
-fn own_folder(path: &Path) -> std::io::Result<()> {
+pub(super) fn own_folder(path: &Path) -> std::io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         _ => {}
@@ -121,7 +121,7 @@ pub fn shrunk(picture: &Picture, width: u32) -> std::io::Result<Picture> {
     picture.scale(width, height).map_err(|fault| std::io::Error::other(format!("cannot scale it: {fault:?}")))
 }
 
-fn new_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn new_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create_new(true).write(true).mode(0o644).open(path)
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use headend_model::TreePath;
 use headend_wire::relay::{FromPerson, PING_SECONDS, ToPerson};
-use headend_wire::session::{Call, CallError, Question, Reply, SessionInfo};
+use headend_wire::session::{Call, CallError, CalledFrom, Question, Reply, SessionInfo};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::sync::{Mutex, mpsc};
@@ -154,13 +154,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
         Self { info, here, there, output, replies, calls: 0, given: BTreeMap::new() }
     }
 
-    async fn ask(&mut self, mut call: Call) -> io::Result<Reply> {
+    async fn ask(&mut self, mut call: Call, source: CalledFrom) -> io::Result<Reply> {
         for picture in pictures_of(&mut call) {
             self.give(picture).await?;
         }
         self.calls += 1;
         let id = self.calls;
-        self.output.lock().await.send(&FromPerson::Call { id, call }).await?;
+        self.output.lock().await.send(&FromPerson::Call { id, source, call }).await?;
         while let Some((of, reply)) = self.replies.recv().await {
             if of == id {
                 return Ok(self.relocated(reply));
@@ -208,8 +208,8 @@ impl<S: AsyncRead + AsyncWrite + Send> Host for Far<'_, S> {
         self.info.clone()
     }
 
-    async fn call(&mut self, call: Call) -> Reply {
-        self.ask(call).await.unwrap_or_else(|error| {
+    async fn call(&mut self, call: Call, source: CalledFrom) -> Reply {
+        self.ask(call, source).await.unwrap_or_else(|error| {
             let message =
                 format!("the session is over: the slot is not yours any more, or the line is broken ({error})");
             Reply::Error(CallError { code: "lease_lost".to_owned(), message })

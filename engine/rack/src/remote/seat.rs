@@ -107,8 +107,8 @@ impl Line {
         self.output.send(&ToPerson::Welcome(session.info().clone())).await?;
         while let Some(message) = self.input.next().await? {
             match message {
-                FromPerson::Call { id, call } => {
-                    let reply = session.call(call).await;
+                FromPerson::Call { id, source, call } => {
+                    let reply = session.call_from(call, source).await;
                     self.send_named(&reply).await?;
                     self.output.send(&ToPerson::Reply { id, reply }).await?;
                 }

@@ -98,9 +98,13 @@ impl Session {
         let Start { ready, before, from_us } = start;
         let built = self.built(ready.asked.clone(), Some(from_us)).await?;
         let hours = Hours { began_us: from_us, timeout_us: ready.timeout_us, gap_us: 0 };
-        let mut looker = Looker::new(built, Until::Match, hours, scene.driver.frame_us());
+        let looker = Looker::new(built, Until::Match, hours, scene.driver.frame_us());
+        let mut looker = looker.reading_from(self.serial_began(place), ready.asked.back_us());
         let set = move || {
-            if let Some(before) = &before {
+            looker.leave_a_trail();
+            if let Some(before) = &before
+                && looker.looks_at_pictures()
+            {
                 looker.see(before);
             }
             scene.lock().armed = Some(looker);
@@ -150,10 +154,15 @@ impl Session {
             self.walk(scene.driver.frame_us(), &mut Lookers::new()).await?;
         }
         let taking = scene.clone();
-        let Some(looker) = blocking(move || taking.lock().armed.take()).await? else {
+        let Some(mut looker) = blocking(move || taking.lock().armed.take()).await? else {
             return Self::refuse("device", format!("the timer of slot {number} was lost"));
         };
         self.told(asked, Some(&looker));
-        self.answer("armed", number, asked, looker).await
+        let trail = looker.take_trail();
+        let watched = self.answer("armed", number, asked, looker).await?;
+        if let Some(trail) = trail {
+            self.keep_moments(number, &asked.analyser, trail, &watched).await;
+        }
+        Ok(watched)
     }
 }

@@ -8,9 +8,10 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use headend_plugin_host::analyser::stored::{self, Stored};
-use headend_wire::session::{CallError, SessionInfo};
+use headend_wire::session::{CallError, PUBLIC_SOURCES, SessionInfo};
 
 /// Largest file, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -19,6 +20,7 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     beside: PathBuf,
+    public: Option<PathBuf>,
     /// `None`: anywhere.
     within: Option<Vec<PathBuf>>,
 }
@@ -31,7 +33,7 @@ impl Places {
         // A run of 0 is a person's by hand, here. One with a number may be steered from another machine (design 0026).
         let confined = info.under_daemon || info.run != 0;
         let within = confined.then(|| all.filter_map(|path| path.canonicalize().ok()).collect());
-        Self { beside, within }
+        Self { beside, public: info.public.clone().map(PathBuf::from), within }
     }
 
     /// Reads and decodes a picture. Not for an event loop.
@@ -39,11 +41,22 @@ impl Places {
         // Scripts that were written on Windows join paths with backslashes.
         let plain = name.replace('\\', "/");
         let path = self.beside.join(if self.beside.join(name).exists() { name } else { plain.as_str() });
-        let bytes = self.bytes(&path).map_err(|why| bad(format!("cannot read the picture {name:?}: {why}")))?;
+        let bytes =
+            self.bytes(&path, LARGEST).map_err(|why| bad(format!("cannot read the picture {name:?}: {why}")))?.0;
         stored::decode(&bytes).map_err(|why| bad(format!("{name:?} is no picture that can be taken: {why}")))
     }
 
-    fn bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
+    /// A source file of the script by its name in calls, and when it was written. Not for an event loop.
+    pub(super) fn source(&self, name: &str, most: u64) -> Result<(Vec<u8>, Option<SystemTime>), String> {
+        let shared = name.strip_prefix(PUBLIC_SOURCES).and_then(|name| name.strip_prefix('/'));
+        let path = match shared.zip(self.public.as_ref()) {
+            Some((name, public)) => public.join(name),
+            None => self.beside.join(name),
+        };
+        self.bytes(&path, most)
+    }
+
+    fn bytes(&self, path: &Path, most: u64) -> Result<(Vec<u8>, Option<SystemTime>), String> {
         // A FIFO would hold us up at the door.
         let wait_for_nobody = rustix::fs::OFlags::NONBLOCK.bits() as i32;
         let opened = OpenOptions::new().read(true).custom_flags(wait_for_nobody).open(path);
@@ -54,11 +67,11 @@ impl Places {
             return Err(format!("{} is no plain file", path.display()));
         }
         let mut bytes = Vec::new();
-        (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(format!("{} is larger than {} MiB", path.display(), LARGEST >> 20));
+        (&file).take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > most {
+            return Err(format!("{} is larger than {} KiB", path.display(), most >> 10));
         }
-        Ok(bytes)
+        Ok((bytes, meta.modified().ok()))
     }
 
     /// Where the open file really lies: what a name led to while it was opened cannot be changed any more.

@@ -1,12 +1,14 @@
-//! One analyser at work on one slot: fed frame by frame or with sound, until it has said what is waited for or the time is over.
+//! One analyser at work on one slot: fed frame by frame, with sound, or with lines of the serial port, until it has said what is waited for or the time is over.
 
 use std::cell::OnceCell;
 
 use headend_media::Picture;
 use headend_plugin_host::AnalyserFault;
+use headend_plugin_host::analyser::serial::{Line, News};
 use headend_plugin_host::analyser::{Frame, Heard, Tone, Verdict};
 use headend_wire::session::{CallError, Found, Until, Watched};
 
+use super::trail::Trail;
 use crate::analysers::Built;
 use crate::driver::{Driver, DriverError, Shot};
 
@@ -64,6 +66,16 @@ struct Said {
     picture: Option<Picture>,
 }
 
+/// How far it has read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reading {
+    /// The next line, as the driver counts them.
+    line: u64,
+    /// Lines of before do not count.
+    since_us: u64,
+    begun: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Looker {
@@ -73,6 +85,7 @@ pub(super) struct Looker {
     deadline_us: u64,
     next_us: u64,
     heard_us: u64,
+    reading: Reading,
     frames: u64,
     looks: u64,
     said: Option<Said>,
@@ -83,13 +96,16 @@ pub(super) struct Looker {
     trouble: Option<String>,
     ended_us: u64,
     end: Option<End>,
+    /// Pictures on the way, if somebody wants them.
+    trail: Option<Trail>,
 }
 
 impl Looker {
     pub(super) fn new(built: Built, until: Until, hours: Hours, frame_us: u64) -> Self {
         let Hours { began_us, timeout_us, gap_us } = hours;
         // One look of an ear is one piece.
-        let first = if built.senses.sight { began_us } else { began_us.saturating_add(PIECE_US) };
+        let ear = built.senses.sound && !built.senses.sight;
+        let first = if ear { began_us.saturating_add(PIECE_US) } else { began_us };
         let hours = Hours { gap_us: gap_us.max(frame_us).max(1), ..hours };
         Self {
             built,
@@ -98,6 +114,7 @@ impl Looker {
             deadline_us: began_us.saturating_add(timeout_us).max(first),
             next_us: first,
             heard_us: began_us,
+            reading: Reading { since_us: began_us, ..Reading::default() },
             frames: 0,
             looks: 0,
             said: None,
@@ -106,7 +123,29 @@ impl Looker {
             trouble: None,
             ended_us: began_us,
             end: None,
+            trail: None,
         }
+    }
+
+    /// Keeps some of the pictures that come from now on.
+    pub(super) fn leave_a_trail(&mut self) {
+        self.trail = Some(Trail::default());
+    }
+
+    /// What was kept of them.
+    pub(super) fn take_trail(&mut self) -> Option<Trail> {
+        self.trail.take()
+    }
+
+    /// Lines count from this one on, as the driver counts them, that came no longer than so before the beginning.
+    pub(super) fn reading_from(mut self, line: u64, back_us: u64) -> Self {
+        let since_us = self.hours.began_us.saturating_sub(back_us);
+        self.reading = Reading { line, since_us, begun: false };
+        self
+    }
+
+    pub(super) fn looks_at_pictures(&self) -> bool {
+        self.built.senses.sight
     }
 
     pub(super) fn version(&self) -> &str {
@@ -139,6 +178,9 @@ impl Looker {
             // What has been played and not come in yet is heard at a later look.
             self.hear(view.driver, now.saturating_sub(view.driver.sound_lag_us()));
         }
+        if self.built.senses.serial && self.end.is_none() {
+            self.read(view.driver, now);
+        }
         if self.built.senses.sight && self.end.is_none() {
             match view.shot() {
                 Ok(shot) => self.see(shot),
@@ -159,6 +201,9 @@ impl Looker {
         self.frames += 1;
         self.fed = true;
         self.seen = Some(shot.picture.clone());
+        if let Some(trail) = &mut self.trail {
+            trail.note(shot);
+        }
         let said = self.built.instance.feed(&frame);
         self.take(said);
     }
@@ -176,6 +221,28 @@ impl Looker {
                 Err(error) => self.trouble = Some(error.to_string()),
             }
             self.heard_us += PIECE_US;
+        }
+    }
+
+    fn read(&mut self, driver: &dyn Driver, until_us: u64) {
+        if !driver.has_serial() {
+            self.trouble = Some("it has no serial port that could be read".to_owned());
+            return;
+        }
+        let news = driver.serial_since(self.reading.line);
+        // What was gone before the first look may have been of before the watch.
+        let lost = if self.reading.begun { news.lost } else { 0 };
+        (self.reading.line, self.reading.begun, self.fed) = (news.next, true, true);
+        let since_us = self.reading.since_us;
+        let instant = |at_us: u64| i64::try_from(at_us).unwrap_or(i64::MAX);
+        let lines = news.lines.into_iter().filter(|line| line.at_us >= since_us);
+        let lines = lines.map(|line| Line { at_us: instant(line.at_us), text: line.text });
+        for news in News::of(lines, lost, instant(until_us)) {
+            if self.end.is_some() {
+                return;
+            }
+            let said = self.built.instance.read(&news);
+            self.take(said);
         }
     }
 
@@ -214,7 +281,7 @@ impl Looker {
             return Err(fault_error(fault));
         }
         if !self.fed {
-            let why = self.trouble.unwrap_or_else(|| "it gave neither picture nor sound".to_owned());
+            let why = self.trouble.unwrap_or_else(|| "it gave nothing to go by".to_owned());
             return Err(CallError { code: "device".to_owned(), message: format!("slot {slot}: {why}") });
         }
         let ended = i64::try_from(self.ended_us).unwrap_or(i64::MAX);

@@ -9,6 +9,7 @@ mod calls;
 pub mod capture;
 pub mod ends;
 mod files;
+pub(crate) mod limits;
 mod look;
 mod looker;
 pub mod recorder;
@@ -16,6 +17,8 @@ mod results;
 mod scene;
 mod serial;
 mod slots;
+mod sources;
+mod trail;
 mod video;
 mod walk;
 
@@ -109,6 +112,7 @@ pub struct Session {
     /// The script has done something to a device, or looked at one.
     driven: bool,
     strips: u32,
+    sources: sources::Sources,
 }
 
 impl Session {
@@ -135,6 +139,7 @@ impl Session {
             readable: Vec::new(),
             driven: false,
             strips: 0,
+            sources: sources::Sources::default(),
         }
     }
 
@@ -147,6 +152,7 @@ impl Session {
     pub fn set_files(&mut self, script: &Path, public: Option<&Path>) {
         self.setup.info.script = script.display().to_string();
         self.setup.info.public = public.map(|path| path.display().to_string());
+        self.sources.begin();
     }
 
     /// Pictures that the script names may lie in this folder, too.
@@ -188,6 +194,8 @@ impl Session {
     /// Ends what goes on beside the script: films are closed, a failure gets its film strip. Call once nothing of the script is left, before
     /// [`Session::finish`].
     pub async fn close(&mut self) {
+        // A call that was broken off has left its place behind.
+        self.recorder.called_from(Vec::new());
         self.tasks.shutdown().await;
         for place in 0..self.scenes.len() {
             // A slot that the script has freed since has no number any more.
@@ -209,7 +217,8 @@ impl Session {
         self.recorder.event("end", false, &json!({ "text": how }));
         let keep = self.recorder.finish();
         if keep {
-            page::write(self.recorder.folder(), &page::About { info: &self.setup.info, how }, self.setup.limits);
+            let about = page::About { info: &self.setup.info, how, sources: &self.sources.kept };
+            page::write(self.recorder.folder(), &about, self.setup.limits);
         }
         keep
     }

@@ -1,4 +1,5 @@
 //! What a run leaves behind: `log.jsonl` (one event per line), `console.txt`, `serial.txt`, captures; the page is made of them at the end.
+//! `console.times` tells when each piece of the console came: its place in `console.txt` and microseconds of the wall clock, one piece a line.
 //!
 //! The folder is made when the first thing worth keeping is written. A run that only connects, reserves and reports
 //! leaves nothing on the disk. Files have a bound; what goes beyond it is counted and the count is written at the end.
@@ -9,6 +10,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use headend_wire::session::CalledFrom;
 use serde_json::{Value, json};
 
 use crate::clock::wall_now;
@@ -16,6 +18,10 @@ use crate::options::LogLimits;
 
 /// Lines wait in memory up to this many bytes.
 const BUFFER: usize = 32 << 10;
+/// When what was printed came.
+pub const CONSOLE_TIMES: &str = "console.times";
+/// Pieces of the console whose time is told.
+const MOST_TIMES: u32 = 20_000;
 /// Lines of serial ports among the events; all are in `serial.txt`.
 const SERIAL_EVENTS: u32 = 2_000;
 
@@ -37,13 +43,16 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn push(&mut self, bytes: &[u8], limit: u64) {
-        if self.written + bytes.len() as u64 > limit {
-            self.dropped += bytes.len() as u64;
-        } else {
+    /// `false`: there was no room.
+    fn push(&mut self, bytes: &[u8], limit: u64) -> bool {
+        let fits = self.written + bytes.len() as u64 <= limit;
+        if fits {
             self.written += bytes.len() as u64;
             self.pending.extend_from_slice(bytes);
+        } else {
+            self.dropped += bytes.len() as u64;
         }
+        fits
     }
 }
 
@@ -54,10 +63,16 @@ pub struct Recorder {
     limits: LogLimits,
     log: Bounded,
     console: Bounded,
+    /// Bytes that the file of the console had before.
+    printed_before: Option<u64>,
+    times: Bounded,
+    times_told: u32,
     serial: Bounded,
     serial_events: u32,
     captures: u32,
     pictures: u32,
+    /// Where the call that is under way stands in the script.
+    source: CalledFrom,
     /// Pictures to compare with that are in the folder, by name.
     references: BTreeSet<String>,
     worth_keeping: bool,
@@ -73,10 +88,14 @@ impl Recorder {
             limits,
             log: Bounded::default(),
             console: Bounded::default(),
+            printed_before: None,
+            times: Bounded::default(),
+            times_told: 0,
             serial: Bounded::default(),
             serial_events: 0,
             captures: 0,
             pictures: 0,
+            source: CalledFrom::new(),
             references: BTreeSet::new(),
             worth_keeping: false,
             made: false,
@@ -89,12 +108,26 @@ impl Recorder {
         &self.folder
     }
 
+    /// Events to come are of a call that stands there in the script.
+    pub fn called_from(&mut self, source: CalledFrom) {
+        self.source = source;
+    }
+
+    /// There is something to keep.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.worth_keeping
+    }
+
     /// Keeps an event. `keep`: it is worth a file; other events are written only if something else is.
     pub fn event(&mut self, kind: &str, keep: bool, what: &Value) {
         self.worth_keeping |= keep;
         let mut line = json!({ "at": wall_now().micros(), "kind": kind });
         if let (Some(line), Some(what)) = (line.as_object_mut(), what.as_object()) {
             line.extend(what.iter().map(|(key, value)| (key.clone(), value.clone())));
+            // What a device says by itself no line of the script has called for.
+            if !self.source.is_empty() && !matches!(kind, "serial" | "serial_lost") {
+                line.insert("source".to_owned(), json!(self.source));
+            }
         }
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
         bytes.push(b'\n');
@@ -105,7 +138,14 @@ impl Recorder {
     /// Keeps what the script printed.
     pub fn console(&mut self, bytes: &[u8]) {
         self.worth_keeping |= !bytes.is_empty();
-        self.console.push(bytes, self.limits.log_bytes);
+        let file = self.folder.join("console.txt");
+        let before =
+            *self.printed_before.get_or_insert_with(|| fs::symlink_metadata(file).map_or(0, |file| file.len()));
+        let place = before + self.console.written;
+        if self.console.push(bytes, self.limits.log_bytes) && self.times_told < MOST_TIMES {
+            self.times_told += 1;
+            self.times.push(format!("{place} {}\n", wall_now().micros()).as_bytes(), self.limits.log_bytes);
+        }
         self.flush_if_full();
     }
 
@@ -126,6 +166,7 @@ impl Recorder {
             Ok(file) if file.len() > 0 => self.worth_keeping = true,
             _ => {
                 let _ = fs::remove_file(path);
+                let _ = fs::remove_file(path.with_file_name(CONSOLE_TIMES));
             }
         }
     }
@@ -215,6 +256,7 @@ impl Recorder {
         }
         self.log.pending.clear();
         self.console.pending.clear();
+        self.times.pending.clear();
         self.serial.pending.clear();
     }
 
@@ -222,6 +264,7 @@ impl Recorder {
         self.make_folder()?;
         append(&self.folder.join("log.jsonl"), &self.log.pending)?;
         append(&self.folder.join("console.txt"), &self.console.pending)?;
+        append(&self.folder.join(CONSOLE_TIMES), &self.times.pending)?;
         append(&self.folder.join("serial.txt"), &self.serial.pending)
     }
 }

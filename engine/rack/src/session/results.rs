@@ -3,14 +3,17 @@
 
 use std::path::Path;
 
+use headend_media::Picture;
 use headend_model::TestResult;
 use headend_wire::session::{CallError, Signal, SlotAnswer};
 use serde_json::{Value, json};
 
 use super::calls::{device_error, value};
+use super::limits::Limits;
 use super::look::blocking;
 use super::looker::View;
 use super::{Reported, Session};
+use crate::record::strip::LastSeconds;
 
 /// Longest name of a measurement or file, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -18,7 +21,13 @@ const LONGEST_NAME: usize = 200;
 const MOST_STRIPS: u32 = 5;
 
 impl Session {
-    pub(super) fn measure(&mut self, name: &str, number: f64, unit: Option<&str>) -> Result<Value, CallError> {
+    /// Keeps a number. What lies outside of its limits is told, and the script decides what comes of it.
+    pub(super) fn measure(
+        &mut self,
+        name: &str,
+        (number, unit): (f64, Option<&str>),
+        limits: Limits,
+    ) -> Result<Value, CallError> {
         if !number.is_finite() {
             return Self::refuse("bad_call", format!("{name} = {number}: a measurement is a finite number"));
         }
@@ -26,8 +35,23 @@ impl Session {
             let why = format!("names and units of measurements have 1 to {LONGEST_NAME} bytes");
             return Self::refuse("bad_call", why);
         }
-        self.recorder.event("measure", true, &json!({ "name": name, "value": number, "unit": unit }));
-        Ok(Value::Null)
+        if let Some(fault) = limits.fault() {
+            return Self::refuse("bad_call", format!("{name}: {fault}"));
+        }
+        let mut kept = json!({ "name": name, "value": number, "unit": unit });
+        let Some(within) = limits.hold(number) else {
+            self.recorder.event("measure", true, &kept);
+            return Ok(Value::Null);
+        };
+        kept["low"] = limits.low.into();
+        kept["high"] = limits.high.into();
+        kept["within"] = within.into();
+        self.recorder.event("measure", true, &kept);
+        if !within {
+            let told = format!("{name} = {number} {}: outside of its limits, {limits}", unit.unwrap_or_default());
+            self.setup.watcher.note(self.setup.lease.run, told);
+        }
+        Ok(within.into())
     }
 
     pub(super) fn artifact(&mut self, path: &str, name: Option<&str>) -> Result<Value, CallError> {
@@ -107,7 +131,7 @@ impl Session {
         Ok(first.into())
     }
 
-    /// The last seconds of each slot as a film strip. `look`: with what it shows now, if it is still ours.
+    /// The last seconds of each slot as a film strip and as a film. `look`: with what it shows now, if it is still ours.
     pub(super) async fn keep_strips(&mut self, why: &str, look: bool) {
         if !self.driven {
             return;
@@ -115,18 +139,38 @@ impl Session {
         for (number, place) in self.slots.chosen(None) {
             let Some(scene) = self.scenes.get(place).cloned().filter(|_| self.strips < MOST_STRIPS) else { return };
             let look = look && self.device_quietly(number, place).is_ok();
-            let film = blocking(move || {
+            let last = blocking(move || {
                 if look && let Ok(shot) = View::of(scene.driver.as_ref()).shot() {
                     scene.strip().offer(shot);
                 }
-                let mut strip = scene.strip();
-                if strip.is_fresh() { strip.film() } else { None }
+                let failed_us = scene.driver.now_us();
+                let frames = {
+                    let mut strip = scene.strip();
+                    if strip.is_fresh() { strip.last() } else { Vec::new() }
+                };
+                let last = LastSeconds::of(frames, failed_us)?;
+                let sheet = last.sheet()?;
+                Some((last, sheet))
             });
-            let Ok(Some((picture, times))) = film.await else { continue };
+            let Ok(Some((last, sheet))) = last.await else { continue };
             self.strips += 1;
-            let path = self.keep_picture(format!("filmstrip_{number}.png"), picture).await;
-            let kept = json!({ "slot": number, "why": why, "path": path, "times_us": times });
-            self.recorder.event("filmstrip", true, &kept);
+            self.keep_last_seconds(number, why, last, sheet).await;
         }
+    }
+
+    async fn keep_last_seconds(&mut self, number: u32, why: &str, last: LastSeconds, sheet: Picture) {
+        let (times, failed) = (last.times(), last.failed_us());
+        let path = self.keep_picture(format!("filmstrip_{number}.png"), sheet).await;
+        let film = match self.recorder.folder_for_picture() {
+            None => None,
+            Some(folder) => blocking(move || last.film(&folder, &format!("lastseconds_{number}.avi"))).await.ok(),
+        };
+        let film = film.and_then(|film| {
+            film.inspect_err(|error| tracing::warn!(%error, "the last seconds of a run are not kept as a film")).ok()
+        });
+        let film = film.map(|film| film.display().to_string());
+        let kept =
+            json!({ "slot": number, "why": why, "path": path, "film": film, "times_us": times, "failed_us": failed });
+        self.recorder.event("filmstrip", true, &kept);
     }
 }

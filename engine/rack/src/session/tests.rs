@@ -2,10 +2,12 @@
 
 #![allow(clippy::float_cmp, reason = "numbers that come as they were given")]
 
+mod explained;
 mod fake;
 mod followed;
 mod kept;
 mod looking;
+mod reading;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod boot_line;
 mod by_hand;
 mod crash_rack;
 mod crash_server;
 mod endings;
+mod explained;
 mod eyes;
 mod files;
 mod freestanding;

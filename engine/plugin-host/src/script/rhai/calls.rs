@@ -71,12 +71,13 @@ fn public_folder(desk: &Desk) -> Dynamic {
     desk.info().public.clone().map_or(Dynamic::UNIT, Dynamic::from)
 }
 
-/// Registers `$name` as a function that has the desk at hand.
+/// Registers `$name` as a function that has the desk at hand, which then knows the line that it is called from.
 macro_rules! call {
-    ($engine:expr, $desk:expr, $name:literal, |$d:ident $(, $argument:ident : $type:ty)*| -> $answer:ty $body:block) => {{
+    ($engine:expr, $desk:expr, $name:expr, |$d:ident $(, $argument:ident : $type:ty)*| -> $answer:ty $body:block) => {{
         let desk = Arc::clone($desk);
-        $engine.register_fn($name, move |$($argument: $type),*| -> Outcome<$answer> {
+        $engine.register_fn($name, move |context: rhai::NativeCallContext, $($argument: $type),*| -> Outcome<$answer> {
             let $d: &Desk = &desk;
+            $d.stand_on(context.call_position().line());
             $body
         });
     }};
@@ -224,8 +225,10 @@ fn register_regions(engine: &mut Engine, desk: &Arc<Desk>) {
     });
     let desk = Arc::clone(desk);
     engine.register_fn("region", move |context: NativeCallContext, name: ImmutableString, body: FnPtr| {
+        desk.stand_on(context.call_position().line());
         begin_region(&desk, &name)?;
         let done = body.call_within_context::<Dynamic>(&context, ());
+        desk.stand_on(context.call_position().line());
         let style = if done.is_ok() { None } else { Some("fail") };
         if stopped(&done) { done } else { end_region(&desk, &name, style, None).and(done) }
     });
@@ -255,8 +258,10 @@ fn register_steps(engine: &mut Engine, desk: &Arc<Desk>) {
     });
     let desk = Arc::clone(desk);
     engine.register_fn("step", move |context: NativeCallContext, name: ImmutableString, body: FnPtr| {
+        desk.stand_on(context.call_position().line());
         begin_step(&desk, &name)?;
         let done = body.call_within_context::<Dynamic>(&context, ());
+        desk.stand_on(context.call_position().line());
         if stopped(&done) { done } else { end_step(&desk, &name, step_code(&done), None).and(done) }
     });
 }

@@ -28,17 +28,14 @@ pub(super) fn register(engine: &mut Engine, desk: &Arc<Desk>) {
 
 fn register_watch(engine: &mut Engine, desk: &Arc<Desk>) {
     for (name, until) in [("wait_for", Until::Match), ("wait_while", Until::NoMatch), ("watch", Until::End)] {
-        let own = Arc::clone(desk);
-        engine.register_fn(name, move |analyser: &str, seconds: Dynamic| {
-            watch(&own, until, (analyser, Map::new()), &seconds, None)
+        call!(engine, desk, name, |d, analyser: &str, seconds: Dynamic| -> Map {
+            watch(d, until, (analyser, Map::new()), &seconds, None)
         });
-        let own = Arc::clone(desk);
-        engine.register_fn(name, move |analyser: &str, parameters: Map, seconds: Dynamic| {
-            watch(&own, until, (analyser, parameters), &seconds, None)
+        call!(engine, desk, name, |d, analyser: &str, parameters: Map, seconds: Dynamic| -> Map {
+            watch(d, until, (analyser, parameters), &seconds, None)
         });
-        let own = Arc::clone(desk);
-        engine.register_fn(name, move |analyser: &str, parameters: Map, seconds: Dynamic, slot: INT| {
-            watch(&own, until, (analyser, parameters), &seconds, Some(slot))
+        call!(engine, desk, name, |d, analyser: &str, parameters: Map, seconds: Dynamic, slot: INT| -> Map {
+            watch(d, until, (analyser, parameters), &seconds, Some(slot))
         });
     }
     call!(engine, desk, "look_for", |d, analyser: &str| -> Map { look(d, analyser, Map::new(), None) });
@@ -237,21 +234,58 @@ fn inject(desk: &Desk, fault: &str, slot: Option<INT>) -> Outcome<bool> {
 }
 
 fn register_results(engine: &mut Engine, desk: &Arc<Desk>) {
-    call!(engine, desk, "measure", |d, name: &str, value: Dynamic| -> () { measure(d, name, &value, None) });
+    call!(engine, desk, "measure", |d, name: &str, value: Dynamic| -> () {
+        measure(d, name, &value, Details::default()).map(drop)
+    });
     call!(engine, desk, "measure", |d, name: &str, value: Dynamic, unit: &str| -> () {
-        measure(d, name, &value, Some(unit))
+        measure(d, name, &value, Details { unit: Some(unit.to_owned()), ..Details::default() }).map(drop)
+    });
+    call!(engine, desk, "measure", |d, name: &str, value: Dynamic, details: Map| -> bool {
+        measure(d, name, &value, Details::read(name, details)?)
     });
     call!(engine, desk, "artifact", |d, path: &str| -> () { artifact(d, path, None) });
     call!(engine, desk, "artifact", |d, path: &str, name: &str| -> () { artifact(d, path, Some(name)) });
 }
 
-fn measure(desk: &Desk, name: &str, value: &Dynamic, unit: Option<&str>) -> Outcome<()> {
+/// What a script may say of a number: `#{ unit: "s", low: 0.5, high: 2 }`, each left out where there is none.
+#[derive(Default)]
+struct Details {
+    unit: Option<String>,
+    low: Option<FLOAT>,
+    high: Option<FLOAT>,
+}
+
+impl Details {
+    fn read(name: &str, given: Map) -> Outcome<Self> {
+        let mut details = Self::default();
+        for (key, value) in given {
+            match key.as_str() {
+                _ if value.is_unit() => {}
+                "unit" => details.unit = Some(value.into_string().or_else(|_| bad(name, "its unit is no text"))?),
+                "low" => details.low = Some(finite(name, &value)?),
+                "high" => details.high = Some(finite(name, &value)?),
+                _ => return bad(name, &format!("there is no `{key}`; known are unit, low, high")),
+            }
+        }
+        Ok(details)
+    }
+}
+
+fn bad<T>(name: &str, what: &str) -> Outcome<T> {
+    Err(throw(refused("bad_call", format!("the measurement {name}: {what}"))))
+}
+
+/// JSON has no words for what is not finite: it would come out as null.
+fn finite(name: &str, value: &Dynamic) -> Outcome<FLOAT> {
     let value = value.as_int().map(|whole| whole as FLOAT).or_else(|_| value.as_float()).ok();
-    // JSON has no words for what is not finite: it would come out as null.
-    let value = value
-        .filter(|value| value.is_finite())
-        .ok_or_else(|| throw(refused("bad_call", format!("the measurement {name} is not a finite number"))))?;
-    ok(desk.call(Call::Measure { name: name.to_owned(), value, unit: unit.map(str::to_owned) }))
+    value.filter(|value| value.is_finite()).map_or_else(|| bad(name, "this is not a finite number"), Ok)
+}
+
+/// Whether it lies within its limits, if it has some.
+fn measure(desk: &Desk, name: &str, value: &Dynamic, Details { unit, low, high }: Details) -> Outcome<bool> {
+    let value = finite(name, value)?;
+    let within: Option<bool> = ok(desk.call(Call::Measure { name: name.to_owned(), value, unit, low, high }))?;
+    Ok(within.unwrap_or(true))
 }
 
 fn artifact(desk: &Desk, path: &str, name: Option<&str>) -> Outcome<()> {

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use headend_wire::session::{
-    Allocations, Call, CallError, Captured, Found, GuestLimits, LogLevel, Reply, ScriptEnd, SerialLine, SerialRead,
-    SessionInfo, Signal, SlotAnswer, ToHost, ToScript, Watched,
+    Allocations, Call, CallError, CalledFrom, Captured, Found, GuestLimits, LogLevel, Reply, ScriptEnd, SerialLine,
+    SerialRead, SessionInfo, Signal, SlotAnswer, ToHost, ToScript, Watched,
 };
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ const MAX_CALLS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) calls: Vec<Call>,
+    /// Where each call stands.
+    pub(super) sources: Vec<CalledFrom>,
     pub(super) result: Option<i64>,
     pub(super) log_bytes: usize,
     pub(super) warnings: Vec<String>,
@@ -83,11 +85,12 @@ impl Guest {
             match self.word() {
                 None => return (Outcome::Died, seen),
                 Some(ToHost::Ended { how }) => return (Outcome::Said(how), seen),
-                Some(ToHost::Call { id, call }) => {
+                Some(ToHost::Call { id, source, call }) => {
                     if seen.calls.len() == MAX_CALLS {
                         self.reader.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
                         return (Outcome::HungUp, seen);
                     }
+                    seen.sources.push(source);
                     let reply = seen.answer(call);
                     if !self.say(&ToScript::Reply { id, reply }) {
                         return (Outcome::Died, seen);
@@ -238,7 +241,11 @@ impl Seen {
             Call::Signal { slot } => {
                 self.each(*slot, |_| Signal { present: true, width: 1280, height: 720, rate: 25.0 })
             }
-            Call::Measure { .. } | Call::Artifact { .. } => Ok(Value::Null),
+            Call::Measure { low: None, high: None, .. } | Call::Artifact { .. } => Ok(Value::Null),
+            Call::Measure { value, low, high, .. } => {
+                let within = low.is_none_or(|low| *value >= low) && high.is_none_or(|high| *value <= high);
+                Ok(within.into())
+            }
             _ => Err(("bad_call", "this rack does not know that")),
         }
     }

@@ -97,6 +97,29 @@ fn regions_and_steps_close_themselves_also_when_something_is_thrown() {
 }
 
 #[test]
+fn calls_tell_the_line_that_they_stand_on() {
+    let (outcome, seen) = rhai(
+        "connect();\nfn zap() {\n    press_digits(12);\n}\nreserve_slot(3);\nzap();\nprint(1);\n\
+         step(\"s\", || {\n    wait(1);\n});\nlook_for(\"black\");\n",
+    );
+    assert_eq!(outcome, Outcome::Said(ScriptEnd::Finished));
+    let lines: Vec<Option<&str>> = seen.sources.iter().map(|source| source.first().map(String::as_str)).collect();
+    let on = |line: &'static str| Some(line);
+    let expected = [
+        on("menu.rhai:1"),
+        on("menu.rhai:5"),
+        on("menu.rhai:3"),
+        on("menu.rhai:3"),
+        None,
+        on("menu.rhai:8"),
+        on("menu.rhai:9"),
+        on("menu.rhai:8"),
+        on("menu.rhai:11"),
+    ];
+    assert_eq!(lines, expected, "{:?}", seen.calls);
+}
+
+#[test]
 fn an_error_shows_the_line_and_the_calls_that_led_to_it() {
     let text = crashed("connect();\nfn zap(slot) {\n    press(\"Channel+\", slot);\n}\nzap(4);\n");
     let expected = "menu.rhai:3:5: this slot is not reserved; call reserve_slot first (no_slot)
@@ -209,6 +232,7 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
         if signal().width != 1280 || !inject("freeze 5s") { throw "wrong"; }
         measure("zap time", 1.5, "s");
         measure("zaps", 3);
+        if measure("zap time", 2.5, #{ unit: "s", low: 0.5, high: 2 }) || !measure("level", -20, #{ low: -30 }) { throw "wrong"; }
         artifact("data.csv", "data");
         "#,
     );
@@ -248,11 +272,17 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
         Call::VideoStop { slot: None },
         Call::Signal { slot: None },
         Call::Inject { fault: "freeze 5s".into(), slot: None },
-        Call::Measure { name: "zap time".into(), value: 1.5, unit: Some("s".into()) },
-        Call::Measure { name: "zaps".into(), value: 3.0, unit: None },
+        measured("zap time", 1.5, Some("s"), (None, None)),
+        measured("zaps", 3.0, None, (None, None)),
+        measured("zap time", 2.5, Some("s"), (Some(0.5), Some(2.0))),
+        measured("level", -20.0, None, (Some(-30.0), None)),
         Call::Artifact { path: "data.csv".into(), name: Some("data".into()) },
     ];
     assert_eq!(calls[2..], expected);
+}
+
+fn measured(name: &str, value: f64, unit: Option<&str>, (low, high): (Option<f64>, Option<f64>)) -> Call {
+    Call::Measure { name: name.into(), value, unit: unit.map(Into::into), low, high }
 }
 
 #[test]
@@ -261,6 +291,8 @@ fn what_cannot_be_asked_is_told_to_the_script() {
         ("wait_for(\"black\", #{}, \"ten\")", "seconds are a number"),
         ("wait_for(\"black\", #{ pictures: 5 }, 1)", "`pictures` is a file name"),
         ("measure(\"x\", 0.0 / 0.0)", "not a finite number"),
+        ("measure(\"x\", 1, #{ high: \"two\" })", "not a finite number"),
+        ("measure(\"x\", 1, #{ hihg: 2 })", "there is no `hihg`; known are unit, low, high"),
         ("wait_for(\"black\", #{ gap: -1 }, 1)", "cannot wait -1"),
     ] {
         let text = crashed(&format!("connect(); reserve_slot(1);\n{line};"));

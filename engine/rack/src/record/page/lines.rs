@@ -6,14 +6,21 @@ use headend_model::TestResult;
 use serde_json::Value;
 
 use super::escape::{escaped, link};
+use super::sources::Sources;
 use crate::record::pictures::small_name;
+use crate::session::limits::Limits;
 
 /// Longest rest of an event that is shown as it is.
 const LONGEST: usize = 2_000;
 
 /// `YYYY-MM-DD HH.MM.SS.mmm`, in UTC.
 pub(super) fn time(event: &Value) -> String {
-    let at = event["at"].as_i64().and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
+    event["at"].as_i64().map(clock).unwrap_or_default()
+}
+
+/// The same of microseconds; empty when there is no such time.
+pub(super) fn clock(at: i64) -> String {
+    let at = jiff::Timestamp::from_microsecond(at).ok();
     at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H.%M.%S%.3f").to_string())
 }
 
@@ -35,14 +42,15 @@ struct Words {
     text: String,
 }
 
-/// The event's line, with its picture if it has one.
-pub(super) fn line(event: &Value, folder: &Path) -> String {
+/// The event's line, with where the script called for it, and its pictures if it has any.
+pub(super) fn line(event: &Value, folder: &Path, sources: &Sources<'_>) -> String {
     let Words { module, class, text } = words(event);
     format!(
-        "<div class=\"line {class}\"><time>{}</time> <b>{module}</b> <span>{}</span>{}</div>\n",
+        "<div class=\"line {class}\"><time>{}</time> <b>{module}</b> <span>{}</span>{}{}</div>\n",
         time(event),
         escaped(&text),
-        picture(event, folder),
+        sources.places(event),
+        pictures(event, folder),
     )
 }
 
@@ -89,8 +97,8 @@ fn words(event: &Value) -> Words {
             Words { module: "RESULT", class, text: format!("{words} {}", text(event, "comment")) }
         }
         "measure" => {
-            let text = format!("{} = {} {}", text(event, "name"), event["value"], text(event, "unit"));
-            Words { module: "RESULT", class: "info", text }
+            let text = format!("{} = {} {}", text(event, "name"), event["value"], unit_and_limits(event));
+            graver(Words { module: "RESULT", class: "info", text }, event["within"] == false)
         }
         "artifact" => Words { module: "RESULT", class: "info", text: text(event, "name") },
         "filmstrip" => Words {
@@ -98,10 +106,21 @@ fn words(event: &Value) -> Words {
             class: "warning",
             text: format!("the last seconds before: {}", text(event, "why")),
         },
+        "armed_pictures" => client(around(event)),
+        "files" => Words { module: "UTILS", class: "verbose", text: format!("script {}", text(event, "script")) },
         "video_start" | "video_stop" => Words { module: "VIDEO", class: "info", text: rest(event) },
         "end" => Words { module: "UTILS", class: "info", text: format!("the end: {}", text(event, "text")) },
         _ => Words { module: "UTILS", class: "verbose", text: format!("{kind} {}", rest(event)) },
     }
+}
+
+/// Of a measurement, such as `s, at most 2: outside`.
+pub(super) fn unit_and_limits(event: &Value) -> String {
+    let unit = text(event, "unit");
+    let Some(within) = event["within"].as_bool() else { return unit };
+    let limits = Limits { low: event["low"].as_f64(), high: event["high"].as_f64() };
+    let (comma, verdict) = (if unit.is_empty() { "" } else { ", " }, if within { "within" } else { "outside" });
+    format!("{unit}{comma}{limits}: {verdict}")
 }
 
 /// What an analyser has said.
@@ -124,6 +143,14 @@ fn seen(event: &Value, kind: &str) -> String {
     )
 }
 
+/// Which pictures a timer has kept, with their times.
+fn around(event: &Value) -> String {
+    let time = |picture: &Value| picture["at_us"].as_f64().unwrap_or_default() / 1e6;
+    let pictures = event["pictures"].as_array().into_iter().flatten();
+    let pictures = pictures.map(|picture| format!("{} at {:.3} s", text(picture, "what"), time(picture)));
+    format!("Timer slot {} {}: {}", event["slot"], text(event, "name"), pictures.collect::<Vec<_>>().join(", "))
+}
+
 fn level(event: &Value) -> &'static str {
     match event["level"].as_str() {
         Some("error") => "error",
@@ -143,15 +170,23 @@ fn text(event: &Value, name: &str) -> String {
 
 /// All that an event has beside its kind and time.
 fn rest(event: &Value) -> String {
-    let fields = event.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "at" | "kind"));
+    let fields =
+        event.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "at" | "kind" | "source"));
     let mut rest = fields.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ");
     rest.truncate(rest.floor_char_boundary(LONGEST));
     rest
 }
 
-/// The event's file as a link; a picture in small. Only what lies in the run's own folder.
-fn picture(event: &Value, folder: &Path) -> String {
-    let Some(path) = event["path"].as_str() else { return String::new() };
+/// The event's files as links, pictures in small.
+fn pictures(event: &Value, folder: &Path) -> String {
+    let film = event["film"].as_str().map(|path| serde_json::json!({ "path": path }));
+    let more = event["pictures"].as_array().into_iter().flatten();
+    std::iter::once(event).chain(&film).chain(more).map(|file| picture(file, event, folder)).collect()
+}
+
+/// A file as a link; a picture in small. Only what lies in the run's own folder.
+fn picture(file: &Value, event: &Value, folder: &Path) -> String {
+    let Some(path) = file["path"].as_str() else { return String::new() };
     let below = Path::new(path).strip_prefix(folder).unwrap_or(Path::new(path));
     let plain = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let Some(below) = below.to_str().filter(|below| plain && !below.is_empty()) else { return String::new() };

@@ -4,9 +4,12 @@
 //! elsewhere. Folding is `<details>`, filters are check boxes. All text of scripts and devices is escaped; names of files become links only below
 //! the run's own folder.
 
+mod console;
 mod escape;
 mod lines;
+mod sources;
 mod tree;
+mod versions;
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -17,8 +20,12 @@ use std::path::Path;
 use headend_wire::session::SessionInfo;
 use serde_json::Value;
 
+use super::source::Source;
 use crate::options::LogLimits;
+use crate::session::recorder::CONSOLE_TIMES;
+use console::Console;
 use escape::escaped;
+use sources::Sources;
 use tree::Tree;
 
 /// Its name.
@@ -36,13 +43,17 @@ pub struct About<'a> {
     pub info: &'a SessionInfo,
     /// How it ended.
     pub how: &'a str,
+    /// What has run.
+    pub sources: &'a [Source],
 }
 
 /// Writes the page into a run's folder. A run without one is a run all the same: what goes wrong is noted in the rack's own log.
 pub fn write(folder: &Path, about: &About<'_>, limits: LogLimits) {
     let written = read(&folder.join("log.jsonl"), limits.log_bytes).and_then(|log| {
         let console = read(&folder.join("console.txt"), limits.log_bytes)?;
-        put(&folder.join(FILE), page(about, folder, &log, &console).as_bytes())
+        let times = read(&folder.join(CONSOLE_TIMES), limits.log_bytes)?;
+        let mut console = Console::new(&console, &String::from_utf8_lossy(&times));
+        put(&folder.join(FILE), page(about, folder, &String::from_utf8_lossy(&log), &mut console).as_bytes())
     });
     if let Err(error) = written {
         tracing::warn!(%error, folder = %folder.display(), "a run has no log page");
@@ -50,16 +61,16 @@ pub fn write(folder: &Path, about: &About<'_>, limits: LogLimits) {
 }
 
 /// A script may write in that folder, too: a link is not followed, and no more is read than we have written.
-fn read(path: &Path, most: u64) -> std::io::Result<String> {
+fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
     file.take(most.saturating_add(64 << 10)).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -72,7 +83,7 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// The whole page. `folder`: where the files lie that events name.
-fn page(about: &About<'_>, folder: &Path, log: &str, console: &str) -> String {
+fn page(about: &About<'_>, folder: &Path, log: &str, console: &mut Console<'_>) -> String {
     // A line that somebody has spoilt is shown as it is.
     let events = log.lines().filter(|line| !line.is_empty()).map(|line| {
         serde_json::from_str(line).unwrap_or_else(|_| serde_json::json!({ "kind": "unreadable", "text": line }))
@@ -80,30 +91,39 @@ fn page(about: &About<'_>, folder: &Path, log: &str, console: &str) -> String {
     let mut tree = Tree::default();
     let mut steps = Vec::new();
     let mut numbers = Vec::new();
+    let mut versions = versions::of(about);
+    let sources = Sources::new(about.sources);
     for event in events {
         collect(&event, &mut steps, &mut numbers);
+        versions::collect(&event, &mut versions);
+        if let Some(at) = event["at"].as_i64() {
+            tree.line(&console.until(at));
+        }
         match event["kind"].as_str().unwrap_or_default() {
-            "region" => tree.open(event["name"].as_str().unwrap_or_default(), &lines::time(&event)),
+            "region" => {
+                let name = event["name"].as_str().unwrap_or_default();
+                tree.open(name, &lines::time(&event), sources.places(&event));
+            }
             "region_end" if event["ok"] == true => tree.close(
                 event["name"].as_str().unwrap_or_default(),
                 event["style"].as_str(),
                 event["comment"].as_str(),
             ),
-            _ => tree.line(&lines::line(&event, folder)),
+            _ => tree.line(&lines::line(&event, folder, &sources)),
         }
     }
-    let mut out = String::with_capacity(tree.len() + console.len() + (16 << 10));
+    tree.line(&console.rest());
+    let sources = sources.section();
+    let mut out = String::with_capacity(tree.len() + sources.len() + (16 << 10));
     out.push_str(&head(about));
     out.push_str(&table("Steps", ["step", "result", "comment"], &steps));
-    out.push_str(&table("Measurements", ["what", "value", "unit"], &numbers));
+    out.push_str(&table("Measurements", ["what", "value", "unit and limits"], &numbers));
+    out.push_str(&table("Versions", ["what", "which", "remark"], &versions));
     out.push_str("<main>\n");
     out.push_str(&tree.finish());
-    if !console.is_empty() {
-        out.push_str("<details class=\"region console\" open><summary>Console</summary><pre>");
-        out.push_str(&escaped(console));
-        out.push_str("</pre></details>\n");
-    }
-    out.push_str("</main>\n</body></html>\n");
+    out.push_str("</main>\n");
+    out.push_str(&sources);
+    out.push_str("</body></html>\n");
     out
 }
 
@@ -115,13 +135,16 @@ fn collect(event: &Value, steps: &mut Vec<[String; 4]>, numbers: &mut Vec<[Strin
             let (words, class) = lines::result(event);
             steps.push([text("name"), words, class.to_owned(), text("comment")]);
         }
-        Some("measure") => numbers.push([text("name"), event["value"].to_string(), String::new(), text("unit")]),
+        Some("measure") => {
+            let class = if event["within"] == false { "fail" } else { "" };
+            numbers.push([text("name"), event["value"].to_string(), class.to_owned(), lines::unit_and_limits(event)]);
+        }
         _ => {}
     }
 }
 
 fn head(about: &About<'_>) -> String {
-    let About { info, how } = about;
+    let About { info, how, .. } = about;
     let script = Path::new(&info.script).file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy());
     let slots = info.slots.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     let run = if info.under_daemon {

@@ -20,10 +20,19 @@ fn info(script: &str) -> SessionInfo {
     }
 }
 
+fn about(info: &SessionInfo) -> About<'_> {
+    About { info, how: "", sources: &[] }
+}
+
 fn page_of(events: &[Value], console: &str) -> String {
+    page_with(events, console, "", &[])
+}
+
+fn page_with(events: &[Value], console: &str, times: &str, sources: &[Source]) -> String {
     let log = events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let info = info("/x/zap.py");
-    page(&About { info: &info, how: "Test has run to completion" }, Path::new("/out"), &log, console)
+    let about = About { info: &info, how: "Test has run to completion", sources };
+    page(&about, Path::new("/out"), &log, &mut Console::new(console.as_bytes(), times))
 }
 
 #[test]
@@ -59,22 +68,42 @@ fn it_tells_what_happened_in_order() {
 fn what_a_script_wrote_stays_text() {
     let evil = "</pre><script>alert(1)</script><img src=x onerror='a'>\"";
     let mut events = Vec::new();
-    for kind in ["log", "error", "region", "step", "step_end", "result", "serial", "watch", "artifact", "other"] {
+    let kinds = ["log", "error", "region", "step", "step_end", "result", "serial", "watch", "artifact", "other"];
+    for kind in kinds.into_iter().chain(["analyser", "files", "script", "filmstrip", "armed_pictures"]) {
         events.push(json!({ "kind": kind, "text": evil, "name": evil, "comment": evil, "path": format!("a{evil}.png"),
                             "sentence": evil, "analyser": evil, "values": { evil: 1 }, "code": evil, "level": evil,
-                            "slot": evil, "looks": evil, "result": 100, "ok": true }));
+                            "slot": evil, "looks": evil, "result": 100, "ok": true, "source": [evil, format!("{evil}:1")],
+                            "version": evil, "public": evil, "script": evil, "why": evil, "film": evil,
+                            "pictures": [{ "what": evil, "at_us": evil, "path": evil }] }));
     }
     events.push(json!({ "kind": "region_end", "name": evil, "style": evil, "comment": evil, "ok": true }));
-    let page = page_of(&events, evil);
+    let sources = [Source::of(evil.to_owned(), evil.as_bytes(), true)];
+    let page = [page_with(&events, evil, "0 1", &sources), page_of(&events, evil)].concat();
     assert!(!page.contains("<script") && !page.contains("<img src=x") && !page.contains("onerror='"));
     assert!(page.contains("&lt;script&gt;"));
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("javascript:"));
 }
 
 #[test]
+fn versions_of_what_took_part_are_told() {
+    let page = page_of(
+        &[
+            json!({ "kind": "files", "script": "zap.py", "public": "0123456789abcdef0123", "private": null }),
+            json!({ "kind": "analyser", "name": "colour", "version": "1.0.0 (abcdef012345)" }),
+        ],
+        "",
+    );
+    assert!(page.contains("<td>public files<td>0123456789abcdef<td>"), "{page}");
+    assert!(page.contains("<td>analyser colour<td>1.0.0 (abcdef012345)<td>"), "{page}");
+    assert!(!page.contains("private files"), "{page}");
+}
+
+#[test]
 fn nothing_outside_of_the_folder_is_linked() {
     for path in ["/etc/passwd", "../other/run.png", "a/../../b.png", "", "/out"] {
-        let page = page_of(&[json!({ "kind": "artifact", "path": path, "name": "x" })], "");
+        let event = json!({ "kind": "artifact", "path": path, "film": path, "pictures": [{ "path": path }],
+                            "source": ["zap.py:1"] });
+        let page = page_of(&[event], "");
         assert!(!page.contains("href="), "{path}");
     }
 }
@@ -89,7 +118,7 @@ fn spoilt_lines_and_deep_regions_are_borne() {
     assert!(page.matches("<details").count() <= 60);
     let log = "no json\n{\"kind\": 5}\n";
     let info = info("/x/a.py");
-    let page = super::page(&About { info: &info, how: "" }, Path::new("/out"), log, "");
+    let page = super::page(&about(&info), Path::new("/out"), log, &mut Console::new(b"", ""));
     assert!(page.contains("no json"));
 }
 
@@ -102,11 +131,11 @@ fn a_link_in_the_place_of_a_log_is_not_followed() {
     std::fs::create_dir(&run).unwrap();
     std::os::unix::fs::symlink(&secret, run.join("log.jsonl")).unwrap();
     let info = info("/x/a.py");
-    write(&run, &About { info: &info, how: "" }, LogLimits::default());
+    write(&run, &about(&info), LogLimits::default());
     assert!(!run.join(FILE).exists());
     std::fs::remove_file(run.join("log.jsonl")).unwrap();
     std::os::unix::fs::symlink(&secret, run.join(FILE)).unwrap();
-    write(&run, &About { info: &info, how: "" }, LogLimits::default());
+    write(&run, &about(&info), LogLimits::default());
     assert!(std::fs::read_to_string(secret).unwrap().contains("secret"), "not written through the link");
     assert!(std::fs::read_to_string(run.join(FILE)).unwrap().starts_with("<!doctype html>"));
 }

@@ -15,6 +15,8 @@ const STYLES: [&str; 8] = ["pass", "fail", "warn", "serial", "observe", "console
 struct Open {
     name: String,
     began: String,
+    /// Where it was called from.
+    place: String,
     inside: String,
     /// It has no folding of its own.
     flat: bool,
@@ -28,9 +30,10 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn open(&mut self, name: &str, began: &str) {
+    /// `place`: where it was called from, as markup.
+    pub(super) fn open(&mut self, name: &str, began: &str, place: String) {
         let flat = self.open.len() >= DEEPEST;
-        self.open.push(Open { name: name.to_owned(), began: began.to_owned(), inside: String::new(), flat });
+        self.open.push(Open { name: name.to_owned(), began: began.to_owned(), place, inside: String::new(), flat });
     }
 
     /// Ends the innermost region of that name and what is open inside it.
@@ -68,7 +71,8 @@ impl Tree {
         let style = style.copied().unwrap_or("plain");
         let comment =
             comment.filter(|comment| !comment.is_empty()).map(|comment| format!(" <q>{}</q>", escaped(comment)));
-        let title = format!("<time>{}</time> {}{}", region.began, escaped(&region.name), comment.unwrap_or_default());
+        let (name, comment) = (escaped(&region.name), comment.unwrap_or_default());
+        let title = format!("<time>{}</time> {name}{comment}{}", region.began, region.place);
         let into = self.inside();
         // Writing to a string cannot fail.
         let _ = if region.flat {
