@@ -293,6 +293,21 @@ out["fault"] = S.InjectFault("freeze 5s")
         self.assertEqual(self.asked("measure"), [{"name": "zap", "value": 1.5, "unit": "s"}])
         self.assertEqual(self.asked("analyse")[0]["question"]["references"], [{"name": "one", "path": self.folder + "/a.png"}])
 
+    def test_measurements_have_limits(self):
+        host = self.host_with()
+        out = self.play(_RESERVED + u"""
+out["within"] = [S.RecordMeasurement("zap", 1.5, "s", high=2), S.RecordMeasurement("level", -20, "dB", -30, -10.0),
+                 S.RecordMeasurement("zap", 2, "s", low=2, high=2)]
+out["outside"] = [S.RecordMeasurement("zap", 2.5, "s", high=2), S.RecordMeasurement("zap", 0.1, low=0.5)]
+out["wrong"] = S.RecordMeasurement("zap", 1, "s", high="two")
+""")
+        self.assertEqual(out, {"within": [1, 1, 1], "outside": [0, 0], "wrong": 0})
+        told = self.asked("measure")
+        self.assertEqual(told[0], {"name": "zap", "value": 1.5, "unit": "s", "high": 2.0})
+        self.assertEqual(told[1], {"name": "level", "value": -20.0, "unit": "dB", "low": -30.0, "high": -10.0})
+        self.assertEqual((len(told), host.faults), (5, []))
+        self.assertRegex(host.logs()[-1], r"^Failure in RecordMeasurement\(zap\): u?'two' is no number$")
+
     def test_refused_results_are_told(self):
         self.host_with().refuse["artifact"] = ("bad_call", "no such file")
         out = self.play(_RESERVED + u'out["kept"] = S.AddArtifact("nowhere.txt")')

@@ -57,14 +57,23 @@ def _verdict(watched):
     return verdict
 
 
-def RecordMeasurement(name, value, unit=None):
-    """Keep a number that the test has measured with its results. Gives 1 or 0."""
+def RecordMeasurement(name, value, unit=None, low=None, high=None):
+    """Keep a number that the test has measured with its results, and the limits that it should be within.
+
+    Gives 1 if it is kept and lies within its limits (both included; `None`: there is none), else 0: an ERROR line says why it was
+    not kept, the page marks what lies outside. The limits do not change the result of the run: that is `ReturnTestResult`'s.
+    """
     try:
         args = {"name": _arguments.name(name), "value": _arguments.number(value), "unit": _arguments.optional(unit)}
+        for key, limit in (("low", low), ("high", high)):
+            # A rack that knows no limits takes what has none.
+            if limit is not None:
+                args[key] = _arguments.number(limit)
     except ValueError as error:
         _arguments.refused("Failure in RecordMeasurement(%s)" % _text.to_native(_text.to_text(name)), error)
         return 0
-    return _told("RecordMeasurement", "measure", args)
+    kept, within = _asked("RecordMeasurement", "measure", args)
+    return int(kept and within is not False)
 
 
 def AddArtifact(path, name=None):
@@ -84,6 +93,12 @@ def InjectFault(fault, slotNo=0):
 
 
 def _told(title, call, args):
-    # The answer is nothing, and so is that of a refusal: they are told apart by a mark of our own.
+    return int(_asked(title, call, args)[0])
+
+
+def _asked(title, call, args):
+    """`(whether it was taken, the answer)`."""
+    # The answer may be nothing, and so is that of a refusal: they are told apart by a mark of our own.
     refused = object()
-    return int(STATE.ask_gently("Failure in %s" % title, call, default_=refused, **args) is not refused)
+    answer = STATE.ask_gently("Failure in %s" % title, call, default_=refused, **args)
+    return answer is not refused, answer

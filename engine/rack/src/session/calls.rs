@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arm::Trigger;
+use super::limits::Limits;
 use super::look::Watching;
 use super::{Chosen, Session, capture};
 use crate::driver::DriverError;
@@ -55,7 +56,9 @@ impl Session {
             Call::VideoStop { slot } => self.video_stop(slot).await,
             Call::Signal { slot } => self.signal(slot).await,
             Call::Inject { fault, slot } => self.inject(&fault, slot),
-            Call::Measure { name, value, unit } => self.measure(&name, value, unit.as_deref()),
+            Call::Measure { name, value, unit, low, high } => {
+                self.measure(&name, (value, unit.as_deref()), Limits { low, high })
+            }
             Call::Artifact { path, name } => self.artifact(&path, name.as_deref()),
             other => Self::refuse("bad_call", format!("{other:?} was asked in the wrong place; please report this")),
         }

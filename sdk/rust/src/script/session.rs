@@ -141,6 +141,22 @@ impl Session {
         Ok(senses::measure(name, value, unit)?)
     }
 
+    /// Keeps a number with its limits: not less than `low`, not more than `high`. True when it lies within. The run's result stays the test's
+    /// own word: `session.check(session.measure_within("zap time", s, Some("s"), None, Some(2.0))?, "too slow")?` makes it one.
+    ///
+    /// # Errors
+    /// `bad_call`: a number is not finite, or the limits are the wrong way round.
+    pub fn measure_within(
+        &self,
+        name: &str,
+        value: f64,
+        unit: Option<&str>,
+        low: Option<f64>,
+        high: Option<f64>,
+    ) -> Result<bool> {
+        Ok(senses::measure_within(name, value, unit, low, high)?)
+    }
+
     /// Names a file of the run's output folder as a result.
     ///
     /// # Errors

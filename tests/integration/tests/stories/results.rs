@@ -16,7 +16,7 @@ const FULL: &str = r#"
     step("zap");
     step("to, \"five\"/5");
     press("Ok");
-    measure("zap time", 1.5, "s");
+    measure("zap time", 1.5, #{ unit: "s", low: 0.5, high: 1.25 });
     capture("five.png");
     end_step("to, \"five\"/5", FAIL, "too\nslow");
     end_step("zap", PASS);
@@ -108,6 +108,9 @@ async fn a_run_comes_out_in_every_format() {
         );
         assert_eq!((&rows[0]["path"], &rows[1]["path"]), (&json!("zap/to, \"five\"\\/5"), &json!("never ended")));
         assert_eq!(rows[1]["value"], json!("-20"));
+        let limits = |row: &Value| ["low", "high", "within"].map(|column| row[column].as_str().unwrap().to_owned());
+        assert_eq!(limits(rows[0]), ["0.5", "1.25", "false"]);
+        assert_eq!(limits(rows[1]), ["", "", ""]);
     }
 
     // JUnit, read by Python's ElementTree.
@@ -128,9 +131,12 @@ async fn a_run_comes_out_in_every_format() {
         assert_eq!(case["failures"], json!(["slow, \"very\" slow"]));
         let out = case["out"].as_str().unwrap();
         assert!(out.contains("open         never ended") && out.contains("too\nslow"), "{out}");
+        assert!(out.contains("outside      zap time = 1.5 s (0.5..1.25) in zap/to"), "{out}");
     }
 
     // For people; and what is not there is not found.
+    let table = with(&["--measurements"]);
+    assert!(table.contains("0.5..1.25") && table.contains("WITHIN"), "{table}");
     let table = with(&[]);
     assert!(table.contains("public/checks/full.rhai") && table.contains("fail"), "{table}");
     assert_eq!(said(&lab, &["results", "--outcome", "pass", "--format", "json"]).trim(), "[]");
@@ -150,12 +156,12 @@ fn sql(lab: &Lab, run: &RunResult) {
     let read = format!(
         "db = sqlite3.connect('file:{}?mode=ro', uri=True)\n\
          print(json.dumps([db.execute('SELECT outcome, steps_failed FROM v1_runs WHERE run = {run}').fetchone(),\n\
-         db.execute('SELECT name, value FROM v1_measurements WHERE run = {run} ORDER BY no').fetchall()]))",
+         db.execute('SELECT name, value, within FROM v1_measurements WHERE run = {run} ORDER BY no').fetchall()]))",
         database.display(),
         run = run.run,
     );
     let Some(found) = by_python("", &read) else { return };
-    assert_eq!(found, json!([["fail", 1], [["zap time", 1.5], ["level", -20.0]]]));
+    assert_eq!(found, json!([["fail", 1], [["zap time", 1.5, 0], ["level", -20.0, null]]]));
 }
 
 #[tokio::test]

@@ -76,7 +76,16 @@ fn tests_that_look_keep_a_time_for_each_zap() {
         let seen = run(&script, &["2"]);
         assert_eq!(seen.result, Some(111), "{}", script.display());
         assert_eq!(count(&seen, |call| matches!(call, Call::Press { .. })), 2);
-        assert_eq!(count(&seen, |call| matches!(call, Call::Measure { value: 1.5, .. })), 2);
+        assert_eq!(count(&seen, |call| matches!(call, Call::Measure { value: 1.5, high: Some(5.0), .. })), 2);
         assert_eq!(count(&seen, |call| matches!(call, Call::VideoStart { .. } | Call::VideoStop { .. })), 2);
     }
+}
+
+/// `wasm-watch` as it was compiled against 1.1.0 of the world, before measurements had limits.
+#[test]
+fn a_test_of_the_release_before_still_runs() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/released/watch-1.1.0/watch.wasm");
+    let seen = run(Path::new(script), &["2"]);
+    assert_eq!(seen.result, Some(111));
+    assert_eq!(count(&seen, |call| matches!(call, Call::Measure { low: None, high: None, .. })), 2);
 }

@@ -101,11 +101,24 @@ impl Host for State {
     }
 
     fn measure(&mut self, name: String, value: f64, unit: Option<String>) -> Imported<()> {
+        self.measure_within(name, value, unit, None, None).map(|kept| kept.map(drop))
+    }
+
+    fn measure_within(
+        &mut self,
+        name: String,
+        value: f64,
+        unit: Option<String>,
+        low: Option<f64>,
+        high: Option<f64>,
+    ) -> Imported<bool> {
         // JSON has no words for these: they would come out as null.
-        if !value.is_finite() {
-            return imported(Err(refused("bad_call", format!("{name} = {value}: a measurement is a finite number"))));
+        if let Some(odd) = [Some(value), low, high].into_iter().flatten().find(|number| !number.is_finite()) {
+            let text = format!("{name}: {odd} is not a finite number, as a measurement and its limits are");
+            return imported(Err(refused("bad_call", text)));
         }
-        imported(self.desk.call(Call::Measure { name, value, unit }))
+        let within = self.desk.call::<Option<bool>>(Call::Measure { name, value, unit, low, high });
+        imported(within.map(|within| within.unwrap_or(true)))
     }
 
     fn artifact(&mut self, path: String, name: Option<String>) -> Imported<()> {
