@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import os
 
-from stormtest import __version__, _arguments, _local, _text
+from stormtest import __version__, _arguments, _local, _reserved, _text
 from stormtest._constants import TM
 from stormtest._session import Session
 from stormtest._state import SOFT_CODES, STATE, to_stderr
@@ -38,25 +38,44 @@ def GetJobConfigurator():
 def ConnectToServer(server, description=""):
     """Connect. Under a rack `server` is ignored; at a prompt a local virtual rack is started.
 
-    Gives 1; 0 and an ERROR line when already connected. Raises `SystemExit` when it fails.
+    On a reserved slot (`HEADEND_SLOT`) `server` chooses the server if there is a token for it; else a WARNING line says
+    where the session is. Gives 1; 0 and an ERROR line when already connected. Raises `SystemExit` when it fails.
     """
+    shown = _reserved.without_token(server)
     try:
-        _start_local_rack()
-        made = STATE.ask("connect", server=_arguments.name(server), description=_arguments.name(description))
+        _start_local_rack(server)
+        made = STATE.ask("connect", server=_arguments.name(shown), description=_arguments.name(description))
     except StormTestError as error:
-        raise SystemExit("ConnectToServer(%s) failed: %s" % (_text.to_native(_text.to_text(server)), error))
+        raise SystemExit("ConnectToServer(%s) failed: %s" % (_text.to_native(shown), error))
     if not made:
         STATE.log("error", u"ConnectToServer(%s) failed because this test has already been connected to %s"
-                  % (_text.to_text(server), _text.to_text(STATE.connected_to or "a server")))
+                  % (shown, _text.to_text(STATE.connected_to or "a server")))
         return 0
-    STATE.connected_to = server
+    STATE.connected_to = _text.to_native(shown)
     return 1
 
 
-def _start_local_rack():
-    if STATE.session is None:
-        STATE.local_rack = _local.LocalRack(STATE.out_folder)
-        STATE.session = Session(STATE.local_rack.socket, STATE.local_rack.token)
+def _start_local_rack(server):
+    if STATE.session is not None:
+        return
+    STATE.local_rack, warning = _local_rack(server)
+    STATE.session = Session(STATE.local_rack.socket, STATE.local_rack.token)
+    if warning:
+        STATE.log("warning", warning)
+
+
+def _local_rack(server):
+    """The program that serves the session, and what to warn of."""
+    environment, warning = _reserved.choose(server) if _local.on_a_reserved_slot() else ({}, None)
+    if environment:
+        try:
+            return _local.LocalRack(STATE.out_folder, environment), None
+        except StormTestError:
+            # The program has said why on standard error. A script that names the server of another lab runs as it did.
+            warning = _reserved.warning(server, u"it gives no session")
+    if warning:
+        to_stderr(u"WARNING " + warning)
+    return _local.LocalRack(STATE.out_folder), warning
 
 
 def ReleaseServerConnection():
