@@ -130,10 +130,11 @@ fn hold(path: &Path, file: &RackFile, slots: &BTreeMap<u16, SlotDriver>) -> Resu
         RackError::FolderInUse { pid, .. } => {
             let rack = file.rack.name.as_deref().unwrap_or("rack");
             let slot = slots.keys().next().copied().unwrap_or(1);
-            let message = format!("a rack is up with {} (process {pid}); it drives these slots", path.display());
+            let (file, folder) = (path.display(), folder.display());
+            let message = format!("the rack of {file} is up (process {pid}, in {folder}): it drives these slots");
             Failure::new(Exit::Conflict, "rack_up", message).help(format!(
-                "reserve its slot: headend reserve {rack}/{slot} --for 30m, then HEADEND_SLOT={rack}/{slot} python script.py; or \
-                 submit a job; or stop the rack"
+                "submit a job, or reserve the slot: headend reserve {rack}/{slot} --for 30m, then HEADEND_SLOT={rack}/{slot} \
+                 python script.py; if that process goes by another file, give `data` in [rack] a folder of its own"
             ))
         }
         error => super::rack::failed(error),

@@ -181,7 +181,7 @@ async fn nobody_drives_by_hand_what_a_rack_drives() {
     free(&lab.client, 2, &daemon).await;
     let (code, said) = bench.run(&["--slot", "2"]);
     assert_eq!(code, Some(6), "{said}");
-    assert!(said.contains("a rack is up with rack.toml") && said.contains("headend reserve bench/2"), "{said}");
+    assert!(said.contains("the rack of rack.toml is up") && said.contains("headend reserve bench/2"), "{said}");
     daemon.stop();
 }
 
