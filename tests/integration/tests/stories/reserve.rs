@@ -264,3 +264,44 @@ async fn a_kick_ends_the_session_at_once_and_a_lost_server_ends_it_in_time() {
     .await;
     witness::judge(&witness::read(&lab.witness()));
 }
+
+/// `HEADEND_SLOT=rack1/1 python script.py` with this server in the script; what it said, and whether it was content.
+async fn at_a_prompt(lab: &Lab, server: &str, environment: &[(&str, &str)]) -> Option<(bool, String)> {
+    let python = std::env::var_os("HEADEND_PYTHON3")?;
+    let folder = lab.folder.path().join("prompt");
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!(
+        "import stormtest.ClientAPI as S\nS.ConnectToServer('{server}', 'by hand')\n\
+         assert S.ReserveSlot(3) and S.PressButton('Menu')\nS.ReturnTestResult(S.TM.PASS)\n"
+    );
+    std::fs::write(folder.join("script.py"), script).unwrap();
+    let config = folder.join("none").display().to_string();
+    let mut command = Command::new(python);
+    command.arg("script.py").current_dir(&folder).env_remove("HEADEND_SERVER").env_remove("HEADEND_TOKEN");
+    command.env("PYTHONPATH", headend_integration::lab::repository().join("sdk/python"));
+    command.envs([("HEADEND_PROGRAM", program().to_str().unwrap()), ("XDG_CONFIG_HOME", &config)]);
+    let output = command.env("HEADEND_SLOT", "rack1/1").envs(environment.iter().copied()).output().await.unwrap();
+    Some((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[tokio::test]
+async fn the_servers_name_in_a_script_chooses_it_if_there_is_a_token_and_is_told_apart_if_not() {
+    let lab = Lab::start_with(1, CALM).await;
+    let anna = user(&lab, "anna").await;
+    reserve(&anna, 1, 600).await;
+    let address = format!("127.0.0.1:{}", lab.port);
+    let named = format!("http://anna:{}@{address}", anna.token());
+    let Some((content, said)) = at_a_prompt(&lab, &named, &[]).await else { return };
+    assert!(content && !said.contains("WARNING"), "{said}");
+    assert!(!said.contains(anna.token()), "a token is shown to nobody: {said}");
+    let folder = said.split("log and captures of the session are in ").nth(1).and_then(|rest| rest.split(';').next());
+    let log = std::fs::read_to_string(std::path::Path::new(folder.unwrap()).join("log.jsonl")).unwrap();
+    assert!(log.contains("Menu") && !log.contains(anna.token()), "{log}");
+
+    let server = format!("http://{address}");
+    let usual = [("HEADEND_SERVER", server.as_str()), ("HEADEND_TOKEN", anna.token())];
+    let (content, said) = at_a_prompt(&lab, "stormserver01", &usual).await.unwrap();
+    let told =
+        format!("ConnectToServer(stormserver01): HEADEND_SERVER goes before it; the session is on rack1/1 of {server}");
+    assert!(content && said.contains(&told), "a legacy script runs as it did, and says where: {said}");
+}

@@ -129,6 +129,31 @@ async fn a_machine_is_read_and_driven_and_its_slot_is_out_while_it_is_dead() {
     passes(&lab, &bench, waits).await;
 }
 
+/// No server, no rack: the machine is switched on for the script and goes with it.
+#[test]
+fn a_script_by_hand_reads_a_machine() {
+    if !has_tools() {
+        return;
+    }
+    let folder = tempfile::Builder::new().prefix("headend-hand-").tempdir().unwrap();
+    let disk = folder.path().join("disk.img");
+    std::fs::write(&disk, vec![0; 1 << 20]).unwrap();
+    let text = format!("[[slot]]\nno = 6\nqemu = {{ memory_mib = 32, disk = \"{}\" }}\n", disk.display());
+    std::fs::write(folder.path().join("rack.toml"), text).unwrap();
+    let script = repository().join("examples").join(SCRIPT);
+    let words = ["run", "--out", "out", "--file", "rack.toml", script.to_str().unwrap(), "Ok", "SeaBIOS"];
+    let output = std::process::Command::new(program()).args(words).current_dir(folder.path()).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let ours = disk.to_str().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let left = processes.filter(|entry| {
+        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(ours)
+    });
+    assert_eq!(left.count(), 0, "the machine is gone");
+}
+
 #[test]
 fn a_rack_does_not_go_up_on_wrong_wiring_and_tells_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
