@@ -9,7 +9,7 @@
 //! description = "Starts on the rack that has started least."
 //! capabilities = ["log"]         # optional
 //!
-//! senses = ["sight", "sound"]    # analysers only; without it an analyser is given frames alone
+//! senses = ["sight", "serial"]   # analysers only: sight, sound, serial; without it an analyser is given frames alone
 //! sha256 = "9f86d0…"             # optional: of the code; with it, a signature of the manifest covers both
 //!
 //! [limits]                       # optional, each with a default
@@ -164,11 +164,19 @@ mod tests {
             let kind = format!("kind = \"analyser\"\n{senses}");
             parse(&GOOD.replace("kind = \"coverage-policy\"\n", &kind)).map(|manifest| manifest.senses)
         };
-        assert_eq!(of("").unwrap(), Senses { sight: true, sound: false });
-        assert_eq!(of("senses = [\"sound\"]\n").unwrap(), Senses { sight: false, sound: true });
-        assert_eq!(of("senses = [\"sound\", \"sight\"]\n").unwrap(), Senses { sight: true, sound: true });
+        assert_eq!(of("").unwrap(), Senses { sight: true, sound: false, serial: false });
+        assert_eq!(of("senses = [\"sound\"]\n").unwrap(), Senses { sight: false, sound: true, serial: false });
+        assert_eq!(
+            of("senses = [\"sound\", \"sight\"]\n").unwrap(),
+            Senses { sight: true, sound: true, serial: false }
+        );
         assert!(of("senses = [\"smell\"]\n").unwrap_err().what.contains("unknown sense \"smell\""));
         assert!(of("senses = []\n").unwrap_err().what.contains("given nothing"));
+        let early = of("senses = [\"serial\"]\n").unwrap_err();
+        assert!(early.line == 4 && early.what.contains("write world = \"1.2.0\""), "{early}");
+        let kind = "kind = \"analyser\"\nsenses = [\"serial\"]\n";
+        let text = GOOD.replace("kind = \"coverage-policy\"\n", kind).replace("world = \"1.0.0\"", "world = \"1.2.0\"");
+        assert_eq!(parse(&text).unwrap().senses, Senses { sight: false, sound: false, serial: true });
     }
 
     #[test]

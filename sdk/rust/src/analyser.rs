@@ -1,4 +1,4 @@
-//! Analysers: frames or sound in, verdicts with evidence out.
+//! Analysers: frames, sound or serial lines in, verdicts with evidence out.
 //!
 //! An analyser is one `impl` block:
 //!
@@ -33,6 +33,8 @@
 //! Pixels stay with the host: a [`Picture`] is a handle, and what is done with all of its pixels is done by the host, in vector instructions. Reading single
 //! pixels ([`Picture::read`]) is for small parts. A picture that is kept over calls keeps its pixels alive, so keep few.
 //!
+//! Which of [`Analyser::feed`], [`Analyser::hear`] and [`Analyser::read_lines`] are called is told by the manifest: `senses = ["sight"]`, `"sound"`, `"serial"`, or several.
+//!
 //! Text is read by the host, too ([`read_text`]), for analysers whose manifest asks for the capability `ocr` and that the host lets.
 //!
 //! There is no clock, no randomness, no file, no network. Same parameters, same references, same stream: the same verdicts. A panic ends the instance.
@@ -56,6 +58,7 @@ pub mod seat;
 
 pub use hearing::{Power, Tones, Window};
 pub use seat::bindings::exports::headend::analyser::analysing::{Reference, Setup};
+pub use seat::bindings::exports::headend::analyser::serial::{Line, News};
 pub use seat::bindings::headend::analyser::ocr::{Layout, Reading, Word, read_text};
 pub use seat::bindings::headend::analyser::pictures::{
     Cell, Comparison, Found, Frame, Levels, Picture, Statistics, Sums,
@@ -63,7 +66,7 @@ pub use seat::bindings::headend::analyser::pictures::{
 pub use seat::bindings::headend::analyser::sounds::{Sound, Span};
 pub use seat::bindings::headend::analyser::types::{Colour, Fault, Instant, Rect, Shape, Tone, Value, Verdict};
 
-/// Frames or sound in, verdicts out. One value serves one stream; calls come one after another.
+/// Frames, sound or lines in, verdicts out. One value serves one stream; calls come one after another.
 pub trait Analyser: Sized + 'static {
     /// From parameters and references. Called once, first.
     ///
@@ -71,12 +74,21 @@ pub trait Analyser: Sized + 'static {
     /// A sentence for whoever asked: the parameters make no sense together, or a reference is missing.
     fn build(setup: Setup) -> Result<Self, String>;
 
-    /// The next frame, in order. Sizes may change from frame to frame, down to 1x1.
-    fn feed(&mut self, frame: &Frame) -> Option<Verdict>;
+    /// The next frame, in order. Sizes may change from frame to frame, down to 1x1. For the sense `sight`.
+    fn feed(&mut self, frame: &Frame) -> Option<Verdict> {
+        let _ = frame;
+        None
+    }
 
-    /// The next piece of sound. Called when the stream has any.
+    /// The next piece of sound. Called when the stream has any. For the sense `sound`.
     fn hear(&mut self, sound: &Sound) -> Option<Verdict> {
         let _ = sound;
+        None
+    }
+
+    /// The next lines of the serial port, perhaps none: called at every look. For the sense `serial`; the contract calls it `read`.
+    fn read_lines(&mut self, news: &News) -> Option<Verdict> {
+        let _ = news;
         None
     }
 

@@ -35,6 +35,7 @@ the contract of its kind asks for, on plans or queues that are made up, always t
   time        a rank does not depend on when it is asked for, or on what was asked before (queue)
   sizes       frames of all sizes, down to 1x1, also mixed (analyser)
   empty       a stream without frames (analyser)
+  lines       lines of a serial port: none, many, long, odd (analyser that reads)
   settings    every parameter at the ends of what its schema allows (analyser)
   load        deadline and memory with --load tests on as many devices, or jobs and devices; frames of 720p and 1080p
 

@@ -30,10 +30,11 @@ const QUEUE: &str = "\
 // plugins/policies/{fair-share,least-worn}/README.md tell what is in `job` and `slot`.
 ";
 const ANALYSER: &str = "\
-// An analyser in Rhai (contract 1). It defines `feed`, or `hear`, and what it needs of the others:
+// An analyser in Rhai (contract 1). It defines `feed`, `hear` or `read`, and what it needs of the others:
 //
 //   fn feed(frame)                      () or a verdict: #{ passed, score, sentence, area, values, overlay }
 //   fn hear(sound)                      the same for sound
+//   fn read(news)                       the same for lines of the serial port: #{ lines: [#{ at, text }], lost, now }
 //   fn finish()                         the same at the end of the stream
 //   fn build(setup)                     () or a sentence: it cannot work with these parameters and references
 //

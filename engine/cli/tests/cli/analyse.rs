@@ -111,6 +111,60 @@ fn what_cannot_be_analysed_is_told_with_its_remedy() {
     assert!(run(home.path(), &["analyse", "asks", "card.png", "--grant", "ocr"]).starts_with("exit 0"));
 }
 
+const SAYS: &str = r#"
+fn read(news) {
+    for line in news.lines {
+        if line.text.contains(this.parameters.text) { return #{ passed: true, sentence: `it said ${line.text}` }; }
+    }
+    ()
+}
+fn finish() { if this.parameters.end { #{ passed: false, sentence: "that was all" } } }
+"#;
+
+/// An analyser that reads, in Rhai.
+fn reader(home: &Path) {
+    let manifest = "name = \"says\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"1.2.0\"\nfile = \"a.rhai\"\nsenses = [\"serial\"]\n\
+                    [limits]\nmemory_mib = 32\ndeadline_ms = 5000\n[parameters]\ntype = \"object\"\n\
+                    properties.text = { type = \"string\", default = \"login\" }\nproperties.end = { type = \"boolean\", default = false }\n";
+    std::fs::create_dir(home.join("says")).unwrap();
+    std::fs::write(home.join("says/headend-plugin.toml"), manifest).unwrap();
+    std::fs::write(home.join("says/a.rhai"), SAYS).unwrap();
+}
+
+#[test]
+fn serial_logs_are_read_slot_by_slot() {
+    let home = tempfile::tempdir().unwrap();
+    reader(home.path());
+    std::fs::create_dir(home.path().join("run")).unwrap();
+    let log = "[0.500] slot 1: boot: ok\n[1.250] slot 2: login: \n[2.000] slot 1: login: \n";
+    std::fs::write(home.path().join("run/serial.txt"), log).unwrap();
+    std::fs::write(home.path().join("plain.log"), "boot\nno prompt\n").unwrap();
+    let read = run(home.path(), &["analyse", "says", "run", "--json"]);
+    let report = json(&read);
+    assert!(read.starts_with("exit 0") && report["lines"] == 3 && report["passed"] == true, "{read}");
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let told: Vec<_> = verdicts.iter().map(|verdict| (&verdict["slot"], &verdict["at_us"], &verdict["file"])).collect();
+    let file = Value::from("run/serial.txt");
+    assert_eq!(told, [(&1.into(), &2_000_000.into(), &file), (&2.into(), &1_250_000.into(), &file)]);
+    assert_eq!(json(&run(home.path(), &["analyse", "says", "run", "--slot", "2", "--json"]))["lines"], 1);
+    let both = run(home.path(), &["analyse", "says", "run", "plain.log"]);
+    assert!(both.starts_with("exit 1"), "of the last file nothing was said: {both}");
+    let ended = run(home.path(), &["analyse", "says", "run", "--parameters", r#"{"end": true}"#]);
+    assert!(ended.starts_with("exit 1") && ended.contains("that was all"), "{ended}");
+    for (words, exit, text) in [
+        (&["analyse", "says", "nowhere.log"] as &[&str], "exit 4", "nowhere.log"),
+        (&["analyse", "says", "run", "--slot", "9"], "exit 4", "no line of slot 9"),
+        (&["analyse", "says", "run", "--timing", "3"], "exit 2", "leave out --overlay and --timing"),
+    ] {
+        let said = run(home.path(), words);
+        assert!(said.starts_with(exit) && said.contains(text), "{words:?}: {said}");
+    }
+    let passport = json(&run(home.path(), &["plugin", "check", "says", "--json"]));
+    let tests = passport["tests"].as_array().unwrap();
+    let lines = tests.iter().find(|test| test["test"] == "lines").unwrap_or_else(|| panic!("{passport:#}"));
+    assert!(lines["figures"].as_str().unwrap().starts_with("600 lines"), "{lines:#}");
+}
+
 /// A manifest for a machine that is busy.
 fn be_patient(project: &Path) {
     let path = project.join("headend-plugin.toml");

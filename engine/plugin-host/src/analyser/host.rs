@@ -15,7 +15,7 @@ use super::wasm::WasmAnalyser;
 use super::{AnalyserFault, AnalyserInstance, MAX_REFERENCES, Reference, WORLDS};
 use crate::guest::GuestProgram;
 use crate::lifecycle::{Grants, LoadError, Origin, Package, Tried, Upload, label};
-use crate::manifest::{Kind, Language, Limits, Manifest};
+use crate::manifest::{Kind, Language, Limits, Manifest, Senses};
 use crate::policy::{KeptVersion, PluginInfo, PluginState, VersionInUse};
 use crate::trust::{SignatureInfo, Trust};
 use crate::wasm::{CompileError, Compiler, Engines};
@@ -67,6 +67,11 @@ enum Code {
 }
 
 impl Version {
+    /// What it is given of a stream.
+    pub(super) const fn senses(&self) -> Senses {
+        self.manifest.senses
+    }
+
     /// An instance. `asked`: parameters over those that are set, as JSON text of an object; empty: none.
     pub(super) fn build(
         &self,
@@ -334,6 +339,10 @@ impl AnalyserInstance for Counted {
 
     fn hear(&mut self, heard: &super::Heard) -> Result<Option<super::Verdict>, AnalyserFault> {
         self.inner.hear(heard)
+    }
+
+    fn read(&mut self, news: &super::serial::News) -> Result<Option<super::Verdict>, AnalyserFault> {
+        self.inner.read(news)
     }
 
     fn finish(&mut self) -> Result<Option<super::Verdict>, AnalyserFault> {

@@ -1,9 +1,9 @@
-//! Analysers as plugins: frames or sound in, verdicts with evidence out.
+//! Analysers as plugins: frames, sound or serial lines in, verdicts with evidence out.
 //!
 //! [`AnalyserHost`] loads them by the same steps as policies; [`AnalyserHost::instance`] builds one for a stream:
 //!
 //! ```text
-//!  Frame, Heard ─► instance.feed, instance.hear, instance.finish ─► Option<Verdict>
+//!  Frame, Heard, News ─► instance.feed, .hear, .read, .finish ─► Option<Verdict>
 //!                    │    ▲
 //!                    ▼    │ handles, numbers, small reads: never the pixels of a frame
 //!                  Desk: headend-media on the host's side, within budgets of calls, time and pixels
@@ -18,6 +18,7 @@ mod host;
 mod ocr;
 mod scripted;
 mod selfcheck;
+pub mod serial;
 pub mod stored;
 mod verdict;
 mod wasm;
@@ -29,9 +30,10 @@ pub use scripted::{definitions, guest_main};
 pub use verdict::{Shape, Tone, Value, Verdict};
 
 use headend_media::{Picture, Sound};
+use serial::News;
 
 /// The contracts this build offers to analysers, oldest first (`sdk/wit/*/analyser`).
-pub(crate) const WORLDS: &[crate::manifest::WorldVersion] = &[crate::manifest::WorldVersion(1, 1, 0)];
+pub(crate) const WORLDS: &[crate::manifest::WorldVersion] = &[crate::manifest::WorldVersion(1, 2, 0)];
 
 /// Most references of an instance.
 pub const MAX_REFERENCES: usize = 32;
@@ -85,6 +87,12 @@ pub trait AnalyserInstance: Send {
     /// # Errors
     /// As [`AnalyserInstance::feed`].
     fn hear(&mut self, heard: &Heard) -> Result<Option<Verdict>, AnalyserFault>;
+
+    /// The next lines, perhaps none. An analyser whose manifest does not ask for them has nothing to say.
+    ///
+    /// # Errors
+    /// As [`AnalyserInstance::feed`].
+    fn read(&mut self, news: &News) -> Result<Option<Verdict>, AnalyserFault>;
 
     /// The stream has ended. To be asked at most once, last.
     ///

@@ -14,7 +14,7 @@ pub enum Kind {
     CoveragePolicy,
     /// Which job gets a free slot first.
     QueuePolicy,
-    /// Frames or audio in, verdict out.
+    /// Frames, sound or serial lines in, verdict out.
     Analyser,
     /// A test.
     Script,
@@ -96,27 +96,34 @@ pub struct Senses {
     pub sight: bool,
     /// Sound.
     pub sound: bool,
+    /// Lines of the serial port. Since version 1.2.0 of the contract.
+    pub serial: bool,
 }
 
 impl Default for Senses {
     /// Frames alone.
     fn default() -> Self {
-        Self { sight: true, sound: false }
+        Self { sight: true, sound: false, serial: false }
     }
 }
 
 impl Senses {
-    /// From the words `sight` and `sound`.
+    /// The version of the contract that has what is given.
+    pub(super) const fn since(self) -> WorldVersion {
+        if self.serial { WorldVersion(1, 2, 0) } else { WorldVersion(1, 0, 0) }
+    }
+
+    /// From the words `sight`, `sound` and `serial`.
     ///
     /// # Errors
     /// A sentence, when there is no word or another one.
     pub(super) fn parse(words: &[String]) -> Result<Self, String> {
-        const REMEDY: &str = "write [\"sight\"], [\"sound\"] or both";
-        let senses =
-            Self { sight: words.iter().any(|word| word == "sight"), sound: words.iter().any(|word| word == "sound") };
-        match words.iter().find(|word| *word != "sight" && *word != "sound") {
+        const REMEDY: &str = "write [\"sight\"], [\"sound\"], [\"serial\"] or several of them";
+        let has = |sense: &str| words.iter().any(|word| word == sense);
+        let senses = Self { sight: has("sight"), sound: has("sound"), serial: has("serial") };
+        match words.iter().find(|word| !matches!(word.as_str(), "sight" | "sound" | "serial")) {
             Some(other) => Err(format!("unknown sense {:?}; {REMEDY}", other.chars().take(40).collect::<String>())),
-            None if senses.sight || senses.sound => Ok(senses),
+            None if senses.sight || senses.sound || senses.serial => Ok(senses),
             None => Err(format!("an analyser without senses is given nothing; {REMEDY}")),
         }
     }

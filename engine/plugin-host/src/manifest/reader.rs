@@ -50,15 +50,16 @@ impl Manifest {
         at.known_keys()?;
         let raw: Raw = toml::from_str(text).map_err(|error| at.syntax(&error))?;
         let language = at.language(&raw.file)?;
+        let world = at.world(&raw.world)?;
         Ok(Self {
             name: PolicyName::new(raw.name.get_ref()).map_err(|error| at.fault(&raw.name, error.to_string()))?,
             version: at.version(&raw.version)?,
             kind: raw.kind,
-            world: at.world(&raw.world)?,
+            world,
             language,
             description: at.description(raw.description)?,
             capabilities: raw.capabilities.iter().map(|asked| at.capability(asked)).collect::<Result<_, _>>()?,
-            senses: at.senses(raw.senses.as_ref(), raw.kind)?,
+            senses: at.senses(raw.senses.as_ref(), raw.kind, world)?,
             sha256: at.sha256(raw.sha256)?,
             parameters: at.parameters(raw.parameters)?,
             limits: at.limits(&raw.limits, most, language)?,
@@ -102,12 +103,23 @@ impl Reader<'_> {
         Capability::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))
     }
 
-    fn senses(&self, raw: Option<&Spanned<Vec<String>>>, kind: Kind) -> Result<Senses, ManifestError> {
+    fn senses(
+        &self,
+        raw: Option<&Spanned<Vec<String>>>,
+        kind: Kind,
+        world: WorldVersion,
+    ) -> Result<Senses, ManifestError> {
         let Some(raw) = raw else { return Ok(Senses::default()) };
         if kind != Kind::Analyser {
             return Err(self.fault(raw, format!("senses are for analysers; a {kind} has none")));
         }
-        Senses::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))
+        let senses = Senses::parse(raw.get_ref()).map_err(|what| self.fault(raw, what))?;
+        let since = senses.since();
+        if world < since {
+            let what = format!("{world} of the contract has no such sense; write world = \"{since}\"");
+            return Err(self.fault(raw, what));
+        }
+        Ok(senses)
     }
 
     fn sha256(&self, raw: Option<Spanned<String>>) -> Result<Option<String>, ManifestError> {

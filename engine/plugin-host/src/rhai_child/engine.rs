@@ -26,7 +26,7 @@ const MAX_ITEMS: usize = 200_000;
 pub(crate) fn engine() -> Engine {
     let mut engine = Engine::new_raw();
     // Left out on purpose: LanguageCorePackage (sleep, exit), BasicTimePackage (clock), MoreStringPackage (`replace` and `pad` make
-    // large strings in one operation; the policies' `strings` has those of it that do not), BasicBlobPackage, BitFieldPackage.
+    // large strings in one operation; `strings` has those of it that do not), BasicBlobPackage, BitFieldPackage.
     ArithmeticPackage::new().register_into_engine(&mut engine);
     LogicPackage::new().register_into_engine(&mut engine);
     BasicMathPackage::new().register_into_engine(&mut engine);

@@ -5,6 +5,7 @@
 mod child;
 mod engine;
 mod guest;
+pub(crate) mod strings;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ use headend_model::PolicyName;
 use headend_plugin_host::AnalyserFault;
 use headend_plugin_host::analyser::drawn::{card, stream};
 use headend_plugin_host::analyser::media::Sound;
+use headend_plugin_host::analyser::serial::{Line, News};
 use headend_plugin_host::analyser::{Heard, Verdict};
 use headend_plugin_host::lifecycle::LoadError;
 use serde::Deserialize;
@@ -31,6 +32,7 @@ struct Case {
     limits: BTreeMap<String, i64>,
     #[serde(default)]
     capabilities: Vec<String>,
+    senses: Option<Vec<String>>,
     pages: Option<u32>,
     rhai: Option<String>,
     component: Option<String>,
@@ -44,6 +46,8 @@ struct Case {
     feed: String,
     #[serde(default)]
     hear: String,
+    #[serde(default)]
+    read: String,
     #[serde(default)]
     finish: String,
     end: End,
@@ -95,7 +99,8 @@ impl Case {
 
     /// The frame with the parts of the case.
     fn fill(&self) -> String {
-        let guarded = [("{feed}", &*self.feed), ("{hear}", &self.hear), ("{finish}", &self.finish)];
+        let guarded =
+            [("{feed}", &*self.feed), ("{hear}", &self.hear), ("{read}", &self.read), ("{finish}", &self.finish)];
         let pages = self.pages.unwrap_or(1).to_string();
         let plain =
             [("{build}", &*self.build), ("{imports}", &self.imports), ("{module}", &self.module), ("{pages}", &pages)];
@@ -104,9 +109,11 @@ impl Case {
 
     fn run(&self, lab: &Lab) -> Found {
         let (file, code) = self.file();
-        let folder = lab.write(&self.name, file, &code, &cases::grants(&self.capabilities, &self.limits));
+        let senses = self.senses.as_ref().map(|senses| format!("senses = {senses:?}\n")).unwrap_or_default();
+        let more = format!("{senses}{}", cases::grants(&self.capabilities, &self.limits));
+        let folder = lab.write(&self.name, file, &code, &more);
         let manifest = folder.join("headend-plugin.toml");
-        let text = fs::read_to_string(&manifest).unwrap().replace("world = \"1.0.0\"", "world = \"1.1.0\"");
+        let text = fs::read_to_string(&manifest).unwrap().replace("world = \"1.0.0\"", "world = \"1.2.0\"");
         fs::write(&manifest, text).unwrap();
         let found = match cases::let_in(self.end == End::Refused, || lab.host.load(&folder).map(drop)) {
             Err(error) => refused(&error),
@@ -120,17 +127,22 @@ impl Case {
         found
     }
 
-    /// A small frame, a large one, sound, and the end. After a fault there is nothing but that fault.
+    /// A small frame, a large one, sound, lines, and the end. After a fault there is nothing but that fault.
     fn play(&self, lab: &Lab) -> Result<Vec<Verdict>, AnalyserFault> {
         let mut instance = lab.host.instance(&PolicyName::new(&self.name).unwrap(), &[], "")?;
         let frames = stream([card(64, 36, 0), card(128, 72, 1)]);
         let heard = Heard { at_us: 80_000, sound: Sound::new(48_000, 2, vec![0; 1_920]).unwrap() };
+        let line = |at_us| Line { at_us, text: "boot: ok".into() };
+        let news = News::of([90_000, 100_000].map(line), 0, 120_000);
         let mut verdicts = Vec::new();
         let mut all = || {
             for frame in &frames {
                 verdicts.extend(instance.feed(frame)?);
             }
             verdicts.extend(instance.hear(&heard)?);
+            for news in &news {
+                verdicts.extend(instance.read(news)?);
+            }
             verdicts.extend(instance.finish()?);
             Ok(())
         };

@@ -12,6 +12,7 @@ mod letters;
 mod loading;
 mod ocr;
 mod released;
+mod serial;
 mod sound;
 mod stored;
 mod support;

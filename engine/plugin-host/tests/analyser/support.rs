@@ -36,8 +36,10 @@ impl Lab {
         let folder = self.home.path().join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(file), code).unwrap();
+        // Each against the first version that has what it needs.
+        let world = if more.contains("\"serial\"") { "1.2.0" } else { "1.0.0" };
         let manifest = format!(
-            "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"1.0.0\"\nfile = \"{file}\"\n{more}\n"
+            "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"{world}\"\nfile = \"{file}\"\n{more}\n"
         );
         fs::write(folder.join("headend-plugin.toml"), manifest).unwrap();
         folder

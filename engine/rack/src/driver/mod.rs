@@ -54,6 +54,11 @@ pub trait Driver: Send + Sync + std::fmt::Debug {
         0
     }
 
+    /// Whether it has a serial port: whoever waits for a line of one that has none waits in vain.
+    fn has_serial(&self) -> bool {
+        false
+    }
+
     /// Sends bytes to the serial port.
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         let _ = bytes;

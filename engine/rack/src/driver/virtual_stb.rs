@@ -109,6 +109,10 @@ impl Driver for VirtualStb {
         }))
     }
 
+    fn has_serial(&self) -> bool {
+        true
+    }
+
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         self.with(|stb, now_us| stb.send(bytes, now_us));
         ready(Ok(())).boxed()
@@ -165,6 +169,7 @@ mod tests {
         let stb = stb(true);
         stb.serial_send(b"channel 3\nstatus\n").await.unwrap();
         let news = stb.serial_since(0);
+        assert!(stb.has_serial());
         let texts: Vec<&str> = news.lines.iter().map(|line| line.text.as_str()).collect();
         assert!(texts.contains(&"zap 3 Sport Arena") && texts[3].starts_with("status: on"), "{texts:?}");
         assert_eq!((news.lost, stb.serial_since(news.next).lines.len()), (0, 0));

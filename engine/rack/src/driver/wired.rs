@@ -173,6 +173,10 @@ impl Driver for Wired {
         self.face(Face::Capture, |gear| gear.capture.as_ref()).map_or(0, |capture| capture.sound_lag_us())
     }
 
+    fn has_serial(&self) -> bool {
+        self.faces.contains(&Face::Serial)
+    }
+
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         let serial = self.face(Face::Serial, |gear| gear.serial.as_ref());
         async move { self.noted(serial?.send(bytes).await) }.boxed()

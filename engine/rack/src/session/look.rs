@@ -18,6 +18,9 @@ use crate::record::pictures;
 /// Things found that the log tells; the answer has them all.
 const FOUND_IN_LOG: usize = 20;
 
+/// Lines of a day ago are of no interest any more.
+const MOST_BACK_S: f64 = 86_400.0;
+
 /// A question with its pictures in memory.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -33,6 +36,12 @@ impl Asked {
     pub(super) fn build(&self, analysers: &Analysers, from_us: Option<u64>) -> Result<Built, CallError> {
         let from_us = from_us.map(|from| i64::try_from(from).unwrap_or(i64::MAX));
         analysers.build(&self.analyser, &self.references, &self.parameters, from_us).map_err(|no| refusal(&no))
+    }
+
+    /// Lines that came so long before count, too: the parameter `back_s` of analysers that read, in microseconds.
+    pub(super) fn back_us(&self) -> u64 {
+        let seconds = self.parameters.get("back_s").and_then(Value::as_f64).unwrap_or_default();
+        (seconds.clamp(0.0, MOST_BACK_S) * 1e6) as u64
     }
 }
 
@@ -135,7 +144,9 @@ impl Session {
             let built = self.built(asked.clone(), None).await?;
             let (timeout_us, gap_us) = (timeout_ms.saturating_mul(1_000), gap_ms.saturating_mul(1_000));
             let hours = Hours { began_us: driver.now_us(), timeout_us, gap_us };
-            lookers.insert(*place, (*number, Looker::new(built, until, hours, driver.frame_us())));
+            let looker = Looker::new(built, until, hours, driver.frame_us());
+            let looker = looker.reading_from(self.serial_began(*place), asked.back_us());
+            lookers.insert(*place, (*number, looker));
         }
         Ok(lookers)
     }
@@ -203,7 +214,7 @@ impl Session {
         let asked = self.asked(question).await?;
         let mut built = self.built(asked.clone(), None).await?;
         if !built.senses.sight {
-            return Self::refuse("bad_call", format!("{} listens; it says nothing of a picture", asked.analyser));
+            return Self::refuse("bad_call", format!("{} does not look: it says nothing of a picture", asked.analyser));
         }
         let frame = Frame { number: 0, at_us: 0, picture: stored.picture };
         let said = blocking(move || match built.instance.feed(&frame) {

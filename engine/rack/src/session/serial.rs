@@ -27,6 +27,11 @@ impl Session {
         }
     }
 
+    /// Where the lines begin that this run may read.
+    pub(super) fn serial_began(&self, place: usize) -> u64 {
+        self.serial.get(&place).map_or(0, |mark| mark.began)
+    }
+
     /// Keeps the lines that have come. A slot whose lease is over says nothing to this run any more.
     pub(super) fn collect_serial(&mut self) {
         for (number, place) in self.slots.chosen(None) {
@@ -63,8 +68,7 @@ impl Session {
     pub(super) fn serial_read(&mut self, from: u64, slot: Option<u32>) -> Result<Value, CallError> {
         let mut answers = Vec::new();
         for (number, place, driver) in self.chosen("reading from the serial port", slot)? {
-            let began = self.serial.get(&place).map_or(0, |mark| mark.began);
-            let news = driver.serial_since(from.max(began));
+            let news = driver.serial_since(from.max(self.serial_began(place)));
             let mut room = MOST_BYTES;
             let fits = |line: &&crate::driver::SerialLine| {
                 let size = cut(&line.text).len() + 64;

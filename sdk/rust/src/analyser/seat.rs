@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Analyser, Frame, Setup, Sound, Verdict};
+use super::{Analyser, Frame, News, Setup, Sound, Verdict};
 
 #[allow(missing_docs, clippy::pedantic, reason = "generated")]
 pub mod bindings {
@@ -37,6 +37,10 @@ impl<A: Analyser> Seat<A> {
         self.with(|analyser| analyser.hear(sound))
     }
 
+    pub fn read(&self, news: &News) -> Option<Verdict> {
+        self.with(|analyser| analyser.read_lines(news))
+    }
+
     pub fn finish(&self) -> Option<Verdict> {
         self.with(A::finish)
     }
@@ -68,6 +72,11 @@ macro_rules! __analyser_instance_of {
             }
             fn finish() -> ::std::option::Option<$crate::analyser::Verdict> {
                 SEAT.with(|seat| seat.finish())
+            }
+        }
+        impl $crate::analyser::seat::bindings::exports::headend::analyser::serial::Guest for Exported {
+            fn read(news: $crate::analyser::News) -> ::std::option::Option<$crate::analyser::Verdict> {
+                SEAT.with(|seat| seat.read(&news))
             }
         }
         $crate::analyser::seat::bindings::export!(Exported with_types_in $crate::analyser::seat::bindings);

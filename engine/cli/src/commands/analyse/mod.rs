@@ -1,8 +1,9 @@
-//! `headend analyse`: an analyser over stored pictures, which needs no server, or over the captures of past runs.
+//! `headend analyse`: an analyser over stored pictures or serial logs, which needs no server, or over the captures of past runs.
 
 mod named;
 mod overlay;
 mod retro;
+mod serial;
 mod stream;
 mod timing;
 
@@ -28,7 +29,8 @@ use crate::ui::{self, Ui, cell, plain, verdict as shown};
 const AFTER: &str = "\
 Several files are a stream, in the order in which they are named; a folder stands for the pictures in it, in the order of their names. \
 A verdict stands beside the file that shows it.
-Exit code 0: the last verdict passed; 1: it did not, or there was none; 2: the plugin does not take this.
+An analyser that reads is given serial logs: `serial.txt` of a run, its folder, or any text. Each slot of each file is a stream of its own.
+Exit code 0: the last verdict passed, of each stream; 1: it did not, or there was none; 2: the plugin does not take this.
 
 With --runs, --job or --since the captures of past runs are looked at again, each with the parameters and references that were recorded with it, and the verdicts \
 that change are listed. Exit code 0: none does; 1: some do; 4: there was nothing to look at.";
@@ -39,7 +41,7 @@ pub(crate) struct Args {
     /// The analyser: its folder, a bundle, a file, or the name of an installed one, with `@VERSION` if it must be that.
     #[arg(value_name = "ANALYSER", required_unless_present = "analyser")]
     plugin: Option<PathBuf>,
-    /// Pictures, PNG or JPEG, at most 4096 pixels a side, or folders of them.
+    /// Pictures, PNG or JPEG, at most 4096 pixels a side, or folders of them; serial logs for an analyser that reads.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The analyser, said by name: all other words are files then.
@@ -54,6 +56,9 @@ pub(crate) struct Args {
     /// Frames per second of the stream: what the time of each file is.
     #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = stream::fps)]
     fps: f64,
+    /// Of serial logs: the lines of this slot alone.
+    #[arg(long, value_name = "SLOT")]
+    slot: Option<u32>,
     /// What it may do beyond looking, such as `ocr`: have text read. May be given several times.
     #[arg(long = "grant", value_name = "CAPABILITY", value_parser = Capability::parse)]
     grants: Vec<Capability>,
@@ -106,13 +111,22 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, ui: Ui) -> Result<()> {
         (true, false) => return Err(Failure::usage("files and past runs cannot be looked at together; name one")),
         (false, true) => {
             return Err(Failure::usage("there is nothing to look at")
-                .help("name pictures, or past runs with --runs, --job or --since"));
+                .help("name pictures or serial logs, or past runs with --runs, --job or --since"));
         }
         (_, _) => {}
     }
     let host = host(&args.grants)?;
     let info = load(wanted, &host)?;
-    if args.past.is_asked() { past(args, server, ui, &host, &info) } else { stored(args, &files, ui, &host, &info) }
+    if args.past.is_asked() {
+        return past(args, server, ui, &host, &info);
+    }
+    // One that looks as well is shown pictures: they are what there are more of.
+    let reads = info.senses.serial && !info.senses.sight;
+    if args.slot.is_some() && !reads {
+        let what = format!("{} reads no serial logs; --slot is for them", info.name);
+        return Err(Failure::usage(what).help("leave it out, or name an analyser that reads"));
+    }
+    if reads { serial::run(args, &files, ui, &host, &info) } else { stored(args, &files, ui, &host, &info) }
 }
 
 fn load(wanted: &Path, host: &AnalyserHost) -> Result<PluginInfo> {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use headend_plugin_host::analyser::drawn::{STEP_US, card, noise, plain};
 use headend_plugin_host::analyser::media::{Colour, Picture};
+use headend_plugin_host::analyser::serial::{Line, MAX_LINE, News};
 use headend_plugin_host::analyser::{Frame, Reference, Verdict};
 use headend_plugin_host::lifecycle::{Grant, Tried, Upload};
 use headend_plugin_host::policy::PluginInfo;
@@ -18,12 +19,15 @@ const ANSWERS: &str = "answers";
 const REPEATABLE: &str = "repeatable";
 const SIZES: &str = "sizes";
 const EMPTY: &str = "empty";
+const LINES: &str = "lines";
 const SETTINGS: &str = "settings";
 const LOAD: &str = "load";
 
 /// Of frames that are small, thin, odd, and as large as they come.
 const SHAPES: &[(u32, u32)] =
     &[(1, 1), (2, 1), (1, 720), (1280, 1), (3, 5), (17, 31), (4096, 2), (320, 180), (1280, 720)];
+/// Lines at once.
+const MANY: i64 = 600;
 /// Frames of the load test.
 const FRAMES: u32 = 25;
 
@@ -82,14 +86,34 @@ fn tests(host: &AnalyserHost, info: &PluginInfo) -> Vec<Test> {
         }
     };
     let said = first.iter().flatten().count();
-    vec![
+    let mut tests = vec![
         Test::new(ANSWERS, format!("{figures}, {said} verdicts"), Bench::lies(&first, &frames)),
         Test::new(REPEATABLE, figures, bench.again(&first, &frames)),
         Test::new(SIZES, format!("{} sizes from 1x1 to 4096x2 and 1280x720", SHAPES.len()), bench.sizes()),
         Test::new(EMPTY, "a stream without frames".into(), bench.empty()),
         bench.settings(),
         bench.load(),
+    ];
+    if info.senses.serial {
+        tests.insert(4, Test::new(LINES, format!("{MANY} lines, and none, long ones, odd ones"), bench.lines()));
+    }
+    tests
+}
+
+/// What devices say: nothing, words, what is no text, more than fits into one call.
+fn said_by_devices() -> Vec<News> {
+    let line = |at_us: i64, text: String| Line { at_us, text };
+    let odd = ["boot: ok", "", "login: ", "\u{1b}[31m\u{0}\u{7f}", "ä漢🎬", "{{(([[\\"];
+    let odd = (0..).zip(odd).map(|(at, text)| line(at * STEP_US, text.to_owned()));
+    let long = ["x".repeat(MAX_LINE), "ü".repeat(MAX_LINE)].map(|text| line(STEP_US * 10, text));
+    let many = (0..MANY).map(|at| line(STEP_US * 11 + at, format!("line {at}")));
+    [
+        News::of([], 0, 0),
+        News::of(odd, 0, STEP_US * 9),
+        News::of(long, 7, STEP_US * 10),
+        News::of(many, 0, STEP_US * 99),
     ]
+    .concat()
 }
 
 /// Black, a card that moves, noise, and the reference on a card.
@@ -157,6 +181,28 @@ impl Bench<'_> {
             let fault = self.run(&stream(pictures)).err()?;
             Some(self.fault(&fault, &json!({ "sizes": sizes })))
         })
+    }
+
+    fn read(&self) -> Verdicts {
+        let mut instance = self.host.instance(&self.info.name, &self.references, &self.parameters.to_string())?;
+        let news = said_by_devices();
+        let mut said = news.iter().map(|news| instance.read(news)).collect::<std::result::Result<Vec<_>, _>>()?;
+        said.push(instance.finish()?);
+        Ok(said)
+    }
+
+    /// It copes with all of them, and says the same of them again.
+    fn lines(&self) -> Option<Fault> {
+        let input = json!({ "lines": MANY });
+        let both = patiently(|| self.read()).and_then(|first| Ok((first, patiently(|| self.read())?)));
+        match both {
+            Ok((first, again)) => {
+                let at = first.iter().zip(&again).position(|(one, other)| one != other)?;
+                let what = "another instance gave another verdict on the same lines".to_owned();
+                Some(Fault { what, input: json!([first[at], again[at]]) })
+            }
+            Err(fault) => Some(self.fault(&fault, &input)),
+        }
     }
 
     fn empty(&self) -> Option<Fault> {

@@ -11,7 +11,7 @@ use super::protocol::{Call, FromChild, Reply, WireFrame, WireSound};
 use super::values::{
     cell_list, colour, comparison_map, found_map, int, list, number, reading, rect, statistics_map, word_map,
 };
-use crate::rhai_child::engine;
+use crate::rhai_child::{engine, strings};
 
 type Told<T> = Result<T, Box<EvalAltResult>>;
 
@@ -105,6 +105,7 @@ pub(super) fn register(engine: &mut Engine, link: &Link) {
     asking(engine);
     comparing(engine);
     sounds(engine);
+    strings::register(engine);
     engine.register_fn("log", |text: &str| {
         // A host that is gone hears nothing.
         let _ = say(&FromChild::Log(text.to_owned()));

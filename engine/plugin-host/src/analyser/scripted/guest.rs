@@ -8,8 +8,8 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Map, Scope};
 
 use super::super::desk::{Fault, Handle};
 use super::calls::{self, Frame, Picture, Sound};
-use super::protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireReference, WireSound};
-use super::values::verdict;
+use super::protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireNews, WireReference, WireSound};
+use super::values::{news_map, verdict};
 use crate::rhai_child::{engine, limit_process, live};
 
 /// Most bytes of an error's text.
@@ -103,8 +103,10 @@ impl Script {
         let ast = engine.compile(source).map_err(|error| FromChild::Refused(error.to_string()))?;
         let state = Dynamic::from_map(Map::new());
         let script = Self { engine, ast, link: link.clone(), state, number: 0, at: 0 };
-        if !script.defines("feed", 1) && !script.defines("hear", 1) {
-            return Err(FromChild::Misfit("the script defines neither `fn feed(frame)` nor `fn hear(sound)`".into()));
+        if !["feed", "hear", "read"].into_iter().any(|name| script.defines(name, 1)) {
+            return Err(FromChild::Misfit(
+                "the script defines none of `fn feed(frame)`, `fn hear(sound)` and `fn read(news)`".into(),
+            ));
         }
         if !script.ast.statements().is_empty() {
             return Err(FromChild::Misfit(
@@ -123,6 +125,7 @@ impl Script {
             ToChild::Build { parameters, references } => self.build(&parameters, references),
             ToChild::Feed(frame) => self.feed(frame),
             ToChild::Hear(sound) => self.hear(sound),
+            ToChild::Read(news) => self.read(news),
             ToChild::Finish => self.told("finish", None),
             ToChild::Load { .. } | ToChild::Reply(_) => Err("it was asked for nothing".into()),
         };
@@ -166,6 +169,11 @@ impl Script {
         self.at = sound.at;
         let sound = Dynamic::from(Sound::new(sound, &self.link));
         self.told("hear", Some(sound))
+    }
+
+    fn read(&mut self, news: WireNews) -> Result<FromChild, String> {
+        self.at = news.lines.last().map_or(news.now, |(at, _)| *at);
+        self.told("read", Some(Dynamic::from_map(news_map(news))))
     }
 
     /// Calls a function that the script may leave out.

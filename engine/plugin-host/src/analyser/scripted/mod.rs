@@ -9,6 +9,7 @@ mod values;
 use std::time::Duration;
 
 use super::desk::{Desk, Handle, May, Over, Trouble};
+use super::serial::{Line, News};
 use super::verdict::{MAX_SENTENCE, cut};
 use super::{AnalyserFault, AnalyserInstance, BUILD_FACTOR, Frame, Heard, Reference, Verdict};
 use crate::guest::GuestProgram;
@@ -16,7 +17,7 @@ use crate::lifecycle::{LoadError, Package};
 use crate::manifest::Limits;
 use crate::rhai_child::{Child, ChildFault, LOAD_DEADLINE};
 use crate::wasm::CompileError;
-use protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireReference, WireSound};
+use protocol::{Call, FromChild, Reply, ToChild, WireFrame, WireNews, WireReference, WireSound};
 
 pub use calls::definitions;
 pub use guest::guest_main;
@@ -29,6 +30,8 @@ pub(super) struct RhaiAnalyser {
     label: String,
     limits: Limits,
     may: May,
+    /// Its manifest says that it reads the serial line.
+    reads: bool,
 }
 
 impl RhaiAnalyser {
@@ -38,7 +41,8 @@ impl RhaiAnalyser {
             |what: String| LoadError::Compile { plugin: package.label(), source: CompileError::Refused(what) };
         let source = String::from_utf8(package.code.to_vec()).map_err(|error| refused(error.to_string()))?;
         let limits = package.manifest.limits;
-        let this = Self { guest: guest.clone(), source, label: package.label(), limits, may };
+        let reads = package.manifest.senses.serial;
+        let this = Self { guest: guest.clone(), source, label: package.label(), limits, may, reads };
         match this.start() {
             Ok((_, FromChild::Done)) => Ok(this),
             Ok((_, FromChild::Misfit(what))) => {
@@ -127,6 +131,16 @@ impl AnalyserInstance for Instance {
         let verdict = self.verdict(&ToChild::Hear(wire), "hear");
         self.desk.drop(handle);
         verdict
+    }
+
+    fn read(&mut self, news: &News) -> Result<Option<Verdict>, AnalyserFault> {
+        if !self.script.reads {
+            return Ok(None);
+        }
+        let line = |line: &Line| (line.at_us, line.text.clone());
+        let lines = news.lines().iter().map(line).collect();
+        let wire = WireNews { lines, lost: news.lost(), now: news.now_us() };
+        self.verdict(&ToChild::Read(wire), "read")
     }
 
     fn finish(&mut self) -> Result<Option<Verdict>, AnalyserFault> {

@@ -22,6 +22,7 @@ pub(super) enum ToChild {
     },
     Feed(WireFrame),
     Hear(WireSound),
+    Read(WireNews),
     Finish,
     /// To a call of the child.
     Reply(Result<Reply, Fault>),
@@ -50,6 +51,14 @@ pub(super) struct WireSound {
     pub(super) rate: u32,
     pub(super) channels: u32,
     pub(super) count: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireNews {
+    /// Instant and text of each.
+    pub(super) lines: Vec<(i64, String)>,
+    pub(super) lost: u64,
+    pub(super) now: i64,
 }
 
 /// From the child.

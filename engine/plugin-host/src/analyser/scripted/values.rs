@@ -5,6 +5,7 @@ use rhai::{Array, Dynamic, FLOAT, INT, Map};
 
 use super::super::ocr::{Layout, Reading, Word};
 use super::super::{Shape, Tone, Value, Verdict};
+use super::protocol::WireNews;
 
 /// A number of pixels or the like: what is below 0 counts as 0, what is too large as the most.
 fn whole(value: &Dynamic) -> Option<u32> {
@@ -108,6 +109,18 @@ pub(super) fn word_map(word: Word) -> Dynamic {
         ("confidence".into(), Dynamic::from_float(word.confidence)),
         ("line".into(), int(word.line)),
     ]))
+}
+
+/// `#{lines: [#{at, text}, ..], lost, now}`.
+pub(super) fn news_map(news: WireNews) -> Map {
+    let line = |(at, text): (i64, String)| {
+        Dynamic::from_map(Map::from([("at".into(), Dynamic::from_int(at)), ("text".into(), text.into())]))
+    };
+    Map::from([
+        ("lines".into(), list(news.lines.into_iter().map(line))),
+        ("lost".into(), int(news.lost)),
+        ("now".into(), Dynamic::from_int(news.now)),
+    ])
 }
 
 /// `#{languages: ["eng"], whitelist: "0123456789", layout: "line"}`; English, everything and `sparse` for what is left out.

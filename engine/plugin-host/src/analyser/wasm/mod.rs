@@ -5,16 +5,18 @@ mod guest;
 
 use std::sync::Arc;
 
-use wasmtime::component::{Component, HasSelf, Linker, Resource};
+use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
 
 use super::desk::May;
+use super::serial::{Line, News};
 use super::{AnalyserFault, AnalyserInstance, BUILD_FACTOR, Frame, Heard, Reference, Shape, Tone, Value, Verdict};
 use crate::lifecycle::LoadError;
 use crate::manifest::{Limits, Manifest};
 use crate::wasm::{Compiler, Counting, Ticker};
 use calls::rect_of;
 use guest::{Guest, State};
-use world::exports::headend::analyser::analysing as exported;
+use world::exports::headend::analyser::{analysing as exported, serial as reading};
 use world::headend::analyser::types as said;
 
 pub(super) mod world {
@@ -27,7 +29,7 @@ pub(super) mod world {
 
 /// A linked analyser: an instance costs some microseconds.
 pub(super) struct WasmAnalyser {
-    pre: world::AnalyserPre<State>,
+    linked: Linked,
     ticker: Arc<Ticker>,
     label: Arc<str>,
     limits: Limits,
@@ -47,12 +49,12 @@ impl WasmAnalyser {
         let counting = if limits.fuel.is_some() { Counting::Fuel } else { Counting::Time };
         let component =
             compiler.component(code, counting).map_err(|source| LoadError::Compile { plugin: label.into(), source })?;
-        let pre = link(&component, &may).map_err(|error| LoadError::Link {
+        let linked = link(&component, &may, manifest.senses.serial).map_err(|error| LoadError::Link {
             plugin: label.into(),
             world: manifest.kind,
             what: format!("{error:#}"),
         })?;
-        Ok(Self { pre, ticker: Arc::clone(compiler.engines().ticker()), label: label.into(), limits, may })
+        Ok(Self { linked, ticker: Arc::clone(compiler.engines().ticker()), label: label.into(), limits, may })
     }
 
     /// An instance for one stream. `parameters`: JSON text of an object.
@@ -61,18 +63,41 @@ impl WasmAnalyser {
         parameters: &str,
         references: &[Reference],
     ) -> Result<Box<dyn AnalyserInstance>, AnalyserFault> {
-        let mut guest = Guest::new(self.pre.engine(), &self.ticker, &self.label, self.limits, self.may.clone());
-        let bindings = guest.call("instantiate", BUILD_FACTOR, |store| self.pre.instantiate(store))?;
+        let engine = self.linked.pre.component().engine();
+        let mut guest = Guest::new(engine, &self.ticker, &self.label, self.limits, self.may.clone());
+        let exports = guest.call("instantiate", BUILD_FACTOR, |store| self.linked.instantiate(store))?;
         let references = references.iter().map(|reference| guest.take(reference)).collect::<Result<_, _>>()?;
         let setup = exported::Setup { parameters: parameters.to_owned(), references };
-        let analysing = bindings.headend_analyser_analysing();
-        let built = guest.call("build", BUILD_FACTOR, |store| analysing.call_build(store, &setup))?;
+        let built = guest.call("build", BUILD_FACTOR, |store| exports.analysing.call_build(store, &setup))?;
         built.map_err(|what| guest.declined(&what))?;
-        Ok(Box::new(Instance { guest, bindings }))
+        Ok(Box::new(Instance { guest, exports }))
     }
 }
 
-fn link(component: &Component, may: &May) -> wasmtime::Result<world::AnalyserPre<State>> {
+/// A component with its imports, and where its exports are. Not the whole world at once: guests of former versions do not export what came later.
+struct Linked {
+    pre: InstancePre<State>,
+    analysing: exported::GuestIndices,
+    /// Of those that read.
+    serial: Option<reading::GuestIndices>,
+}
+
+/// What the host calls.
+struct Exports {
+    analysing: exported::Guest,
+    serial: Option<reading::Guest>,
+}
+
+impl Linked {
+    fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        let analysing = self.analysing.load(&mut *store, &instance)?;
+        let serial = self.serial.as_ref().map(|serial| serial.load(&mut *store, &instance)).transpose()?;
+        Ok(Exports { analysing, serial })
+    }
+}
+
+fn link(component: &Component, may: &May, reads: bool) -> wasmtime::Result<Linked> {
     use world::headend::analyser;
     let mut linker = Linker::<State>::new(component.engine());
     analyser::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
@@ -84,7 +109,10 @@ fn link(component: &Component, may: &May) -> wasmtime::Result<world::AnalyserPre
     if may.ocr.is_some() {
         analyser::ocr::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     }
-    world::AnalyserPre::new(linker.instantiate_pre(component)?)
+    let pre = linker.instantiate_pre(component)?;
+    let analysing = exported::GuestIndices::new(&pre)?;
+    let serial = if reads { Some(reading::GuestIndices::new(&pre)?) } else { None };
+    Ok(Linked { pre, analysing, serial })
 }
 
 impl Guest {
@@ -107,13 +135,13 @@ impl Guest {
 /// An analyser at work.
 struct Instance {
     guest: Guest,
-    bindings: world::Analyser,
+    exports: Exports,
 }
 
 impl AnalyserInstance for Instance {
     fn feed(&mut self, frame: &Frame) -> Result<Option<Verdict>, AnalyserFault> {
         let handle = self.guest.state().desk.lend_frame(frame);
-        let analysing = self.bindings.headend_analyser_analysing();
+        let analysing = &self.exports.analysing;
         let said = self.guest.call("feed", 1, |store| analysing.call_feed(store, Resource::new_borrow(handle)));
         self.guest.state().desk.drop(handle);
         self.guest.verdict("feed", said?)
@@ -121,14 +149,23 @@ impl AnalyserInstance for Instance {
 
     fn hear(&mut self, heard: &Heard) -> Result<Option<Verdict>, AnalyserFault> {
         let handle = self.guest.state().desk.lend_sound(heard);
-        let analysing = self.bindings.headend_analyser_analysing();
+        let analysing = &self.exports.analysing;
         let said = self.guest.call("hear", 1, |store| analysing.call_hear(store, Resource::new_borrow(handle)));
         self.guest.state().desk.drop(handle);
         self.guest.verdict("hear", said?)
     }
 
+    fn read(&mut self, news: &News) -> Result<Option<Verdict>, AnalyserFault> {
+        let Some(serial) = &self.exports.serial else { return Ok(None) };
+        let line = |line: &Line| reading::Line { at: line.at_us, text: line.text.clone() };
+        let lines = news.lines().iter().map(line).collect();
+        let news = reading::News { lines, lost: news.lost(), now: news.now_us() };
+        let said = self.guest.call("read", 1, |store| serial.call_read(store, &news))?;
+        self.guest.verdict("read", said)
+    }
+
     fn finish(&mut self) -> Result<Option<Verdict>, AnalyserFault> {
-        let analysing = self.bindings.headend_analyser_analysing();
+        let analysing = &self.exports.analysing;
         let said = self.guest.call("finish", 1, |store| analysing.call_finish(store))?;
         self.guest.verdict("finish", said)
     }

@@ -9,7 +9,6 @@ pub(crate) mod fuzz;
 mod guest;
 mod protocol;
 mod queue;
-mod strings;
 
 pub use guest::guest_main;
 pub(super) use queue::RhaiQueue;
@@ -224,7 +223,7 @@ fn asked(child: &mut Child, envelope: &Envelope, deadline: Duration) -> Result<A
 /// The engine of every child, and strings as policies may use them.
 fn engine() -> rhai::Engine {
     let mut engine = rhai_child::engine();
-    strings::register(&mut engine);
+    rhai_child::strings::register(&mut engine);
     engine
 }
 

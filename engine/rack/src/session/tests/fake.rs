@@ -104,6 +104,10 @@ impl Driver for Fake {
         Ok(Sound::new(48_000, 1, (0..count).map(loud).collect::<Vec<i16>>()))
     }
 
+    fn has_serial(&self) -> bool {
+        true
+    }
+
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
         self.sent.lock().unwrap().extend_from_slice(bytes);
         std::future::ready(Ok(())).boxed()
@@ -131,7 +135,7 @@ pub(super) fn built() -> Option<PathBuf> {
     Some(folder)
 }
 
-/// The built ones, and two of our own in Rhai.
+/// The built ones, and some of our own in Rhai.
 pub(super) fn analysers(folder: &Path) -> Arc<Analysers> {
     let own = folder.join("own-analysers");
     write(
@@ -141,6 +145,12 @@ pub(super) fn analysers(folder: &Path) -> Arc<Analysers> {
         SINCE_KEY,
     );
     write(&own, "audio-there", "least = { type = \"number\", default = -60 }", AUDIO_THERE);
+    write(
+        &own,
+        "line-there",
+        "text = { type = \"string\", default = \"login\" }\nproperties.back_s = { type = \"number\", default = 0 }",
+        LINE_THERE,
+    );
     // Built beside the tests; it compiles and runs analysers as `headend guest` does.
     let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("headend-guest");
     let guest = Some(GuestProgram { program, args: Vec::new() });
@@ -152,9 +162,13 @@ pub(super) fn analysers(folder: &Path) -> Arc<Analysers> {
 fn write(own: &Path, name: &str, property: &str, code: &str) {
     let folder = own.join(name);
     fs::create_dir_all(&folder).unwrap();
-    let sense = if code.contains("fn hear") { "sound" } else { "sight" };
+    let (sense, world) = match code {
+        code if code.contains("fn hear") => ("sound", "1.0.0"),
+        code if code.contains("fn read") => ("serial", "1.2.0"),
+        _ => ("sight", "1.0.0"),
+    };
     let manifest = format!(
-        "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"1.0.0\"\nfile = \"code.rhai\"\nsenses = [\"{sense}\"]\n\
+        "name = \"{name}\"\nversion = \"1.0.0\"\nkind = \"analyser\"\nworld = \"{world}\"\nfile = \"code.rhai\"\nsenses = [\"{sense}\"]\n\
          description = \"For a test.\"\n[limits]\nmemory_mib = 32\ndeadline_ms = 4000\n\
          [parameters]\ntype = \"object\"\nadditionalProperties = false\nproperties.{property}\n"
     );
@@ -184,3 +198,18 @@ fn hear(sound) {
 }
 fn feed(frame) { () }
 "#;
+
+/// Passes at the line that has the text.
+const LINE_THERE: &str = r"
+fn build(setup) { this.text = setup.parameters.text; this.lines = 0; }
+fn read(news) {
+    for line in news.lines {
+        this.lines += 1;
+        if line.text.contains(this.text) {
+            return #{ passed: true, sentence: `it said ${line.text}`, at: line.at, values: #{ lines: this.lines } };
+        }
+    }
+    ()
+}
+fn finish() { #{ passed: false, sentence: `${this.lines} lines, and none had it` } }
+";

@@ -81,8 +81,10 @@ pub(super) struct Candidate<'a> {
 /// Looks again. The exit code tells whether a verdict changed.
 pub(super) async fn run(context: &Context, past: &Past, candidate: Candidate<'_>) -> Result<()> {
     if !candidate.info.senses.sight {
-        let what = format!("{} listens, and runs leave pictures alone", candidate.info.name);
-        return Err(Failure::usage(what).help("name an analyser that looks"));
+        let what = format!("{} does not look, and what is looked at again are pictures", candidate.info.name);
+        return Err(
+            Failure::usage(what).help("name an analyser that looks; one that reads takes serial.txt of runs as a file")
+        );
     }
     let name = past.beside.clone().unwrap_or_else(|| candidate.info.name.to_string());
     let runs = select::runs(context, &past.runs, &past.jobs, past.since).await?;

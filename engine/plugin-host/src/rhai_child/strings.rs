@@ -4,7 +4,7 @@
 use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString};
 
 /// Makes them known to the engine, with what editors show of them.
-pub(super) fn register(engine: &mut Engine) {
+pub(crate) fn register(engine: &mut Engine) {
     ask(engine);
     take_apart(engine);
 }
@@ -75,7 +75,11 @@ fn split(string: &str, separator: &str) -> Array {
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine;
+    fn engine() -> rhai::Engine {
+        let mut engine = crate::rhai_child::engine();
+        super::register(&mut engine);
+        engine
+    }
 
     #[test]
     fn they_do_what_rhais_own_do() {
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn editors_are_told_of_them() {
-        let definitions = super::super::definitions();
+        let definitions = engine().definitions().single_file();
         for name in ["starts_with", "ends_with", "contains", "index_of", "sub_string", "split", "trim", "to_upper"] {
             assert!(definitions.contains(&format!("fn {name}(")), "{name}");
         }
