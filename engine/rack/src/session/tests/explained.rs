@@ -34,7 +34,7 @@ async fn the_sources_are_kept_and_the_page_leads_to_the_lines_that_called() {
     bench.session.call_from(Call::BeginRegion { name: "zap".into() }, places(&["x.rhai:1"])).await;
     bench.ok(Call::EndRegion { name: "zap".into(), style: None, comment: None }).await;
     bench.ok(Call::Wait { ms: 2_000 }).await;
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
     let module = bench.out.path().join("script/lib/keys.py");
     std::fs::File::options().write(true).open(module).unwrap().set_modified(later).unwrap();
     bench.session.keep_sources().await;
