@@ -164,14 +164,14 @@ async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<Rac
 /// Until the rack is there with its virtual boxes. Of a rack file not all slots need have a DUT, and tools take their time: their slots come
 /// in when they have passed a probe.
 async fn wait(client: &Client, rack: &RackHandle, args: &Args, places: &Places) -> Result<()> {
-    let placed = if places.file.is_some() { 0 } else { usize::from(args.boxes.slots) };
+    let expected = if places.file.is_some() { 0 } else { usize::from(args.boxes.slots) };
     let began = Instant::now();
     // The server has seen to what stands in the slots when it answers the rack's first word; an answer that is late is told below.
     let _ = tokio::time::timeout(JOIN, rack.ready()).await;
     loop {
         let list: RackList = client.get("/racks").await?;
         let rack = list.racks.iter().find(|rack| rack.rack == places.rack() && rack.online);
-        if rack.is_some_and(|rack| rack.slots.iter().filter(|slot| slot.dut.is_some()).count() >= placed) {
+        if rack.is_some_and(|rack| rack.slots.iter().filter(|slot| slot.dut.is_some()).count() >= expected) {
             return Ok(());
         }
         if began.elapsed() > JOIN {
