@@ -57,7 +57,9 @@ impl Nursery {
         let run = move || {
             // And so does what it starts.
             precedence::come_as_others();
-            jobs.into_iter().for_each(|job| job());
+            for job in jobs {
+                job();
+            }
         };
         std::thread::Builder::new().name("nursery".into()).spawn(run)?;
         Ok(Self { work })

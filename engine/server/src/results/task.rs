@@ -17,8 +17,9 @@ use crate::retention;
 const LOOK: Duration = Duration::from_millis(300);
 /// Runs looked at before it is asked again whether to stop.
 const AT_ONCE: u32 = 200;
-/// Rows of one transaction, about: others wait for it.
-const ROWS_AT_ONCE: usize = 5_000;
+/// Of one transaction, about: starts and ends wait for it. A run takes six statements or more, 16 of them some ten milliseconds.
+const RUNS_AT_ONCE: usize = 16;
+const ROWS_AT_ONCE: usize = 1_000;
 /// Pause after a failure, and before a run is looked at again whose files could not be read.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 const AFTER_BAD_FILES: Duration = Duration::from_mins(5);
@@ -85,7 +86,7 @@ async fn catch_up(
                 later.insert(run, Instant::now() + AFTER_BAD_FILES);
             }
         }
-        if made.iter().map(RunResults::rows).sum::<usize>() >= ROWS_AT_ONCE {
+        if made.len() >= RUNS_AT_ONCE || made.iter().map(RunResults::rows).sum::<usize>() >= ROWS_AT_ONCE {
             app.store.save_results(std::mem::take(&mut made)).await?;
         }
     }

@@ -94,6 +94,17 @@ pub(crate) fn chosen_by(why: &Value, policy: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whatever waits of the job waits for that.
+pub(crate) fn waits_for(why: &Value, code: &str) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let at = list(&why["waiting"]).iter().flat_map(|test| list(&test["at"])).collect::<Vec<_>>();
+    match at.iter().find(|reason| reason["code"] != code) {
+        None if at.is_empty() => vec![format!("nothing waits, though the slot is {code}")],
+        None => Vec::new(),
+        Some(other) => vec![format!("it waits because of {}, not {code}", other["code"])],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

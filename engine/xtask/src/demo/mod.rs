@@ -4,6 +4,7 @@ mod check;
 mod eyes;
 mod lab;
 mod matrix;
+mod person;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -120,6 +121,7 @@ fn show(lab: &Lab, guests: &Path, tests: &[Test]) -> Result<()> {
         faults.append(&mut shell::step(&title, || one_job(lab, tests, policy))?);
     }
     faults.append(&mut shell::step("tests that see, hear and time", || eyes::show(lab))?);
+    faults.append(&mut shell::step("a person takes a box for a while", || person::show(lab))?);
     lab.tell_where_evidence_lies();
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(format!("not as expected:\n  {}", faults.join("\n  ")))) }
 }
