@@ -105,11 +105,11 @@ fn parse(text: &str) -> Result<String, PathProblem> {
     if text.is_empty() {
         return Err(PathProblem::Empty);
     }
-    if text.len() > MAX_PATH_BYTES {
-        return Err(PathProblem::TooLong(text.len()));
-    }
     let slashed = text.replace('\\', "/");
     let relative = slashed.strip_prefix('/').unwrap_or(&slashed);
+    if relative.len() > MAX_PATH_BYTES {
+        return Err(PathProblem::TooLong(relative.len()));
+    }
     if relative.starts_with('/') || relative.as_bytes().get(1) == Some(&b':') {
         return Err(PathProblem::Absolute);
     }
@@ -233,6 +233,14 @@ mod tests {
         ] {
             assert!(TreePath::parse(bad).is_err(), "{bad:?} was taken");
         }
+    }
+
+    #[test]
+    fn the_longest_path_has_room_for_a_leading_slash() {
+        let longest = format!("{}/{}", "a".repeat(99), "b".repeat(100));
+        assert_eq!(longest.len(), MAX_PATH_BYTES);
+        assert!(TreePath::parse(&format!("\\{longest}")).is_ok());
+        assert!(TreePath::parse(&format!("{longest}b")).is_err());
     }
 
     #[test]
