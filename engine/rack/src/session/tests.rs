@@ -108,7 +108,10 @@ impl Bench {
     }
 
     async fn error(&mut self, call: Call) -> String {
-        self.refusal(call).await.code
+        let error = self.refusal(call).await;
+        // What a failed test shows.
+        eprintln!("refused: {error:?}");
+        error.code
     }
 
     async fn refusal(&mut self, call: Call) -> CallError {
