@@ -38,6 +38,7 @@ const ARROW: &[(&str, &[&str])] = &[
     ("headend-model", &[]),
     ("headend-media", &[]),
     ("headend-stb", &["headend-media"]),
+    ("headend-drivers", &["headend-media"]),
     ("headend-scheduler", &["headend-model"]),
     ("headend-whatif", &["headend-model", "headend-scheduler"]),
     ("headend-wire", &["headend-model", "headend-scheduler"]),
@@ -67,6 +68,7 @@ const ARROW: &[(&str, &[&str])] = &[
             "headend-plugin-host",
             "headend-files",
             "headend-stb",
+            "headend-drivers",
         ],
     ),
 ];
