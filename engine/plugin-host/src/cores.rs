@@ -3,7 +3,8 @@
 //! A lower priority alone does not do. A thread that is woken on a processor where another computes may have to wait for the kernel's
 //! next tick, whatever both weigh, and so do the kernel's own threads that finish a write to disk: some milliseconds for each step
 //! of an answer that takes one or two. Where a processor has nothing long to do there is nobody to wait for. So who computes for
-//! longer than [`PATIENCE`] in one go goes on on the other processors until it is done; who answers quickly never notices.
+//! longer than [`PATIENCE`] in one go goes on on the other processors until it is done; who answers quickly never notices. What wakes
+//! on one of those nevertheless goes first (`precedence`), and soon (`pulse`).
 //!
 //! On a machine (or in a container) with one processor there is nothing to give.
 
@@ -13,6 +14,7 @@ use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::precedence::{Lost, lose};
+use crate::pulse::{Beats, beat_beside};
 
 /// How long foreign code may compute in one go before it gives way.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
@@ -23,6 +25,7 @@ pub(crate) struct GivenWay {
     thread: Pid,
     before: CpuSet,
     _precedence: Option<Lost>,
+    _beats: Beats,
 }
 
 /// Leaves the first of its processors to others. `None`: it has only one, or the kernel does not allow it; both are as well.
@@ -30,7 +33,7 @@ pub(crate) fn give_way(thread: Pid) -> Option<GivenWay> {
     let before = sched_getaffinity(Some(thread)).ok()?;
     let others = without_first(&before)?;
     sched_setaffinity(Some(thread), &others).ok()?;
-    Some(GivenWay { thread, before, _precedence: lose(thread) })
+    Some(GivenWay { thread, before, _precedence: lose(thread), _beats: beat_beside(thread) })
 }
 
 impl Drop for GivenWay {

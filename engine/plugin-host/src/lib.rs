@@ -15,6 +15,7 @@
 
 pub mod analyser;
 mod cores;
+pub mod excerpt;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -23,6 +24,7 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod policy;
 pub mod precedence;
+mod pulse;
 mod rhai_child;
 pub mod script;
 pub mod trust;

@@ -1,13 +1,18 @@
 //! Who goes first where threads compete for a processor: whoever answers others, before foreign code.
 //!
-//! Linux (6.12 and newer) lets a thread say how long it wants to compute at a time. Who asks for less than the one that is computing
-//! gets the processor at once when it wakes, instead of at the next tick, and gets no more of it in all. So servers and racks ask
-//! for the least there is, scripts have what everybody has, and a policy that computes for long loses what it had (`cores`). Older
-//! kernels do as they always did.
+//! Two things decide that on Linux. The *slice* (6.12 and newer) is how long a thread wants to compute at a time: who asks for less than
+//! the one that is computing may have the processor at once when it wakes, instead of at the next tick, and gets no more of it in
+//! all. But only while it has not had more than its share, which a busy server soon has; and the share is what *niceness* decides.
+//! So servers and racks ask for the shortest slices there are; scripts have what everybody has, and are a little nicer; a policy or a
+//! script that computes for long loses its slice and is as nice as can be until it is done (`cores`).
 //!
-//! Not more than what everybody has is taken from it: who asks for 100 ms at a time waits that long beside others, and a policy that was
-//! slow because the machine is busy would hold up its jobs.
+//! Nobody without a right to it becomes less nice again (`CAP_SYS_NICE`, or `LimitNICE=` of a service), so a thread that must come back
+//! is made nicer only where that was tried. Older kernels do as they always did.
+//!
+//! Not more than what everybody has is taken from anybody's slice: who asks for 100 ms at a time waits that long beside others, and a
+//! policy that was slow because the machine is busy would hold up its jobs.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -16,40 +21,67 @@ use rustix::process::Pid;
 const SHORT: Duration = Duration::from_micros(100);
 /// What everybody has.
 const USUAL: Duration = Duration::ZERO;
+/// How nice scripts are: beside a busy server they have a quarter of a processor.
+const SECOND: i32 = 5;
+/// How nice is who has given way. There is nothing nicer.
+const LAST: i32 = 19;
 
 /// For this thread and all that it starts, processes too. To be called before the first thread starts.
 pub fn come_first() {
-    let _ = ask_for(None, SHORT);
+    let _ = change(None, |own| own.slice = SHORT);
 }
 
-/// For this thread and all that it starts: no sooner than others.
-pub fn come_as_others() {
-    let _ = ask_for(None, USUAL);
+/// For this thread and all that it starts: after those who come first, for good.
+pub fn come_second() {
+    let _ = change(None, |own| *own = Standing { slice: USUAL, nice: own.nice.max(SECOND) });
 }
 
 /// A thread has lost its precedence as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Lost {
     thread: Pid,
-    before: Duration,
+    before: Standing,
 }
 
 /// `None`: the kernel does not allow it, and nothing has changed.
 pub(crate) fn lose(thread: Pid) -> Option<Lost> {
-    ask_for(Some(thread), USUAL).map(|before| Lost { thread, before })
+    let nice = may_return();
+    let before =
+        change(Some(thread), |own| *own = Standing { slice: USUAL, nice: if nice { LAST } else { own.nice } })?;
+    Some(Lost { thread, before })
 }
 
 impl Drop for Lost {
     fn drop(&mut self) {
         // A thread that has ended has no need of it.
-        let _ = ask_for(Some(self.thread), self.before);
+        let _ = change(Some(self.thread), |own| *own = self.before);
     }
+}
+
+/// Whether a thread of this process that was made nicer can be made as it was. Tried once, on a thread of its own.
+fn may_return() -> bool {
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| {
+        let there_and_back = || {
+            let before = change(None, |own| own.nice = LAST)?;
+            change(None, |own| own.nice = before.nice)
+        };
+        let trial = std::thread::Builder::new().name("nice".into()).spawn(there_and_back);
+        trial.is_ok_and(|trial| matches!(trial.join(), Ok(Some(_))))
+    })
+}
+
+/// How a thread stands beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing {
+    slice: Duration,
+    nice: i32,
 }
 
 /// Tells what it was before. `None`: the kernel does not allow it, and nothing has changed.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "these system calls have no safe form")]
-fn ask_for(thread: Option<Pid>, slice: Duration) -> Option<Duration> {
+fn change(thread: Option<Pid>, to: impl FnOnce(&mut Standing)) -> Option<Standing> {
     const SIZE: libc::c_uint = size_of::<Attributes>() as libc::c_uint;
     const NO_FLAGS: libc::c_uint = 0;
     let thread = Pid::as_raw(thread);
@@ -58,15 +90,18 @@ fn ask_for(thread: Option<Pid>, slice: Duration) -> Option<Duration> {
     if unsafe { libc::syscall(libc::SYS_sched_getattr, thread, &raw mut own, SIZE, NO_FLAGS) } != 0 {
         return None;
     }
-    let before = Duration::from_nanos(own.runtime);
-    own.runtime = u64::try_from(slice.as_nanos()).unwrap_or(0);
+    let before = Standing { slice: Duration::from_nanos(own.runtime), nice: own.nice };
+    let mut after = before;
+    to(&mut after);
+    own.runtime = u64::try_from(after.slice.as_nanos()).unwrap_or(0);
+    own.nice = after.nice;
     // SAFETY: the kernel reads the structure, whose first field tells its size.
     let done = unsafe { libc::syscall(libc::SYS_sched_setattr, thread, &raw const own, NO_FLAGS) };
     (done == 0).then_some(before)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ask_for(_thread: Option<Pid>, _slice: Duration) -> Option<Duration> {
+fn change(_thread: Option<Pid>, _to: impl FnOnce(&mut Standing)) -> Option<Standing> {
     None
 }
 
@@ -91,22 +126,44 @@ mod tests {
 
     use super::*;
 
-    /// On a thread of its own, whose slice is nobody else's.
+    fn own() -> Option<Standing> {
+        change(None, |_| ())
+    }
+
+    /// On a thread of its own, whose standing is nobody else's.
     #[test]
     fn precedence_is_lost_for_a_while_and_inherited() {
         let thread = std::thread::spawn(|| {
-            let nice = rustix::process::getpriority_process(None).unwrap();
-            if ask_for(None, SHORT).is_none() || ask_for(None, SHORT) != Some(SHORT) {
+            come_first();
+            let Some(first) = own().filter(|own| own.slice == SHORT) else {
                 eprintln!("NOT TRIED: this kernel has no slices of threads");
                 return;
-            }
+            };
             let lost = lose(gettid()).unwrap();
-            assert_ne!(ask_for(None, USUAL), Some(SHORT));
+            let last = own().unwrap();
+            assert_ne!(last.slice, SHORT);
+            assert_eq!(last.nice, if may_return() { LAST } else { first.nice });
             drop(lost);
-            let heir = std::thread::spawn(|| ask_for(None, USUAL)).join().unwrap();
-            assert_eq!(heir, Some(SHORT));
-            assert_eq!(rustix::process::getpriority_process(None).unwrap(), nice);
+            let heir = std::thread::spawn(own).join().unwrap();
+            assert_eq!(heir, Some(first));
         });
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn who_comes_second_does_not_come_before_those_who_were_last() {
+        let nices = std::thread::spawn(|| {
+            let before = own()?.nice;
+            come_second();
+            let second = own()?.nice;
+            change(None, |own| own.nice = LAST)?;
+            come_second();
+            Some((before, second, own()?.nice))
+        });
+        let Some((before, second, last)) = nices.join().unwrap() else {
+            eprintln!("NOT TRIED: this kernel does not tell how threads stand");
+            return;
+        };
+        assert_eq!((second, last), (before.max(SECOND), LAST));
     }
 }

@@ -15,7 +15,7 @@ use crate::budgets::{Budgets, Limit};
 use crate::measure::millis;
 
 /// Jobs that are timed in each state.
-const JOBS: usize = 400;
+const JOBS: usize = 1000;
 /// Times idle that p99 may be under attack.
 const MOST: f64 = 2.0;
 

@@ -5,7 +5,7 @@
 //! moves the epoch (WASM traps at its next loop). If that does not help, or there is nothing that could listen, it says `Ended` in the
 //! script's place and ends the process.
 //!
-//! A script that computes for long gives way (see [`crate::cores`]) until its run has ended.
+//! A script that computes for long gives way (see [`crate::cores`]) until its run has ended, or has only waited for a while.
 //!
 //! Calls stop the clock. A guest that has nothing to do costs nothing: the thread then sleeps until it is woken.
 
@@ -23,7 +23,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::link;
 use crate::cores::{GivenWay, PATIENCE, give_way};
 
-/// How often the clock is read while a script computes.
+/// How often the clock is read while a script computes that has given way.
 const TICK: Duration = Duration::from_millis(20);
 /// How long the thread goes on ticking after the last sign of life, so that a busy guest need not wake it at each call.
 const DOZE_AFTER: Duration = Duration::from_secs(1);
@@ -165,9 +165,11 @@ impl Guard {
     fn sleep<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         if state.phase == Phase::Resting && state.last_sign.elapsed() >= DOZE_AFTER {
             state.dozing = true;
+            state.given = None;
             return self.wake.wait_while(state, |state| state.dozing).unwrap_or_else(PoisonError::into_inner);
         }
-        self.wake.wait_timeout(state, TICK).map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
+        let tick = if state.given.is_none() { PATIENCE } else { TICK };
+        self.wake.wait_timeout(state, tick).map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
     }
 }
 

@@ -56,7 +56,7 @@ impl Nursery {
         let (work, jobs) = mpsc::channel::<Work>();
         let run = move || {
             // And so does what it starts.
-            precedence::come_as_others();
+            precedence::come_second();
             for job in jobs {
                 job();
             }
