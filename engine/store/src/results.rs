@@ -180,6 +180,8 @@ pub struct ResultCounts {
     pub steps_left_out: u64,
     /// Measurements over the bound.
     pub measurements_left_out: u64,
+    /// Those of the measurements that lie outside of their limits.
+    pub measurements_outside: u64,
     /// Bytes of events that the rack did not write.
     pub log_bytes_left_out: u64,
 }
@@ -230,6 +232,13 @@ pub struct MeasurementRow {
     pub high: Option<f64>,
     /// On the rack's wall clock.
     pub at: Option<Timestamp>,
+}
+
+impl MeasurementRow {
+    /// It has limits and lies beyond one of them; a value on a limit does not.
+    pub fn is_outside(&self) -> bool {
+        self.low.is_some_and(|low| self.value < low) || self.high.is_some_and(|high| self.value > high)
+    }
 }
 
 /// A file that a run has left.
@@ -326,7 +335,7 @@ pub(crate) async fn save(tx: &mut Tx<'_>, runs: &[RunResults]) -> Result<(), Sto
         }
     }
     let rows: Vec<&ResultRow> = runs.iter().map(|one| &one.row).collect();
-    tx.insert_all(RESULTS, 40, "", &rows, |values, row| bind_result(values, row)).await?;
+    tx.insert_all(RESULTS, 41, "", &rows, |values, row| bind_result(values, row)).await?;
     let devices: Vec<&DeviceRow> = rows.iter().flat_map(|row| &row.devices).collect();
     tx.insert_all(DEVICES, 6, "", &devices, |values, row| {
         values.number(row.run.0).number(u64::from(row.no)).number(u64::from(row.slot.0)).number(row.dut.0);
@@ -375,7 +384,7 @@ const RESULTS: &str = "INSERT OR REPLACE INTO results (run, job, job_name, owner
                        chosen_by, rack, slot, dut, dut_name, model, devices, leased, ended, schedule, schedule_name, \
                        occurrence, public_tree, public_revision, private_tree, private_revision, plugins, events, steps, \
                        steps_failed, measurements, artifacts, steps_left_out, measurements_left_out, log_bytes_left_out, \
-                       video_bytes, logs_bytes, numbers_bytes, video_removed, logs_removed, numbers_removed) VALUES ";
+                       video_bytes, logs_bytes, numbers_bytes, video_removed, logs_removed, numbers_removed, measurements_outside) VALUES ";
 const DEVICES: &str = "INSERT INTO result_devices (run, no, slot, dut, dut_name, model) VALUES ";
 const STEPS: &str = "INSERT INTO result_steps (run, no, parent, depth, path, name, outcome, code, began, ended, comment) \
                      VALUES ";
@@ -410,4 +419,5 @@ fn bind_result(values: &mut Values, row: &ResultRow) {
     for class in KeptClass::ALL {
         values.time(row.removed.of(class));
     }
+    values.number(counts.measurements_outside);
 }

@@ -344,6 +344,7 @@ fn counts(row: &Columns<'_>) -> Result<ResultCounts, StoreError> {
         artifacts: row.number("artifacts")?,
         steps_left_out: row.number("steps_left_out")?,
         measurements_left_out: row.number("measurements_left_out")?,
+        measurements_outside: row.number("measurements_outside")?,
         log_bytes_left_out: row.number("log_bytes_left_out")?,
     })
 }

@@ -23,7 +23,8 @@ const COLUMNS: &[(&str, &str)] = &[
         "run job job_name owner test attempt outcome code comment chosen_by rack slot dut dut_name model devices started_us \
          started_at ended_us ended_at seconds schedule schedule_name occurrence public_tree public_revision private_tree \
          private_revision plugins events steps steps_failed measurements artifacts steps_left_out measurements_left_out \
-         log_bytes_left_out video_bytes logs_bytes video_removed_at logs_removed_at numbers_removed_at pinned",
+         log_bytes_left_out video_bytes logs_bytes video_removed_at logs_removed_at numbers_removed_at pinned \
+         measurements_outside",
     ),
     ("v1_devices", "run job rack no slot dut dut_name model"),
     (

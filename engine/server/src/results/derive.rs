@@ -124,6 +124,7 @@ fn take(row: &mut ResultRow, parsed: Parsed) -> RunNumbers {
         steps_left_out: parsed.steps_left_out,
         measurements_left_out: parsed.measurements_left_out,
         log_bytes_left_out: parsed.log_bytes_left_out,
+        measurements_outside: numbers.measurements.iter().filter(|row| row.is_outside()).count() as u64,
     };
     numbers
 }

@@ -50,7 +50,14 @@ pub(crate) fn results(run: u64, job: u64, owner: &str, outcome: &str) -> RunResu
         private: (None, None),
         plugins: r#"{"ocr":"1.2.0"}"#.to_owned(),
         events: "read".to_owned(),
-        counts: ResultCounts { steps: 3, steps_failed: 1, measurements: 2, artifacts: 2, ..ResultCounts::default() },
+        counts: ResultCounts {
+            steps: 3,
+            steps_failed: 1,
+            measurements: 2,
+            artifacts: 2,
+            measurements_outside: 1,
+            ..ResultCounts::default()
+        },
         held: PerClass { video: 100, logs: 10, numbers: 1 },
         removed: PerClass::default(),
     };

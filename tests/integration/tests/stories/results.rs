@@ -155,13 +155,13 @@ fn sql(lab: &Lab, run: &RunResult) {
     let database = lab.server_data().join("headend.db");
     let read = format!(
         "db = sqlite3.connect('file:{}?mode=ro', uri=True)\n\
-         print(json.dumps([db.execute('SELECT outcome, steps_failed FROM v1_runs WHERE run = {run}').fetchone(),\n\
+         print(json.dumps([db.execute('SELECT outcome, steps_failed, measurements_outside FROM v1_runs WHERE run = {run}').fetchone(),\n\
          db.execute('SELECT name, value, within FROM v1_measurements WHERE run = {run} ORDER BY no').fetchall()]))",
         database.display(),
         run = run.run,
     );
     let Some(found) = by_python("", &read) else { return };
-    assert_eq!(found, json!([["fail", 1], [["zap time", 1.5, 0], ["level", -20.0, null]]]));
+    assert_eq!(found, json!([["fail", 1, 1], [["zap time", 1.5, 0], ["level", -20.0, null]]]));
 }
 
 #[tokio::test]
