@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::process::getppid;
@@ -26,15 +27,22 @@ pub(crate) fn live(kind: &str, serve: impl FnOnce() -> io::Result<()>) -> ExitCo
 }
 
 /// Ends this process soon after its parent, whatever a script is doing then: a server that was killed kills nobody.
+///
+/// Returns when the thread runs. A thread's first allocation maps 128 MiB of addresses for a moment (glibc, for a heap of its own). Beside a
+/// limit on addresses that is all there is, and whoever allocates in that moment is killed: so it is to happen before [`limit_process`].
 fn go_with_parent() -> io::Result<()> {
     let parent = getppid();
+    let (tell, runs) = mpsc::sync_channel(1);
     let watch = move || {
+        drop(std::hint::black_box(Box::new(parent)));
+        let _ = tell.send(());
         while getppid() == parent {
             std::thread::sleep(PARENT_CHECK);
         }
         std::process::exit(1);
     };
-    std::thread::Builder::new().name("parent".into()).stack_size(64 << 10).spawn(watch).map(drop)
+    std::thread::Builder::new().name("parent".into()).stack_size(64 << 10).spawn(watch)?;
+    runs.recv().map_err(io::Error::other)
 }
 
 /// Holds this process to what its manifest says. `memory_mib`: for the script.
