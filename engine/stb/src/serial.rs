@@ -50,6 +50,11 @@ impl Serial {
         }
     }
 
+    /// Without the lines that are kept; what was typed of a command stays.
+    pub(crate) fn forgotten(&self) -> Self {
+        Self { said: self.said, typed: self.typed.clone(), ..Self::default() }
+    }
+
     pub(crate) fn since(&self, from: u64) -> News {
         let gone = self.said - self.lines.len() as u64;
         let first = from.clamp(gone, self.said);

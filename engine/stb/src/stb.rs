@@ -50,6 +50,21 @@ impl Stb {
         stb
     }
 
+    /// The box as it is, without what it has said and played so far: it shows what this one shows, now and, given the same story, later.
+    /// Small, so that it can be kept for a look back.
+    #[must_use]
+    pub fn without_records(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            state: self.state.clone(),
+            held: self.held.clone(),
+            serial: self.serial.forgotten(),
+            track: Track::default(),
+            now_us: self.now_us,
+            second: self.second,
+        }
+    }
+
     /// The latest time that it was told.
     pub fn now_us(&self) -> u64 {
         self.now_us

@@ -1,5 +1,6 @@
 //! What a slot can do to its device, whatever the device is: keys, mains, pictures, sound, a serial line, one clock.
 
+mod past;
 pub mod virtual_stb;
 pub mod wired;
 
@@ -7,6 +8,9 @@ use futures::future::BoxFuture;
 use headend_media::Sound;
 
 pub use headend_drivers::{DriverError, SerialLine, SerialNews, Shot};
+
+/// Pictures of before, as [`Driver::past`] gives them.
+pub type Past = Box<dyn Iterator<Item = Shot> + Send>;
 
 /// A device behind a slot. Calls come from one run at a time; the caller has checked its lease.
 ///
@@ -27,6 +31,18 @@ pub trait Driver: Send + Sync + std::fmt::Debug {
 
     /// The newest picture of the screen. Drawing or grabbing may take milliseconds of CPU time: call it where that does no harm.
     fn capture(&self) -> Result<Shot, DriverError>;
+
+    /// Whether it can show what it has shown lately ([`Driver::past`]): then nobody has to look for the day when something fails.
+    fn shows_past(&self) -> bool {
+        false
+    }
+
+    /// What it has shown between two times of its clock, a picture every so often, the oldest first. Each is drawn when it is asked for, which takes CPU
+    /// time. Some seconds back at least; `None`: it cannot.
+    fn past(&self, from_us: u64, to_us: u64, every_us: u64) -> Option<Past> {
+        let _ = (from_us, to_us, every_us);
+        None
+    }
 
     /// How long one picture is shown, in microseconds: 40,000 at 25 a second.
     fn frame_us(&self) -> u64 {

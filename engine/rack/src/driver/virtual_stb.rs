@@ -7,7 +7,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use headend_media::Sound;
 use headend_stb::{FRAME_US, Stb};
 
-use super::{Driver, DriverError, SerialLine, SerialNews, Shot};
+use super::past::{Deed, Story};
+use super::{Driver, DriverError, Past, SerialLine, SerialNews, Shot};
 use crate::clock::boot_now;
 use crate::options::VirtualOptions;
 
@@ -22,6 +23,8 @@ pub struct VirtualStb {
 #[derive(Debug)]
 struct Inner {
     stb: Stb,
+    /// What can be looked back at.
+    story: Story,
     /// The box's time when it is virtual.
     virtual_us: u64,
 }
@@ -31,14 +34,31 @@ impl VirtualStb {
     pub fn new(options: VirtualOptions) -> Self {
         let VirtualOptions { name, virtual_time, stb } = options;
         let now_us = if virtual_time { 0 } else { host_us() };
-        Self { name, virtual_time, inner: Mutex::new(Inner { stb: Stb::new(stb, now_us), virtual_us: 0 }) }
+        let stb = Stb::new(stb, now_us);
+        let story = Story::of(&stb);
+        Self { name, virtual_time, inner: Mutex::new(Inner { stb, story, virtual_us: 0 }) }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Stb, u64) -> T) -> T {
+        self.with_story(|stb, _, now_us| work(stb, now_us))
+    }
+
+    fn with_story<T>(&self, work: impl FnOnce(&mut Stb, &mut Story, u64) -> T) -> T {
         // The state stays whole even if a holder panicked: each change is made in one go.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let now_us = if self.virtual_time { inner.virtual_us } else { host_us() };
-        work(&mut inner.stb, now_us)
+        let Inner { stb, story, .. } = &mut *inner;
+        story.keep_up(stb);
+        work(stb, story, now_us)
+    }
+
+    /// Does something to the box, and remembers it.
+    fn change<T>(&self, deed: Deed, work: impl FnOnce(&mut Stb, u64) -> T) -> T {
+        self.with_story(|stb, story, now_us| {
+            let done = work(stb, now_us);
+            story.note(stb, now_us, deed);
+            done
+        })
     }
 
     /// A virtual clock goes on to the next picture: what was done is to be seen in it.
@@ -64,13 +84,13 @@ impl Driver for VirtualStb {
     }
 
     fn press<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, DriverError>> {
-        let taken = self.with(|stb, now_us| stb.press(key, now_us));
+        let taken = self.change(Deed::Press(key.into()), |stb, now_us| stb.press(key, now_us));
         self.next_picture();
         ready(Ok(taken)).boxed()
     }
 
     fn power(&self, on: bool) -> BoxFuture<'_, Result<bool, DriverError>> {
-        self.with(|stb, now_us| stb.mains(on, now_us));
+        self.change(Deed::Mains(on), |stb, now_us| stb.mains(on, now_us));
         ready(Ok(true)).boxed()
     }
 
@@ -78,6 +98,15 @@ impl Driver for VirtualStb {
         // Nobody waits for the drawing: it needs no box.
         let view = self.with(Stb::look);
         Ok(Shot { at_us: view.at_us(), picture: view.draw() })
+    }
+
+    fn shows_past(&self) -> bool {
+        true
+    }
+
+    fn past(&self, from_us: u64, to_us: u64, every_us: u64) -> Option<Past> {
+        let told = self.with_story(|_, story, now_us| story.told(from_us, to_us.min(now_us), every_us));
+        Some(Box::new(told))
     }
 
     fn frame_us(&self) -> u64 {
@@ -114,7 +143,7 @@ impl Driver for VirtualStb {
     }
 
     fn serial_send<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), DriverError>> {
-        self.with(|stb, now_us| stb.send(bytes, now_us));
+        self.change(Deed::Send(bytes.into()), |stb, now_us| stb.send(bytes, now_us));
         ready(Ok(())).boxed()
     }
 
@@ -125,7 +154,8 @@ impl Driver for VirtualStb {
     }
 
     fn inject(&self, fault: &str) -> Result<(), DriverError> {
-        self.with(|stb, now_us| stb.inject(fault, now_us)).map_err(|error| DriverError(error.to_string()))
+        let ordered = self.change(Deed::Inject(fault.into()), |stb, now_us| stb.inject(fault, now_us));
+        ordered.map_err(|error| DriverError(error.to_string()))
     }
 }
 
@@ -151,6 +181,48 @@ mod tests {
         let sound = stb.sound(1_000_000, 1_000_000).unwrap().unwrap();
         assert!(sound.tone(0, sound.whole(), 450.0) > 0.99, "the tone of channel 2");
         assert!(stb.power(false).await.unwrap() && !stb.press("Ok").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_was_shown_is_drawn_again_to_the_last_pixel() {
+        let stb = stb(true);
+        let mut seen = Vec::new();
+        for turn in 0..40_u64 {
+            match turn % 8 {
+                1 => assert!(stb.press("Channel+").await.is_ok()),
+                3 => stb.serial_send(b"channel 7\n").await.unwrap(),
+                5 => stb.inject("freeze 300ms").unwrap(),
+                6 => assert!(stb.press("Menu").await.is_ok()),
+                7 if turn == 23 => assert!(stb.power(false).await.unwrap()),
+                7 if turn == 31 => assert!(stb.power(true).await.unwrap()),
+                _ => {}
+            }
+            stb.reach(turn * 520_000 + 13).await;
+            seen.push(stb.capture().unwrap());
+        }
+        let now = stb.now_us();
+        let from = now - 10_000_000;
+        let past: Vec<Shot> = stb.past(from, now, FRAME_US).unwrap().collect();
+        assert_eq!(past.len(), 251, "25 a second, and the first");
+        let late: Vec<&Shot> = seen.iter().filter(|shot| shot.at_us >= from).collect();
+        assert!(late.len() >= 18);
+        for shot in late {
+            let again = past.iter().rev().find(|past| past.at_us <= shot.at_us).unwrap();
+            assert_eq!((again.at_us, &again.picture), (shot.at_us, &shot.picture));
+        }
+        assert_eq!(stb.now_us(), now, "nothing has passed meanwhile");
+    }
+
+    #[tokio::test]
+    async fn the_past_of_a_box_that_was_told_too_much_is_short_and_bounded() {
+        let stb = stb(true);
+        stb.press(&"x".repeat(1 << 20)).await.unwrap();
+        for _ in 0..3_000 {
+            stb.press("no such key of this box").await.unwrap();
+        }
+        let now = stb.now_us();
+        let past: Vec<Shot> = stb.past(0, now, 1_000_000).unwrap().collect();
+        assert!(!past.is_empty() && past[0].at_us > 0, "{}", past.len());
     }
 
     #[tokio::test]
