@@ -20,6 +20,7 @@ import test_end_to_end
 import test_examples
 import test_facility
 import test_isolation
+import test_names
 import test_screens
 import test_tls
 import test_transcript
@@ -67,7 +68,7 @@ def cases(interpreters):
             yield type("test_end_to_end[%s]" % name, (test_end_to_end.Cases, unittest.TestCase),
                        {"python": path, "number": number})
         for base in (test_client.Cases, test_configurator.Cases, test_devices.Cases, test_examples.Cases,
-                     test_facility.Cases, test_screens.Cases, test_tls.Cases, test_transcript.Cases,
+                     test_facility.Cases, test_names.Cases, test_screens.Cases, test_tls.Cases, test_transcript.Cases,
                      test_upload.Cases, test_windows.Cases, test_windows.Plain):
             yield type("%s[%s]" % (base.__module__, name), (base, unittest.TestCase), {"python": path, "number": number})
         for mode, flags in (("", []), (" without namespaces", ["--no-namespaces"]),

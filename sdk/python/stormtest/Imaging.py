@@ -10,6 +10,7 @@ import os
 import shutil
 
 from stormtest import _pictures, _text
+from stormtest._modules import tell_unknown_names as _tell_unknown_names
 from stormtest._state import STATE
 from stormtest.errors import StormTestError
 
@@ -158,3 +159,6 @@ def _free_name(path):
 def _no_pillow(call):
     return StormTestError("%s needs the library Pillow, which this Python does not have: install `pillow` for the rack's "
                           "interpreter, or work on the file that GetLastSavedName() names" % call)
+
+
+_tell_unknown_names(__name__)

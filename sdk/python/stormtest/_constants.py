@@ -1,7 +1,11 @@
 """Constants of the Client API. The numbers of `TM` are the document's; of the others only the names are public."""
 
+from __future__ import absolute_import
 
-class TM(object):
+from stormtest._modules import Constants
+
+
+class TM(Constants):
     """Results of a test, for `ReturnTestResult` and `EndTestStep`."""
 
     PASS = 111
@@ -10,7 +14,7 @@ class TM(object):
     FAIL = 100
 
 
-class LogRegionStyle(object):
+class LogRegionStyle(Constants):
     """How `EndLogRegion` colours the region's title."""
 
     Pass = "pass"
@@ -23,7 +27,7 @@ class LogRegionStyle(object):
     Entry = "entry"
 
 
-class DebugLevel(object):
+class DebugLevel(Constants):
     """How much `WriteDebugLine` lets through; `NONE` is the least."""
 
     NONE = 0
@@ -33,25 +37,25 @@ class DebugLevel(object):
     VERBOSE = 4
 
 
-class OverWriteAction(object):
+class OverWriteAction(Constants):
     """What `CaptureImageEx` does with a name that exists: it gets a number."""
 
     NewName = 0
 
 
-class CompareAlgorithm(object):
+class CompareAlgorithm(Constants):
     """How images are compared."""
 
     Compare1 = 1
 
 
-class ReturnScreen(object):
+class ReturnScreen(Constants):
     """When a screen definition keeps its picture."""
 
     Always = 1
 
 
-class SignalRecoveryMode(object):
+class SignalRecoveryMode(Constants):
     """How a capture card finds a lost signal again."""
 
     Fast = 0

@@ -1,4 +1,4 @@
-"""Modules that name what they do not have: a plain `AttributeError` would leave a script's author to guess.
+"""Modules and constants that name what they do not have: a plain `AttributeError` would leave a script's author to guess.
 
 A class for the module works on every Python from 2.7 on; a function `__getattr__` in the module only from 3.7 on.
 """
@@ -28,6 +28,18 @@ class _Telling(types.ModuleType):
             raise AttributeError(name)
         known = sorted(one for one in self.__dict__ if not one.startswith("_"))
         raise unknown("call or name", self.__name__, name, known)
+
+
+class _TellingType(type):
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        known = sorted(one for one in vars(cls) if not one.startswith("_"))
+        raise unknown("member", cls.__name__, name, known)
+
+
+# Classes of constants that name what they do not have. (The two Pythons write metaclasses differently; calling one works on both.)
+Constants = _TellingType("Constants", (object,), {})
 
 
 def tell_unknown_names(module_name):
