@@ -1,4 +1,5 @@
-//! The analysers of a rack: found by name in folders, loaded at their first use, replaced when their files change.
+//! The analysers of a rack: found by name in folders and on the server, loaded at their first use, replaced when their files, or what is in
+//! force on the server, change.
 //!
 //! One [`Analysers`] serves all sessions of a rack. Loading takes up to a second once; what was compiled is kept on the disk. An instance at
 //! work stays with the version that it was built from.
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::core::chain;
 use crate::options::{AnalyserOptions, GuestProgram};
+use crate::served::{InForce, Served};
 
 /// Environment variable with folders of analysers, separated by colons: looked through before the usual ones.
 pub const ENV_ANALYSERS: &str = "HEADEND_ANALYSERS";
@@ -72,16 +74,16 @@ pub enum NoAnalyser {
     Fault(#[from] AnalyserFault),
 }
 
+const REMEDY: &str =
+    "give one to the server with `headend plugin install`, or name the folder that holds their folders in";
+
 fn installed(known: &BTreeSet<String>, folders: &[PathBuf]) -> String {
     if folders.is_empty() {
-        return format!("none are installed; name the folder that holds their folders in {ENV_ANALYSERS}");
+        return format!("none are installed; {REMEDY} {ENV_ANALYSERS}");
     }
     if known.is_empty() {
         let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        return format!(
-            "none are installed in {}; name the folder that holds their folders in {ENV_ANALYSERS}",
-            folders.join(", ")
-        );
+        return format!("none are installed in {}; {REMEDY} {ENV_ANALYSERS}", folders.join(", "));
     }
     format!("there are: {}", known.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
 }
@@ -93,6 +95,8 @@ type Print = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 struct Loaded {
     folder: PathBuf,
     print: Print,
+    /// What the server says of it, if it is the server's.
+    in_force: Option<InForce>,
     version: String,
     /// Its schema has a parameter `from_us`.
     from_us: bool,
@@ -101,7 +105,12 @@ struct Loaded {
 
 /// All analysers of a rack.
 pub struct Analysers {
-    folders: Vec<PathBuf>,
+    /// Those that whoever started the rack has named: looked through first.
+    named: Vec<PathBuf>,
+    /// What was installed on the server.
+    served: Option<Served>,
+    /// Those in the box.
+    usual: Vec<PathBuf>,
     guest: headend_plugin_host::GuestProgram,
     cache: PathBuf,
     host: OnceLock<Result<AnalyserHost, String>>,
@@ -111,7 +120,7 @@ pub struct Analysers {
 
 impl fmt::Debug for Analysers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Analysers").field("folders", &self.folders).finish_non_exhaustive()
+        f.debug_struct("Analysers").field("named", &self.named).field("usual", &self.usual).finish_non_exhaustive()
     }
 }
 
@@ -119,22 +128,31 @@ impl Analysers {
     /// Looks at nothing yet. `guest`: the program of script guests, which also compiles and runs analysers; `cache`: a folder of this user's
     /// alone for compiled ones, made when it is needed.
     pub fn new(options: &AnalyserOptions, guest: &GuestProgram, cache: PathBuf) -> Self {
-        let mut folders = options.folders.clone();
-        if options.search {
-            folders.extend(usual_folders());
-        }
+        let mut named = options.folders.clone();
+        named.extend(options.search.then(named_folders).into_iter().flatten());
+        let usual = if options.search { usual_folders() } else { Vec::new() };
         let program = options.guest.as_ref().unwrap_or(guest);
         let verbs = program.args.strip_suffix(&["script".to_owned()]).unwrap_or(&program.args);
         let guest = headend_plugin_host::GuestProgram {
             program: program.program.clone(),
             args: verbs.iter().map(Into::into).collect(),
         };
-        Self { folders, guest, cache, host: OnceLock::new(), loaded: Mutex::default() }
+        Self { named, served: None, usual, guest, cache, host: OnceLock::new(), loaded: Mutex::default() }
     }
 
-    /// Names of those that are installed.
+    /// Those of a server as well.
+    #[must_use]
+    pub(crate) fn with(self, served: Served) -> Self {
+        Self { served: Some(served), ..self }
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.named.iter().chain(&self.usual)
+    }
+
+    /// Names of those that are installed here.
     pub fn names(&self) -> BTreeSet<String> {
-        let entries = self.folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let entries = self.folders().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         let plugins = entries.filter(|entry| entry.path().join(MANIFEST).is_file());
         plugins.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
@@ -181,32 +199,54 @@ impl Analysers {
 
     /// Version, whether it takes `from_us`, and what it is given; loaded if it is not, or has changed on the disk.
     fn load(&self, host: &AnalyserHost, name: &str) -> Result<(String, bool, Senses), NoAnalyser> {
+        let refused = |why: String| NoAnalyser::Load { name: name.to_owned(), why };
+        let (folder, in_force) = self.find(name)?;
         // A change of the map is complete in itself.
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let print = print(&folder);
         if let Some(known) = loaded.get(name)
-            && known.print == print(&known.folder)
+            && (&known.folder, &known.print, &known.in_force) == (&folder, &print, &in_force)
         {
             return Ok((known.version.clone(), known.from_us, known.senses));
         }
-        let folders = self.folders.iter().map(|folder| folder.join(name));
-        let folder = folders.into_iter().find(|folder| folder.join(MANIFEST).is_file());
-        let folder = folder.ok_or_else(|| self.unknown(name))?;
-        let print = print(&folder);
-        let info =
-            host.load(&folder).map_err(|error| NoAnalyser::Load { name: name.to_owned(), why: chain(&error) })?;
+        let info = match &in_force {
+            None => host.load(&folder),
+            Some(InForce { set, capabilities, .. }) => {
+                let granted: Vec<_> = capabilities.iter().filter_map(|name| Capability::parse(name).ok()).collect();
+                host.load_with(&folder, set.clone(), &granted)
+            }
+        };
+        let info = info.map_err(|error| refused(chain(&error)))?;
+        if in_force.as_ref().is_some_and(|in_force| in_force.hash != info.hash) {
+            return Err(refused("what lies here is not what the server has in force".to_owned()));
+        }
         if info.name.to_string() != name {
-            let why = format!("the manifest in {} says that it is called {}", folder.display(), info.name);
-            return Err(NoAnalyser::Load { name: name.to_owned(), why });
+            return Err(refused(format!("the manifest in {} says that it is called {}", folder.display(), info.name)));
         }
         let version = format!("{} ({})", info.version, info.hash.get(..12).unwrap_or(&info.hash));
         let from_us = info.schema.pointer("/properties/from_us").is_some();
-        loaded
-            .insert(name.to_owned(), Loaded { folder, print, version: version.clone(), from_us, senses: info.senses });
+        let now = Loaded { folder, print, in_force, version: version.clone(), from_us, senses: info.senses };
+        loaded.insert(name.to_owned(), now);
         Ok((version, from_us, info.senses))
     }
 
+    /// The folder of this name: one that was named at the start, what is in force on the server, or one in the box.
+    fn find(&self, name: &str) -> Result<(PathBuf, Option<InForce>), NoAnalyser> {
+        let first = |folders: &[PathBuf]| {
+            folders.iter().map(|folder| folder.join(name)).find(|folder| folder.join(MANIFEST).is_file())
+        };
+        if let Some(folder) = first(&self.named) {
+            return Ok((folder, None));
+        }
+        let served = self.served.as_ref().map_or(Ok(None), |served| served.find(name));
+        match served.map_err(|why| NoAnalyser::Load { name: name.to_owned(), why })? {
+            Some((folder, in_force)) => Ok((folder, Some(in_force))),
+            None => first(&self.usual).map(|folder| (folder, None)).ok_or_else(|| self.unknown(name)),
+        }
+    }
+
     fn unknown(&self, name: &str) -> NoAnalyser {
-        NoAnalyser::Unknown { name: name.to_owned(), known: self.names(), folders: self.folders.clone() }
+        NoAnalyser::Unknown { name: name.to_owned(), known: self.names(), folders: self.folders().cloned().collect() }
     }
 }
 
@@ -215,7 +255,8 @@ pub fn installed_folder(name: &str) -> Option<PathBuf> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
         return None;
     }
-    usual_folders().into_iter().map(|folder| folder.join(name)).find(|folder| folder.join(MANIFEST).is_file())
+    let folders = named_folders().into_iter().chain(usual_folders());
+    folders.map(|folder| folder.join(name)).find(|folder| folder.join(MANIFEST).is_file())
 }
 
 /// The analyser in the box that is there for it may have text read; any other would have to be granted it.
@@ -233,10 +274,15 @@ fn print(folder: &Path) -> Print {
     entries.filter_map(file).collect()
 }
 
-/// What the environment names, then beside the program as it is installed (`share/headend/analysers`), then as it is built (`target/guests`).
-fn usual_folders() -> Vec<PathBuf> {
+/// What the environment names.
+fn named_folders() -> Vec<PathBuf> {
     let named = std::env::var_os(ENV_ANALYSERS).unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&named).filter(|path| path.is_absolute()).collect();
+    std::env::split_paths(&named).filter(|path| path.is_absolute() && path.is_dir()).collect()
+}
+
+/// Beside the program as it is installed (`share/headend/analysers`), then as it is built (`target/guests`).
+fn usual_folders() -> Vec<PathBuf> {
+    let mut folders = Vec::new();
     let program = std::env::current_exe().unwrap_or_default();
     for above in program.ancestors().skip(1).take(3) {
         folders.push(above.join("share/headend/analysers"));

@@ -24,7 +24,7 @@ use crate::evidence;
 use crate::folder::DataFolder;
 use crate::guest::GuestPool;
 use crate::journal::Journal;
-use crate::link::{Client, Link, ServerBlobs, report_loop, wait_loop};
+use crate::link::{Client, Link, ServerAnalysers, ServerBlobs, report_loop, wait_loop};
 use crate::options::{RackOptions, SlotDriver, Wiring};
 use crate::process::Nursery;
 use crate::process::cgroup::Cgroup;
@@ -32,6 +32,7 @@ use crate::process::controllers::Controllers;
 use crate::process::isolation::Isolation;
 use crate::process::leftovers;
 use crate::python::Pythons;
+use crate::served::Served;
 use crate::wiring::{Keeper, Users};
 use crate::witness::Witness;
 
@@ -150,7 +151,9 @@ fn start(
     let tasks = TaskTracker::new();
     let nursery = Nursery::start().map_err(RackError::io("start the thread for processes of", folder.root()))?;
     let cache = folder.cache()?;
-    let analysers = Arc::new(Analysers::new(&options.analysers, &options.guest, cache.join("analysers")));
+    let served = Served::new(cache.join("served-analysers"), Box::new(ServerAnalysers::new(client.clone())));
+    let analysers = Analysers::new(&options.analysers, &options.guest, cache.join("analysers")).with(served);
+    let analysers = Arc::new(analysers);
     let most = if options.max_guests == 0 { options.slots.len() } else { options.max_guests };
     let guest_folders = (cache, folder.pids());
     let guests = GuestPool::new(

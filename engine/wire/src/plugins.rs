@@ -1,5 +1,6 @@
 //! The life cycle of plugins over REST.
 
+use base64::Engine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -186,4 +187,48 @@ pub struct GrantRequest {
     pub plugin: String,
     /// Name of the capability.
     pub capability: String,
+}
+
+/// `GET /racks/analysers/{name}`: an analyser in force, as a rack runs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnalyserAnswer {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// BLAKE3 over manifest and code, in hex.
+    pub hash: String,
+    /// Parameters as they were set: an object, or null.
+    #[serde(default)]
+    pub set: serde_json::Value,
+    /// What it asks for and was granted.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Manifest and code; left out when the rack has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<AnalyserPackage>,
+}
+
+/// The two files of an analyser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnalyserPackage {
+    /// Text of the manifest.
+    pub manifest: String,
+    /// Name of the code's file.
+    pub file: String,
+    /// The code, in base64.
+    code: String,
+}
+
+impl AnalyserPackage {
+    /// Of these files.
+    pub fn new(manifest: impl Into<String>, file: impl Into<String>, code: &[u8]) -> Self {
+        let code = base64::engine::general_purpose::STANDARD.encode(code);
+        Self { manifest: manifest.into(), file: file.into(), code }
+    }
+
+    /// The code; `None`: it is no base64.
+    pub fn code(&self) -> Option<Vec<u8>> {
+        base64::engine::general_purpose::STANDARD.decode(&self.code).ok()
+    }
 }

@@ -41,7 +41,13 @@ pub(super) async fn install(context: &Context, sending: &Sending, beside: bool) 
     // An older server does not know the word, and must not take a trial for an installation: it refuses what it does not know.
     let request = if beside { request.query(&[("beside", true)]) } else { request };
     let item: PluginItem = context.client.fetch_patiently(request).await?;
-    told(context, &item)
+    if !beside {
+        return told(context, &item);
+    }
+    context.ui.show(&item, |item| {
+        let (name, version) = (plain(&item.name), plain(&item.version));
+        format!("{name} {version} is {}; `headend plugin show {name}` lists what is kept beside it", plain(&item.state))
+    })
 }
 
 /// Sends a plugin to be tried.
@@ -90,7 +96,9 @@ pub(super) fn json(text: &str) -> Result<serde_json::Value> {
 fn verdict(answer: &VerifyAnswer) -> String {
     let mut text = answer.plugin.as_ref().map(|plugin| format!("{}\n", plain(plugin))).unwrap_or_default();
     for step in &answer.steps {
-        let reason = step.reason.as_ref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+        // A place in a script has lines of its own.
+        let lines = |reason: &String| reason.lines().map(plain).collect::<Vec<_>>().join("\n      ");
+        let reason = step.reason.as_ref().map(|reason| format!(": {}", lines(reason))).unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {:<13}{}{reason}", plain(&step.step), plain(&step.how));
     }

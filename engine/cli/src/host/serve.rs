@@ -72,7 +72,7 @@ pub(crate) struct ServerFlags {
     /// A name under which clients may reach the server, beside its address and localhost. May be given several times.
     #[arg(long = "allow-host", value_name = "NAME")]
     allow_hosts: Vec<String>,
-    /// Folder of plugins [default: plugins, in the data folder].
+    /// Folder of plugins that is watched [default: plugins, in the data folder; with `up`, in `server` in it].
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
     /// What plugins may do beyond answering, as PLUGIN=CAPABILITY, or *=CAPABILITY for all; `none` for nothing. May be given several times
@@ -85,7 +85,7 @@ pub(crate) struct ServerFlags {
     /// A public key of minisign, or its file, that may sign plugins. May be given several times.
     #[arg(long = "trusted-key", value_name = "KEY", value_parser = trusted_key)]
     trusted_keys: Vec<TrustedKey>,
-    /// Folder of such keys, *.pub [default: trusted-keys, in the data folder].
+    /// Folder of such keys, *.pub [default: trusted-keys, in the data folder; with `up`, in `server` in it].
     #[arg(long = "trusted-keys", value_name = "DIR")]
     trusted_folder: Option<PathBuf>,
     /// Ask nobody for a token: the document's free `setUser`. On loopback only.

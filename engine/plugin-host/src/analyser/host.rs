@@ -14,8 +14,9 @@ use super::selfcheck::self_check;
 use super::wasm::WasmAnalyser;
 use super::{AnalyserFault, AnalyserInstance, MAX_REFERENCES, Reference, WORLDS};
 use crate::guest::GuestProgram;
-use crate::lifecycle::{Grants, LoadError, Origin, Package, Tried, Upload, label};
-use crate::manifest::{Kind, Language, Limits, Manifest, Senses};
+use crate::lifecycle::{Grant, Grants, LoadError, Origin, Package, Tried, Upload, label};
+use crate::manifest::{Capability, Kind, Language, Limits, Manifest, Senses};
+use crate::policy::version::{Code as GuardedCode, Version as Guarded};
 use crate::policy::{KeptVersion, PluginInfo, PluginState, VersionInUse};
 use crate::trust::{SignatureInfo, Trust};
 use crate::wasm::{CompileError, Compiler, Engines};
@@ -150,7 +151,19 @@ impl AnalyserHost {
     /// [`LoadError`], one variant per step; nothing has changed then.
     pub fn load(&self, path: &Path) -> Result<PluginInfo, LoadError> {
         let package = Package::read(path, &self.most)?;
-        Ok(self.switch(self.prepare(&package, Value::Null)?))
+        Ok(self.switch(self.prepare(&package, Value::Null, &self.grants)?))
+    }
+
+    /// As [`AnalyserHost::load`], with these parameters (an object, or null), and granted this beside what the host grants.
+    ///
+    /// # Errors
+    /// As [`AnalyserHost::load`].
+    pub fn load_with(&self, path: &Path, set: Value, granted: &[Capability]) -> Result<PluginInfo, LoadError> {
+        let package = Package::read(path, &self.most)?;
+        let mut grants = self.grants.clone();
+        let name = Some(package.manifest.name.clone());
+        grants.0.extend(granted.iter().map(|capability| Grant { plugin: name.clone(), capability: *capability }));
+        Ok(self.switch(self.prepare(&package, set, &grants)?))
     }
 
     /// Loads what was sent, with these parameters (an object, or null).
@@ -159,7 +172,7 @@ impl AnalyserHost {
     /// As [`AnalyserHost::load`].
     pub fn install(&self, upload: Upload, set: Value) -> Result<PluginInfo, LoadError> {
         let package = Package::sent(upload, &self.most)?;
-        Ok(self.switch(self.prepare(&package, set)?))
+        Ok(self.switch(self.prepare(&package, set, &self.grants)?))
     }
 
     /// Takes all steps but the last two: nothing is kept, nothing is switched.
@@ -168,7 +181,7 @@ impl AnalyserHost {
             Ok(package) => package,
             Err(error) => return Tried { info: None, error: Some(error) },
         };
-        match self.prepare(&package, set) {
+        match self.prepare(&package, set, &self.grants) {
             Ok(version) => Tried { info: Some(Box::new(info(&version))), error: None },
             Err(error) => Tried {
                 info: Some(Box::new(PluginInfo::of(&package.manifest, &package.hash, &package.origin))),
@@ -227,9 +240,18 @@ impl AnalyserHost {
         Ok(Box::new(Counted { inner, _version: version }))
     }
 
+    /// Takes the same steps for a host that keeps it and does not run it.
+    pub(crate) fn checked(&self, package: &Package, set: Value, grants: &Grants) -> Result<Guarded, LoadError> {
+        let Version { manifest, hash, origin, signature, set, parameters, .. } = self.prepare(package, set, grants)?;
+        let label = format!("{} ({})", label(&manifest), short_hash(&hash));
+        // Parameters that it cannot do without come with each question.
+        let (code, wants_more) = (GuardedCode::Analyser, false);
+        Ok(Guarded { manifest, code, hash, origin, label, signature, set, parameters, wants_more })
+    }
+
     /// The steps from world to self-check.
-    fn prepare(&self, package: &Package, set: Value) -> Result<Version, LoadError> {
-        package.check_contract(&[Kind::Analyser], WORLDS, &self.grants)?;
+    fn prepare(&self, package: &Package, set: Value, grants: &Grants) -> Result<Version, LoadError> {
+        package.check_contract(&[Kind::Analyser], WORLDS, grants)?;
         let signature = package.check_signature(&self.trust)?;
         let (name, manifest) = (package.label(), &package.manifest);
         let parameters = manifest.parameters.effective(&set, &Value::Null);

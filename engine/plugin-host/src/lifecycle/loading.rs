@@ -6,8 +6,9 @@ use std::sync::Arc;
 use headend_model::PolicyName;
 use serde_json::Value;
 
+use super::package::POLICY_WORLDS;
 use super::{Grants, LoadError, Origin, Package, Step, Tried, Upload};
-use crate::manifest::{AtLoad, Kind, Language, MANIFEST_FILE};
+use crate::manifest::{AtLoad, Kind, Language, MANIFEST_FILE, Manifest};
 use crate::policy::host::{Plugin, PolicyHost, UnknownPlugin};
 use crate::policy::scripted::RhaiPolicy;
 use crate::policy::selfcheck::self_check;
@@ -44,7 +45,7 @@ impl PolicyHost {
     /// # Errors
     /// [`LoadError`], one variant per step; nothing has changed then.
     pub fn load(&self, path: &Path) -> Result<PluginInfo, LoadError> {
-        self.bring(&Package::read(path, &self.most)?, None)
+        self.bring(&self.package(|most| Package::read(path, most))?, None)
     }
 
     /// Loads what was sent. `set`: parameters; `None` keeps those that are set.
@@ -52,17 +53,17 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`].
     pub fn install(&self, upload: Upload, set: Option<Value>) -> Result<PluginInfo, LoadError> {
-        self.bring(&Package::sent(upload, &self.most)?, set)
+        self.bring(&self.package(|most| Package::sent(upload.clone(), most))?, set)
     }
 
     /// Takes all steps but the last two: nothing is kept, nothing is switched.
     pub fn try_out(&self, upload: Upload, set: Option<Value>) -> Tried {
-        let package = match Package::sent(upload, &self.most) {
+        let package = match self.package(|most| Package::sent(upload.clone(), most)) {
             Ok(package) => package,
             Err(error) => return Tried { info: None, error: Some(error) },
         };
         let told = Box::new(PluginInfo::of(&package.manifest, &package.hash, &package.origin));
-        let taken = self.may_take(&package.manifest.name, &package.label(), &package.origin);
+        let taken = self.may_take(&package.manifest, &package.origin);
         let set = self.settings(&package.manifest.name, set);
         match self.prepare(&package, set).and_then(|version| taken.map(|()| version)) {
             Ok(version) => Tried { info: Some(Box::new(Plugin::new(version).info())), error: None },
@@ -77,8 +78,8 @@ impl PolicyHost {
     pub fn reload(&self, name: &PolicyName) -> Result<PluginInfo, LoadError> {
         let (origin, hash) = self.in_force(name)?;
         let package = match origin.path() {
-            Some(path) => Package::read(path, &self.most)?,
-            None => self.kept.read(&hash, &origin, &self.most)?,
+            Some(path) => self.package(|most| Package::read(path, most))?,
+            None => self.package(|most| self.kept.read(&hash, &origin, most))?,
         };
         named(&package, name)?;
         self.bring(&package, None)
@@ -106,7 +107,7 @@ impl PolicyHost {
                 kept: versions.iter().map(short).collect::<Vec<_>>().join(", "),
             });
         };
-        let package = self.kept.read(&wanted.hash, &origin, &self.most)?;
+        let package = self.package(|most| self.kept.read(&wanted.hash, &origin, most))?;
         let version = self.prepare(&package, self.settings(name, None))?;
         self.switch(version, Versions::Stay)
     }
@@ -117,7 +118,7 @@ impl PolicyHost {
     /// [`LoadError::Parameters`] with the place of the mistake, and as [`PolicyHost::load`].
     pub fn set_parameters(&self, name: &PolicyName, set: Value) -> Result<PluginInfo, LoadError> {
         let (origin, hash) = self.in_force(name)?;
-        let version = self.prepare(&self.kept.read(&hash, &origin, &self.most)?, set)?;
+        let version = self.prepare(&self.package(|most| self.kept.read(&hash, &origin, most))?, set)?;
         self.switch(version, Versions::Stay)
     }
 
@@ -126,7 +127,7 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`], and [`LoadError::NotKept`].
     pub fn restore(&self, former: Former) -> Result<PluginInfo, LoadError> {
-        let package = self.kept.read(&former.hash, &former.origin, &self.most)?;
+        let package = self.package(|most| self.kept.read(&former.hash, &former.origin, most))?;
         named(&package, &former.name)?;
         let version = self.prepare(&package, former.set)?;
         if let (Some(path), Some(seen)) = (former.origin.path(), former.seen) {
@@ -178,7 +179,7 @@ impl PolicyHost {
         if let Some(found) = self.plugins().get(name).and_then(|plugin| plugin.alive(hash)) {
             return Ok(found);
         }
-        let package = self.kept.read(hash, &origin, &self.most)?;
+        let package = self.package(|most| self.kept.read(hash, &origin, most))?;
         named(&package, name)?;
         let version = Arc::new(self.prepare(&package, self.settings(name, None))?);
         if let Some(plugin) = self.plugins().get_mut(name) {
@@ -189,7 +190,7 @@ impl PolicyHost {
 
     fn bring(&self, package: &Package, set: Option<Value>) -> Result<PluginInfo, LoadError> {
         let (name, label, hash) = (package.manifest.name.clone(), package.label(), package.hash.clone());
-        self.may_take(&name, &label, &package.origin)?;
+        self.may_take(&package.manifest, &package.origin)?;
         let set = self.settings(&name, set);
         let version = self.prepare(package, set)?;
         self.kept.keep(package).map_err(|source| LoadError::Keep {
@@ -208,7 +209,7 @@ impl PolicyHost {
     /// The same without the last step. The oldest versions make room, but never that in force.
     pub(super) fn keep_beside(&self, package: &Package) -> Result<PluginInfo, LoadError> {
         let (name, label) = (package.manifest.name.clone(), package.label());
-        self.may_take(&name, &label, &package.origin)?;
+        self.may_take(&package.manifest, &package.origin)?;
         let version = self.prepare(package, self.settings(&name, None))?;
         let folder = self.kept.folder().into();
         self.kept.keep(package).map_err(|source| LoadError::Keep { plugin: label, folder, source })?;
@@ -230,7 +231,16 @@ impl PolicyHost {
     /// The steps from world to self-check.
     fn prepare(&self, package: &Package, set: Value) -> Result<Version, LoadError> {
         let grants = self.grants().clone();
-        package.check_policy(&grants)?;
+        if package.manifest.kind == Kind::Analyser
+            && let Some(analysers) = self.analyser_host(&package.label())?
+        {
+            return analysers.checked(package, set, &grants);
+        }
+        let kinds: &'static [Kind] = match self.analysers {
+            None => &[Kind::CoveragePolicy, Kind::QueuePolicy],
+            Some(_) => &[Kind::CoveragePolicy, Kind::QueuePolicy, Kind::Analyser],
+        };
+        package.check_contract(kinds, POLICY_WORLDS, &grants)?;
         let signature = package.check_signature(&self.trust)?;
         let (name, manifest) = (package.label(), &package.manifest);
         let refused = |source| LoadError::Parameters { plugin: name.clone(), name: manifest.name.to_string(), source };
@@ -260,25 +270,17 @@ impl PolicyHost {
     }
 
     /// A name belongs to where its plugin came from.
-    fn may_take(&self, name: &PolicyName, label: &str, origin: &Origin) -> Result<(), LoadError> {
-        match self.plugins().get(name).map(|plugin| &plugin.current.origin) {
-            Some(taken) if !origin.may_replace(taken) => {
-                Err(LoadError::NameTaken { plugin: label.into(), taken: taken.clone() })
-            }
-            _ => Ok(()),
-        }
+    fn may_take(&self, manifest: &Manifest, origin: &Origin) -> Result<(), LoadError> {
+        self.plugins().get(&manifest.name).map_or(Ok(()), |plugin| plugin.gives_way_to(manifest, origin))
     }
 
     /// The last step: from now on new instances are of this version.
     fn switch(&self, version: Version, change: Versions) -> Result<PluginInfo, LoadError> {
-        let label = super::label(&version.manifest);
         let name = version.manifest.name.clone();
         let mut plugins = self.plugins();
         // Looked at again under the lock: compiling takes its time.
-        if let Some(taken) = plugins.get(&name).map(|plugin| &plugin.current.origin)
-            && !version.origin.may_replace(taken)
-        {
-            return Err(LoadError::NameTaken { plugin: label, taken: taken.clone() });
+        if let Some(plugin) = plugins.get(&name) {
+            plugin.gives_way_to(&version.manifest, &version.origin)?;
         }
         let new = KeptVersion::of(&version);
         let mut plugin = match plugins.remove(&name) {
@@ -332,7 +334,7 @@ impl PolicyHost {
 
     /// The hash of what lies at a path now, if it can be read at all.
     pub fn hash_at(&self, path: &Path) -> Option<String> {
-        Package::read(path, &self.most).ok().map(|package| package.hash)
+        self.package(|most| Package::read(path, most)).ok().map(|package| package.hash)
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! [`Step`] names them; [`LoadError::step`] tells which one failed.
 
+mod analysers;
 mod bundle;
 mod grants;
 mod inside;
@@ -17,6 +18,7 @@ mod steps;
 mod trials;
 pub(crate) mod watch;
 
+pub use analysers::ServedAnalyser;
 pub use bundle::is_bundle;
 pub use grants::{BadGrant, Grant, Grants};
 pub(crate) use kept::Kept;
@@ -55,8 +57,17 @@ pub struct Kinds(pub &'static [Kind]);
 
 impl fmt::Display for Kinds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|kind| kind.as_str()).collect();
-        f.write_str(&names.join(" and "))
+        for (place, kind) in self.0.iter().enumerate() {
+            let before = if place == 0 {
+                ""
+            } else if place + 1 == self.0.len() {
+                " and "
+            } else {
+                ", "
+            };
+            write!(f, "{before}{}", kind.as_str())?;
+        }
+        Ok(())
     }
 }
 
@@ -65,7 +76,7 @@ fn whereto(kind: Kind) -> &'static str {
     match kind {
         Kind::CoveragePolicy | Kind::QueuePolicy => "; `headend plugin install` gives it to the server",
         Kind::Analyser => {
-            "; racks load it when a test asks for it, from a folder in a folder that HEADEND_ANALYSERS names"
+            "; `headend plugin install` gives it to the server, and racks load it when a test asks for it"
         }
         Kind::Script => "; a test needs no manifest: `headend files upload` sends it to the server",
     }
@@ -235,6 +246,29 @@ pub enum LoadError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// An analyser that nobody is to run.
+    #[error("analyser {0} is disabled; `headend plugin enable {0}` lets it in again")]
+    Disabled(String),
+    /// An analyser where a policy is wanted.
+    #[error("plugin {plugin} is of kind {kind}; only policies can be tried beside others")]
+    NoPolicy {
+        /// Name and version.
+        plugin: String,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// The name is that of a policy, and of an analyser from now on, or the other way round: what counts on it would break.
+    #[error(
+        "plugin {plugin} is of kind {kind}, and the plugin of that name that is loaded is of kind {is}; remove that one first"
+    )]
+    OtherKind {
+        /// Name and version.
+        plugin: String,
+        /// The kind of what was brought.
+        kind: Kind,
+        /// The kind of what is there.
+        is: Kind,
     },
     /// A version that is to be gone back to is not kept, or not as it was.
     #[error("version {hash} is not kept")]

@@ -187,11 +187,6 @@ impl Package {
         label(&self.manifest)
     }
 
-    /// Steps 3 and 4 for policies.
-    pub(crate) fn check_policy(&self, grants: &Grants) -> Result<(), LoadError> {
-        self.check_contract(&[Kind::CoveragePolicy, Kind::QueuePolicy], POLICY_WORLDS, grants)
-    }
-
     /// Steps 3 and 4: it is of a kind that is loaded here, its contract is offered, and what is asked for is granted.
     pub(crate) fn check_contract(
         &self,

@@ -90,8 +90,9 @@ impl LoadError {
             | Self::OtherCode { .. }
             | Self::NotKept { .. }
             | Self::NoSuchVersion { .. }
-            | Self::NotLoaded(_) => Step::Read,
-            Self::Manifest(_) | Self::Kind { .. } => Step::Manifest,
+            | Self::NotLoaded(_)
+            | Self::Disabled(_) => Step::Read,
+            Self::Manifest(_) | Self::Kind { .. } | Self::NoPolicy { .. } => Step::Manifest,
             Self::World { .. } => Step::World,
             Self::Capability { .. } => Step::Capabilities,
             Self::Signature { .. } => Step::Signature,
@@ -100,7 +101,7 @@ impl LoadError {
             Self::Link { .. } => Step::Link,
             Self::SelfCheck { .. } => Step::SelfCheck,
             Self::Keep { .. } => Step::Keep,
-            Self::NameTaken { .. } | Self::Renamed { .. } => Step::Switch,
+            Self::NameTaken { .. } | Self::Renamed { .. } | Self::OtherKind { .. } => Step::Switch,
         }
     }
 }

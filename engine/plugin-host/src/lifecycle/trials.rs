@@ -5,6 +5,7 @@ use headend_model::PolicyName;
 use super::{LoadError, Package, Upload};
 use crate::manifest::Kind;
 use crate::policy::host::PolicyHost;
+use crate::policy::version::Code;
 use crate::policy::{KeptVersion, PluginInfo};
 
 /// Characters of the hash in the name of a version.
@@ -33,11 +34,10 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`].
     pub fn install_beside(&self, upload: Upload) -> Result<PluginInfo, LoadError> {
-        let again = upload.clone();
-        let package = Package::sent(upload, &self.most)?;
+        let package = self.package(|most| Package::sent(upload.clone(), most))?;
         let name = package.manifest.name.clone();
         if !self.plugins().contains_key(&name) {
-            return self.install(again, None);
+            return self.install(upload, None);
         }
         self.keep_beside(&package)
     }
@@ -80,6 +80,9 @@ impl PolicyHost {
     /// As [`PolicyHost::hold`].
     pub fn begin_trial(&self, plugin: &PolicyName, hash: &str) -> Result<OnTrial, LoadError> {
         let version = self.version_of(plugin, hash)?;
+        if matches!(version.code, Code::Analyser) {
+            return Err(LoadError::NoPolicy { plugin: super::label(&version.manifest), kind: version.manifest.kind });
+        }
         let in_force = self.plugins().get(plugin).is_some_and(|plugin| plugin.current.hash == hash);
         let policy = if in_force { plugin.clone() } else { name_of(plugin, hash) };
         let (kind, world) = (version.manifest.kind, version.manifest.world.to_string());

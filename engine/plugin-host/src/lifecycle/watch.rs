@@ -37,6 +37,8 @@ pub enum FolderChange {
     },
     /// Its folder has gone, and the plugin with it.
     Removed(PolicyName),
+    /// A folder has gone whose plugin had not been loaded when it was looked at last.
+    Gone(PathBuf),
 }
 
 /// A folder that cannot be followed.
@@ -206,7 +208,9 @@ impl Follower {
     }
 
     fn unload(&mut self, folder: &Path) {
-        self.failed.remove(folder);
+        if self.failed.remove(folder) {
+            (self.told)(FolderChange::Gone(folder.to_owned()));
+        }
         self.host.lost(folder);
         if let Some(name) = self.host.loaded_from(folder)
             && self.host.remove(&name).is_ok()

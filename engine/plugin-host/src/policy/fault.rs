@@ -81,3 +81,10 @@ pub enum PolicyFault {
         what: String,
     },
 }
+
+impl PolicyFault {
+    /// The text for where there is room for one line: without the line of the script that it came from.
+    pub fn brief(&self) -> String {
+        crate::excerpt::without_place(&self.to_string()).to_owned()
+    }
+}

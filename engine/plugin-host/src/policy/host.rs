@@ -11,9 +11,10 @@ use super::fault::PolicyFault;
 use super::info::{KeptVersion, PluginInfo, PluginState, VersionInUse};
 use super::version::{Counted, Version};
 use super::{PolicyInstance, QueueInstance};
+use crate::analyser::{AnalyserHost, AnalyserHostConfig};
 use crate::guest::GuestProgram;
-use crate::lifecycle::{FolderChange, FolderWatch, Grants, Kept, WatchError};
-use crate::manifest::{Kind, Limits, ParameterError};
+use crate::lifecycle::{FolderChange, FolderWatch, Grants, Kept, LoadError, Origin, WatchError, label};
+use crate::manifest::{Kind, Limits, Manifest, ParameterError};
 use crate::trust::Trust;
 use crate::wasm::{CompileError, Compiler, Engines};
 
@@ -34,6 +35,8 @@ pub struct PolicyHostConfig {
     pub trust: Trust,
     /// The most that any manifest may ask for.
     pub most: Limits,
+    /// Takes analysers in as well, checked so; `None`: policies alone. Grants are those of this host.
+    pub analysers: Option<AnalyserHostConfig>,
 }
 
 impl PolicyHostConfig {
@@ -42,7 +45,8 @@ impl PolicyHostConfig {
         let most = Limits { memory_mib: 64, deadline_ms: 1_000, fuel: None, host_calls: 1_000 };
         let cache = cache.into();
         let versions = cache.with_extension("versions");
-        Self { guest, cache, versions, keep: 5, grants: Grants::default(), trust: Trust::default(), most }
+        let (grants, trust) = (Grants::default(), Trust::default());
+        Self { guest, cache, versions, keep: 5, grants, trust, most, analysers: None }
     }
 }
 
@@ -59,6 +63,9 @@ pub struct PolicyHost {
     pub(crate) keep: usize,
     pub(crate) trust: Trust,
     pub(crate) most: Limits,
+    pub(crate) analysers: Option<AnalyserHostConfig>,
+    /// Started for the first analyser.
+    analyser_host: Mutex<Option<Arc<AnalyserHost>>>,
     grants: Mutex<Grants>,
     /// Never held while a plugin is compiled, tried or asked.
     plugins: Mutex<BTreeMap<PolicyName, Plugin>>,
@@ -91,6 +98,8 @@ impl PolicyHost {
             keep: config.keep,
             trust: config.trust,
             most: config.most,
+            analysers: config.analysers,
+            analyser_host: Mutex::default(),
             grants: Mutex::new(config.grants),
             plugins: Mutex::default(),
             seen: Mutex::default(),
@@ -229,6 +238,18 @@ impl PolicyHost {
         FolderWatch::start(Arc::clone(self), folder, Box::new(told))
     }
 
+    /// Who checks analysers, if they are taken in. `plugin`: for messages.
+    pub(crate) fn analyser_host(&self, plugin: &str) -> Result<Option<Arc<AnalyserHost>>, LoadError> {
+        let Some(config) = &self.analysers else { return Ok(None) };
+        let mut host = lock(&self.analyser_host);
+        if host.is_none() {
+            let started = AnalyserHost::new(config.clone());
+            let failed = |source| LoadError::Compile { plugin: plugin.to_owned(), source };
+            *host = Some(Arc::new(started.map_err(failed)?));
+        }
+        Ok(host.clone())
+    }
+
     pub(crate) fn plugins(&self) -> MutexGuard<'_, BTreeMap<PolicyName, Plugin>> {
         lock(&self.plugins)
     }
@@ -256,6 +277,19 @@ impl Plugin {
     pub(crate) fn alive(&self, hash: &str) -> Option<Arc<Version>> {
         let older = self.older.iter().filter_map(Weak::upgrade);
         std::iter::once(Arc::clone(&self.current)).chain(older).find(|version| version.hash == hash)
+    }
+
+    /// Whether this may take its place: a name belongs to where its plugin came from, and to what those who name it count on.
+    pub(crate) fn gives_way_to(&self, manifest: &Manifest, origin: &Origin) -> Result<(), LoadError> {
+        let (there, plugin) = (&self.current, label(manifest));
+        if !origin.may_replace(&there.origin) {
+            return Err(LoadError::NameTaken { plugin, taken: there.origin.clone() });
+        }
+        let (kind, is) = (manifest.kind, there.manifest.kind);
+        if kind != is && [kind, is].contains(&Kind::Analyser) {
+            return Err(LoadError::OtherKind { plugin, kind, is });
+        }
+        Ok(())
     }
 
     pub(crate) fn replaced_by(mut self, version: Arc<Version>) -> Self {

@@ -5,7 +5,7 @@ use headend_scheduler::action::{OwnerUsage, RankedJob, RankedSlot};
 
 use super::fault::PolicyFault;
 use super::scripted::RhaiQueue;
-use super::version::{Code, Counted, Version};
+use super::version::{Code, Counted, Version, no_policy};
 use super::wasm::WasmQueue;
 
 /// A queue policy at work. As [`PolicyInstance`](super::PolicyInstance), for all jobs and slots.
@@ -40,6 +40,7 @@ impl Version {
         Ok(match &self.code {
             Code::Wasm(policy) => AnyQueue::Wasm(policy.queue(&parameters)?),
             Code::Rhai(policy) => AnyQueue::Rhai(policy.queue(parameters)?),
+            Code::Analyser => return Err(no_policy()),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::scripted::RhaiPolicy;
 use super::wasm::WasmPolicy;
 use super::{Answer, PolicyInstance, Reasons, Serves};
 use crate::lifecycle::Origin;
-use crate::manifest::{Manifest, ParameterError};
+use crate::manifest::{Kind, Manifest, ParameterError};
 use crate::trust::SignatureInfo;
 
 /// One version of a plugin. Lives as long as it is current or has an instance at work.
@@ -67,10 +67,12 @@ impl Version {
     }
 }
 
-/// The two ways a policy can run.
+/// The two ways a policy can run, and what is none.
 pub(crate) enum Code {
     Wasm(WasmPolicy),
     Rhai(RhaiPolicy),
+    /// No policy: checked and kept here, and run by whoever asks for it.
+    Analyser,
 }
 
 impl Code {
@@ -80,6 +82,8 @@ impl Code {
             // It has nothing but its instances.
             Self::Wasm(_) => {}
             Self::Rhai(policy) => policy.rest(),
+            // It runs elsewhere.
+            Self::Analyser => {}
         }
     }
 
@@ -87,8 +91,15 @@ impl Code {
         match self {
             Self::Wasm(policy) => policy.coverage(plan, parameters),
             Self::Rhai(policy) => policy.coverage(plan, parameters),
+            Self::Analyser => Err(no_policy()),
         }
     }
+}
+
+/// Instances are only built of what is of the right kind; this is for those who forget it.
+pub(super) fn no_policy() -> PolicyFault {
+    let (is, wanted) = (Kind::Analyser.as_str(), "policy");
+    PolicyFault::WrongKind { name: String::new(), is, wanted }
 }
 
 /// What the server holds: an instance, and the version that it must outlive.

@@ -79,7 +79,10 @@ pub struct Signer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureFault {
     /// There is none.
-    #[error("it has no signature; sign {what} with minisign and put {what}.minisig beside it")]
+    #[error(
+        "it has no signature; sign {what} with minisign and put {what}.minisig beside it (of a folder sign headend-plugin.toml, with the \
+         `sha256` of the code in it)"
+    )]
     Missing {
         /// What was to be signed.
         what: String,

@@ -14,6 +14,11 @@ fn each_step_has_its_own_error() {
     let lab = Lab::new();
     let step = |result: Result<PluginInfo, LoadError>| result.unwrap_err().step();
     assert_eq!(step(lab.rhai("a", "fn feed(frame { }", "")), Step::Compile);
+    let typo = lab.rhai("a", "fn feed(frame) {\n  1 +\n}", "").unwrap_err();
+    let typo = std::error::Error::source(&typo).unwrap().to_string();
+    assert!(typo.ends_with("\n3 | }\n  | ^"), "the line and a caret: {typo}");
+    let unknown = lab.rhai("a", "fn feed(frame) {\n  nosuch()\n}", "").unwrap_err().to_string();
+    assert!(unknown.ends_with("\n2 |   nosuch()\n  |   ^"), "{unknown}");
     assert_eq!(step(lab.rhai("a", "fn other(frame) { }", "")), Step::Link);
     assert_eq!(step(lab.rhai("a", "fn feed(frame) { } feed(1)", "")), Step::Link);
     assert_eq!(step(lab.wat("a", "(component)", "")), Step::Link);

@@ -24,6 +24,7 @@ fn loaded(told: &Receiver<FolderChange>) -> String {
         // A folder that is still being written may fail first.
         FolderChange::Failed { .. } => None,
         FolderChange::Removed(name) => panic!("{name} was removed"),
+        FolderChange::Gone(folder) => panic!("{} has gone", folder.display()),
     })
 }
 
@@ -46,7 +47,7 @@ fn what_appears_is_loaded_what_changes_is_replaced_what_goes_is_removed() {
     let removed = wait_for("the removal", || match told.try_recv().ok()? {
         FolderChange::Removed(name) => Some(name),
         // Its files go one by one.
-        FolderChange::Failed { .. } | FolderChange::Loaded(_) => None,
+        FolderChange::Failed { .. } | FolderChange::Loaded(_) | FolderChange::Gone(_) => None,
     });
     assert_eq!(removed, name("second"));
     assert_eq!(lab.host.list().iter().map(|info| info.name.to_string()).collect::<Vec<_>>(), ["first"]);
@@ -60,8 +61,23 @@ fn a_half_written_file_does_no_harm_and_the_rest_of_it_is_taken_up() {
     lab.write("slow", "p.wasm", &whole[..whole.len() / 2], LONG);
     wait_for("the failure", || match told.try_recv().ok()? {
         FolderChange::Failed { folder, .. } => folder.ends_with("slow").then_some(()),
-        FolderChange::Loaded(_) | FolderChange::Removed(_) => None,
+        FolderChange::Loaded(_) | FolderChange::Removed(_) | FolderChange::Gone(_) => None,
     });
     lab.write("slow", "p.wasm", &whole, LONG);
     assert!(loaded(&told).starts_with("slow "));
+}
+
+#[test]
+fn a_broken_one_that_goes_away_is_told_to_have_gone() {
+    let lab = Lab::new();
+    let (_watch, told) = watch(&lab);
+    let folder = lab.write("odd", "p.rhai", b"no rhai {", LONG);
+    wait_for("the failure", || matches!(told.try_recv().ok()?, FolderChange::Failed { .. }).then_some(()));
+    fs::remove_dir_all(&folder).unwrap();
+    let gone = wait_for("the end of it", || match told.try_recv().ok()? {
+        FolderChange::Gone(folder) => Some(folder),
+        // Its files go one by one.
+        _ => None,
+    });
+    assert!(gone.ends_with("odd"), "{}", gone.display());
 }

@@ -101,6 +101,8 @@ fn mistakes_of_an_honest_author_are_named() {
         ("fn propose(plan) { [] }", "does not define `fn propose(plan, free)`"),
         ("let a = 1; fn propose(plan, free) { [] }", "statements outside of functions"),
         ("fn propose(plan, free) { [ }", "(line 1, position 28)"),
+        ("fn propose(plan, free) { [ }", "\n1 | fn propose(plan, free) { [ }\n  |                            ^"),
+        ("fn propose(plan, free) {\n  nosuch()\n}", "\n2 |   nosuch()\n  |   ^"),
         ("fn propose(plan, free) { 42 }", "answered with i64, not with an array"),
         ("fn propose(plan, free) { [[0, -1]] }", "something else than [test, target]"),
         ("fn propose(plan, free) { [#{test: 0}] }", "something else than [test, target]"),

@@ -1,6 +1,7 @@
 //! Policy plugins from their folder to their answers: our own, hostile ones, and those that change while in use.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod analysers;
 #[allow(unreachable_pub, reason = "shared with targets outside of the workspace")]
 mod assemble;
 mod bundles;

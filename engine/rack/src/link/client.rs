@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use headend_wire::plugins::AnalyserAnswer;
 use headend_wire::rack::{Enrol, Enrolled, Exchange, Orders};
 use headend_wire::{PROTOCOL, Problem, relay};
 use reqwest::StatusCode;
@@ -93,6 +94,19 @@ impl Client {
         let url = format!("{}/{path}", self.base);
         let answer = self.http.post(url).bearer_auth(&self.token).timeout(patience).json(body).send().await?;
         Ok(accepted(answer).await?.json().await?)
+    }
+
+    /// The analyser in force under a name; without its code if that content is here.
+    pub(crate) async fn analyser(
+        &self,
+        name: &str,
+        have: Option<&str>,
+        patience: Duration,
+    ) -> Result<AnalyserAnswer, LinkError> {
+        let url = format!("{}/racks/analysers/{}", self.base, escaped(name));
+        let have: Vec<_> = have.map(|have| ("have", have)).into_iter().collect();
+        let request = self.http.get(url).query(&have).bearer_auth(&self.token).timeout(patience);
+        Ok(accepted(request.send().await?).await?.json().await?)
     }
 
     /// The bytes of a blob, as they come.

@@ -4,10 +4,12 @@
 //! a long poll that brings new starts and stops while nothing is to be told. An answer to either is worked in by the
 //! core before the next request is built, so that each names what the last one brought.
 
+mod analysers;
 mod client;
 mod fetch;
 mod loops;
 
+pub(crate) use analysers::ServerAnalysers;
 pub(crate) use client::Client;
 pub(crate) use fetch::ServerBlobs;
 pub(crate) use loops::{Link, report_loop, wait_loop};

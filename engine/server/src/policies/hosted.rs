@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headend_model::{PolicyName, TargetIx, Timestamp};
 use headend_plugin_host::policy::{Answer, PolicyFault, QueueInstance, Reasons};
-use headend_plugin_host::{GuestProgram, PolicyHost, PolicyHostConfig, PolicyInstance};
+use headend_plugin_host::{AnalyserHostConfig, GuestProgram, PolicyHost, PolicyHostConfig, PolicyInstance};
 use headend_scheduler::action::{Noted, RankedJob, RankedSlot};
 use headend_scheduler::event::{Placement, Said};
 use headend_scheduler::view::PlanView;
@@ -26,11 +26,15 @@ pub(crate) fn start_host(options: &ServeOptions, granted: &[GrantRow]) -> Result
         None => std::env::current_exe().map_err(|error| format!("cannot find out which program this is: {error}"))?,
     };
     let cache = options.data.join("cache").join("plugins");
-    let mut config = PolicyHostConfig::new(GuestProgram::headend(program), cache);
+    let guest = GuestProgram::headend(program);
+    let mut analysers = AnalyserHostConfig::new(guest.clone(), &cache);
+    let mut config = PolicyHostConfig::new(guest, cache);
     config.versions = options.data.join("plugin-versions");
     config.grants = all_grants(&options.plugin_grants, granted);
     config.trust = options.plugin_trust.clone();
     config.trust.folder.get_or_insert_with(|| options.data.join("trusted-keys"));
+    analysers.trust = config.trust.clone();
+    config.analysers = Some(analysers);
     PolicyHost::new(config).map(Arc::new).map_err(|error| Chain(&error).to_string())
 }
 
@@ -51,7 +55,7 @@ impl MakesPolicies for HostMaker {
         match instance {
             Ok(instance) => Ok(Box::new(Hosted(instance))),
             Err(PolicyFault::Declined { what, .. }) => Err(Trouble::Declined(what)),
-            Err(fault) => Err(Trouble::Failed(fault.to_string())),
+            Err(fault) => Err(Trouble::Failed(fault.brief())),
         }
     }
 
@@ -59,7 +63,7 @@ impl MakesPolicies for HostMaker {
         match self.host.queue(policy) {
             Ok(instance) => Ok(Box::new(HostedQueue(instance))),
             Err(PolicyFault::Declined { what, .. }) => Err(format!("it does not take its parameters: {what}")),
-            Err(fault) => Err(fault.to_string()),
+            Err(fault) => Err(fault.brief()),
         }
     }
 
@@ -81,17 +85,17 @@ impl Policy for Hosted {
     }
 
     fn propose(&mut self, now: Timestamp, free: &[TargetIx]) -> Result<Answer, String> {
-        self.0.propose(now, free).map_err(|fault| fault.to_string())
+        self.0.propose(now, free).map_err(|fault| fault.brief())
     }
 
     fn reasons(&mut self, of: &[Placement], left: Duration) -> Said {
         let Reasons { texts, fault } = self.0.reasons(of, left);
         let told = of.iter().map(|of| of.target).zip(texts).filter(|(_, text)| !text.is_empty());
-        Said { reasons: told.collect(), fault: fault.map(|fault| fault.to_string()) }
+        Said { reasons: told.collect(), fault: fault.map(|fault| fault.brief()) }
     }
 
     fn report(&mut self) -> Result<String, String> {
-        self.0.report().map_err(|fault| fault.to_string())
+        self.0.report().map_err(|fault| fault.brief())
     }
 }
 
@@ -99,10 +103,10 @@ struct HostedQueue(Box<dyn QueueInstance>);
 
 impl Ranks for HostedQueue {
     fn rank(&mut self, jobs: &[RankedJob]) -> Result<Vec<i64>, String> {
-        self.0.rank(jobs).map_err(|fault| fault.to_string())
+        self.0.rank(jobs).map_err(|fault| fault.brief())
     }
 
     fn rank_slots(&mut self, slots: &[RankedSlot]) -> Result<Vec<i64>, String> {
-        self.0.rank_slots(slots).map_err(|fault| fault.to_string())
+        self.0.rank_slots(slots).map_err(|fault| fault.brief())
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use axum::body::Body;
 use headend_model::UserName;
 use headend_plugin_host::LoadError;
+use headend_plugin_host::excerpt::without_place;
 use headend_plugin_host::lifecycle::{MAX_UPLOAD, Tried, Upload};
 use headend_plugin_host::trust::SignatureInfo;
 use headend_wire::api::PluginItem;
@@ -96,7 +97,8 @@ impl Plugins {
     /// Refusals are told too: somebody tried to bring something.
     async fn tell_refused(&self, file: &str, error: &LoadError, by: &UserName) -> ApiResult<()> {
         let shown = crate::edge::names::cut(file);
-        let text = format!("{shown} was not installed: {}", Chain(error));
+        let reason = Chain(error).to_string();
+        let text = format!("{shown} was not installed: {}", without_place(&reason));
         let data = json!({ "state": "refused", "change": "refused", "step": error.step().as_str(), "by": by.as_str() });
         self.publish(text, data, Vec::new()).await
     }
@@ -115,6 +117,8 @@ pub(super) fn refused(error: &LoadError) -> ApiError {
         LoadError::Parameters { .. } => &codes::BAD_PARAMETERS,
         LoadError::NotLoaded(_) => &codes::UNKNOWN_PLUGIN,
         LoadError::NoSuchVersion { .. } => &codes::NOT_FOUND,
+        LoadError::Disabled(_) => &codes::CONFLICT,
+        LoadError::NoPolicy { .. } => &codes::INVALID,
         _ => &codes::BAD_PLUGIN,
     };
     let told = ApiError::new(code, Chain(error).to_string());

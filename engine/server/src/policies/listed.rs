@@ -22,7 +22,9 @@ impl Plugins {
     pub(crate) fn list(&self) -> Vec<PluginItem> {
         let loaded = self.host.list();
         let mut items: Vec<PluginItem> = loaded.iter().map(|info| self.item(info)).collect();
-        for (folder, (reason, at)) in lock(&self.broken).iter() {
+        // The watch may not have seen yet that one has gone.
+        let is_there = |folder: &Path| !folder.starts_with(&self.folder) || folder.exists();
+        for (folder, (reason, at)) in lock(&self.broken).iter().filter(|(folder, _)| is_there(folder)) {
             match loaded.iter().position(|info| info.origin.path() == Some(folder.as_path())) {
                 // The old version works on; that the new one does not is worth knowing.
                 Some(at) => items[at].reason = Some(format!("a newer version was not loaded: {reason}")),

@@ -7,6 +7,7 @@
 //!  Action::AskRanks ─► PolicyDesk ─► a thread of its own ─► instance.rank* ─► Event::Ranked, or PolicyFailed
 //! ```
 
+mod analysers;
 mod change;
 mod deeds;
 pub(crate) mod devices;

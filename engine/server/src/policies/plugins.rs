@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use headend_model::{PolicyName, Timestamp, UserName};
+use headend_plugin_host::excerpt::without_place;
 use headend_plugin_host::lifecycle::{FolderChange, FolderWatch, Grants};
 use headend_plugin_host::policy::{PluginInfo, PluginState};
 use headend_plugin_host::trust::SignatureInfo;
@@ -101,6 +102,7 @@ impl Plugins {
             FolderChange::Loaded(info) => self.note_loaded(&info, Word::Nobody).await.map(drop),
             FolderChange::Failed { folder, error } => self.note_broken(folder, &error).await,
             FolderChange::Removed(name) => self.note_removed(&name).await,
+            FolderChange::Gone(folder) => self.note_gone(&folder).await,
         };
         if let Err(error) = noted {
             tracing::warn!(?error, "a change of the plugin folder was not noted");
@@ -109,6 +111,7 @@ impl Plugins {
 
     pub(super) async fn note_broken(&self, folder: PathBuf, error: &LoadError) -> ApiResult<()> {
         let reason = Chain(error).to_string();
+        let reason = without_place(&reason).to_owned();
         tracing::warn!(reason, folder = %folder.display(), "a plugin was not loaded");
         let text = format!("{} was not loaded: {reason}", folder_name(&folder));
         lock(&self.broken).insert(folder, (reason, self.clock.now()));
@@ -170,6 +173,13 @@ impl Plugins {
         self.tell.policies.remember(&info.name, strikes, reason);
         let put_aside = info.state == PluginState::Enabled && standing.is_some_and(|standing| standing.quarantined);
         if put_aside { self.host.quarantine(&info.name).unwrap_or_else(|_| info.clone()) } else { info.clone() }
+    }
+
+    /// Nobody is to go on with the complaint.
+    async fn note_gone(&self, folder: &Path) -> ApiResult<()> {
+        lock(&self.broken).remove(folder);
+        let data = json!({ "state": "removed", "change": "gone" });
+        self.publish(format!("{}, which was not loaded, has gone", folder_name(folder)), data, Vec::new()).await
     }
 
     async fn note_removed(&self, name: &PolicyName) -> ApiResult<()> {

@@ -1,6 +1,7 @@
 //! The resources, each route in the group that says whom it serves.
 
-pub(crate) mod artifacts;
+pub(crate) mod analysers;
+mod artifacts;
 mod blobs;
 mod describe;
 pub(crate) mod duts;
@@ -162,6 +163,7 @@ fn for_admins() -> OpenApiRouter<Shared> {
 fn for_racks() -> OpenApiRouter<Shared> {
     let routes = OpenApiRouter::new()
         .routes(routes!(exchange::exchange))
+        .routes(routes!(analysers::get))
         .routes(routes!(sessions::take))
         .routes(routes!(artifacts::put))
         .route_layer(from_fn(gate::racks));

@@ -20,9 +20,8 @@ fn group(method: &str, path: &str) -> For {
     match (method, path) {
         (_, "/healthz" | "/readyz" | "/version") => For::Anybody,
         (_, "/api/v1/racks/enrol") => For::Newcomers,
-        (_, "/api/v1/sessions/{run}/rack" | "/api/v1/racks/exchange") | ("put", "/api/v1/runs/{run}/files/{path}") => {
-            For::Racks
-        }
+        (_, "/api/v1/sessions/{run}/rack" | "/api/v1/racks/exchange" | "/api/v1/racks/analysers/{name}")
+        | ("put", "/api/v1/runs/{run}/files/{path}") => For::Racks,
         ("get", "/api/v1/blobs/{hash}" | "/api/v1/trees/{hash}") => For::Both,
         (
             "post",

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::Lab;
+use crate::support::{Lab, PATIENCE};
 
 #[tokio::test]
 async fn what_cannot_be_loaded_is_refused_with_the_reason() {
@@ -44,4 +44,10 @@ async fn a_broken_plugin_in_the_folder_is_shown_and_stops_nothing() {
     assert_eq!((&plugin["name"], &plugin["state"]), (&json!("broken"), &json!("broken")), "{list}");
     assert!(!plugin["reason"].as_str().unwrap().is_empty());
     assert_eq!(lab.client.get("/readyz").await.status, StatusCode::OK);
+    std::fs::remove_dir_all(lab.folder.path().join("plugins").join("broken")).unwrap();
+    let began = std::time::Instant::now();
+    while lab.client.get("/api/v1/plugins").await.ok(StatusCode::OK)["plugins"] != json!([]) {
+        assert!(began.elapsed() < PATIENCE, "what has gone is not complained of any more");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }

@@ -77,6 +77,7 @@ async fn a_stranger_follows_the_page_in_rhai() {
         "my-order 0.2.0 is live",
         "my-queue 0.1.0 is live",
         "of full white",
+        "my-eye 0.1.0 is live",
     ] {
         assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
     }

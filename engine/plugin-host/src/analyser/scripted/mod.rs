@@ -12,6 +12,7 @@ use super::desk::{Desk, Handle, May, Over, Trouble};
 use super::serial::{Line, News};
 use super::verdict::{MAX_SENTENCE, cut};
 use super::{AnalyserFault, AnalyserInstance, BUILD_FACTOR, Frame, Heard, Reference, Verdict};
+use crate::excerpt::with_place;
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
 use crate::manifest::Limits;
@@ -48,7 +49,7 @@ impl RhaiAnalyser {
             Ok((_, FromChild::Misfit(what))) => {
                 Err(LoadError::Link { plugin: package.label(), world: package.manifest.kind, what })
             }
-            Ok((_, other)) => Err(refused(said(other))),
+            Ok((_, other)) => Err(refused(with_place(&this.source, said(other)))),
             Err(fault) => {
                 let source = fault.into_compile_error(guest, LOAD_DEADLINE);
                 Err(LoadError::Compile { plugin: package.label(), source })
@@ -92,7 +93,7 @@ impl RhaiAnalyser {
     }
 
     fn failed(&self, call: &'static str, what: String) -> AnalyserFault {
-        AnalyserFault::Failed { plugin: self.label.clone(), call, what }
+        AnalyserFault::Failed { plugin: self.label.clone(), call, what: with_place(&self.source, what) }
     }
 }
 

@@ -25,6 +25,7 @@ use headend_scheduler::view::PlanView;
 use super::fault::PolicyFault;
 use super::words::sentence;
 use super::{self as wish, MAX_REPORT, Reasons, Serves};
+use crate::excerpt::with_place;
 use crate::guest::GuestProgram;
 use crate::lifecycle::{LoadError, Package};
 use crate::manifest::{Kind, Limits};
@@ -89,7 +90,7 @@ impl RhaiPolicy {
         };
         let child = inner.start().map_err(|trouble| match trouble {
             Trouble::Script(Answer::Misfit(what)) => LoadError::Link { plugin, world: package.manifest.kind, what },
-            Trouble::Script(answer) => refused(said(answer)),
+            Trouble::Script(answer) => refused(with_place(&inner.source, said(answer))),
             Trouble::Lost(fault) => {
                 LoadError::Compile { plugin, source: fault.into_compile_error(guest, LOAD_DEADLINE) }
             }
@@ -206,7 +207,7 @@ impl Inner {
     }
 
     fn failed(&self, call: &'static str, what: String) -> PolicyFault {
-        PolicyFault::Failed { plugin: self.label.clone(), call, what }
+        PolicyFault::Failed { plugin: self.label.clone(), call, what: with_place(&self.source, what) }
     }
 
     fn wrong_kind(&self, is: Kind, wanted: Kind) -> PolicyFault {

@@ -8,6 +8,7 @@ use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
 use super::super::guard::{Work, limit_text};
 use super::engine::{ITEMS, STRING_BYTES};
+use crate::excerpt::excerpt as below;
 
 /// Why a script was stopped from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,22 +112,7 @@ fn place(name: &str, position: Position) -> String {
 /// `message` with the place, the line, and a caret below it.
 fn excerpt(name: &str, source: &str, position: Position, message: &str) -> String {
     let mut text = format!("{}: {message}", place(name, position));
-    let Some((number, line)) = position.line().and_then(|line| Some((line, source.lines().nth(line - 1)?))) else {
-        return text;
-    };
-    let column = position.position().unwrap_or(1).saturating_sub(1);
-    let (shown, caret) = window(line, column);
-    let margin = number.to_string().len();
-    let _ = write!(text, "\n{:margin$} |\n{number} | {shown}\n{:margin$} | {:caret$}^", "", "", "");
+    let below = position.line().and_then(|line| below(source, line, position.position().unwrap_or(1)));
+    text.push_str(&below.unwrap_or_default());
     text
-}
-
-/// The part of a line around a column, and the column in that part.
-fn window(line: &str, column: usize) -> (String, usize) {
-    /// Characters shown at most.
-    const WIDTH: usize = 100;
-    let from = column.saturating_sub(WIDTH / 2);
-    let part = line.chars().skip(from).take(WIDTH);
-    let shown = part.map(|character| if character.is_control() { ' ' } else { character }).collect();
-    (shown, column - from)
 }
