@@ -49,8 +49,11 @@ pub struct Limits {
     pub run_files: usize,
     /// Connections at once. More wait in the listener's queue.
     pub connections: usize,
-    /// For a whole request head, and for an idle connection.
+    /// For a whole request head: from its first byte, or from the begin of a connection.
     pub header_timeout: Duration,
+    /// How long a connection may rest between two requests. Longer than clients keep theirs (usually at most 90 s): a request that is sent
+    /// while its connection is being closed has no answer, and whoever sent it cannot know whether it was carried out.
+    pub idle_timeout: Duration,
     /// Longest pause between two pieces of a body.
     pub body_timeout: Duration,
     /// Longest time in which a client takes nothing of an answer.
@@ -71,6 +74,7 @@ impl Default for Limits {
             run_files: 5_000,
             connections: 2_048,
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(2),
             body_timeout: Duration::from_secs(15),
             write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(5),

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::patient::Patient;
+use super::patient::{Patient, Turns};
 use crate::options::Limits;
 
 /// Serves until `stop`; then accepts no more, lets open requests end for at most [`Limits::drain`], and drops the rest.
@@ -60,14 +60,29 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
 async fn serve_one(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
     // Answers are small and come in one piece; waiting for more only delays them.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+    let turns = Turns::default();
+    let begun = turns.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        begun.begin();
+        let (answer, begun) = (router.clone().oneshot(request.map(Body::new)), begun.clone());
+        async move {
+            let answer = answer.await;
+            // A stream that is taken over has no heads any more.
+            if answer.as_ref().is_ok_and(|answer| answer.status() != StatusCode::SWITCHING_PROTOCOLS) {
+                begun.end();
+            }
+            answer
+        }
+    });
+    let patient = Patient::new(stream, limits.write_timeout, limits.header_timeout, turns);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // The head itself has less time: the stream sees to that, since it knows when the first byte has come.
+        .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
         .max_headers(64)
         .max_buf_size(64 << 10)
         .half_close(false)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service)
+        .serve_connection(TokioIo::new(patient), service)
         // Sessions of persons; whoever takes the stream over ends it at shutdown.
         .with_upgrades();
     tokio::pin!(connection);

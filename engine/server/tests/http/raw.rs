@@ -70,6 +70,36 @@ async fn silent_and_slow_connections_are_closed() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
+/// The head of an answer and as much of its body as it says.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.unwrap().parse::<usize>().unwrap()
+}
+
+/// A client that sends on a connection while that is being closed gets no answer: connections are kept longer than clients keep them.
+#[tokio::test]
+async fn a_connection_may_rest_between_two_requests_and_not_within_a_head() {
+    let lab = Lab::start_with(|options| options.limits.header_timeout = Duration::from_millis(200)).await;
+    let mut stream = TcpStream::connect(lab.address()).await.unwrap();
+    for _ in 0..2 {
+        stream.write_all(head(&lab, "GET", "/api/v1/server", "").as_bytes()).await.unwrap();
+        let mut text = Vec::new();
+        while !is_whole(&text) {
+            let count = tokio::time::timeout(PATIENCE, stream.read_buf(&mut text)).await.unwrap().unwrap();
+            assert!(count > 0, "closed: {}", String::from_utf8_lossy(&text));
+        }
+        assert!(text.starts_with(b"HTTP/1.1 200 "));
+        // Longer than a head may take.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+    }
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").await.unwrap();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    closed.expect("a head that does not end is given up").ok();
+}
+
 #[tokio::test]
 async fn a_submit_that_breaks_off_leaves_nothing() {
     let lab = Lab::start().await;
