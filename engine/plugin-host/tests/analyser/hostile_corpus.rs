@@ -205,10 +205,14 @@ fn every_hostile_analyser_ends_as_its_verdict_says() {
     } else {
         assert!(all.len() >= 60, "{} cases", all.len());
     }
+    let before = cases::Before::now();
     let lab = Lab::new();
     lab.host.load(&workspace().join("tests/guests/released/black-1.0.0")).unwrap();
     let judge = |case: &Case| case.judge(&case.run(&lab));
     cases::go_through(&all, AT_ONCE, |case| &case.name, judge, |done| bystander(&lab, done));
     let left: Vec<_> = lab.host.list().into_iter().map(|info| info.name.to_string()).collect();
     assert_eq!(left, ["black"]);
+    cases::Before::nothing_is_half_made(lab.home.path());
+    drop(lab);
+    before.nothing_is_left();
 }

@@ -329,12 +329,16 @@ fn every_hostile_policy_ends_as_its_verdict_says() {
         let scripts = all.iter().filter(|case| case.name.starts_with("rhai-")).count();
         assert!(scripts >= 60 && all.len() - scripts >= 60, "{scripts} of {} are in Rhai", all.len());
     }
+    let before = cases::Before::now();
     let lab = Lab::new();
     lab.rhai("bystander", "fn propose(plan, free) { [] }", "[limits]\ndeadline_ms = 30000").unwrap();
     let judge = |case: &Case| case.judge(&case.run(&lab));
     cases::go_through(&all, AT_ONCE, |case| &case.name, judge, |done| bystander(&lab, done));
     let left: Vec<_> = lab.host.list().into_iter().map(|info| info.name.to_string()).collect();
     assert_eq!(left, ["bystander"]);
+    cases::Before::nothing_is_half_made(lab.home.path());
+    drop(lab);
+    before.nothing_is_left();
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Cases of hostile plugins, as the files below `tests/guests` tell them: how they are read, filled into a frame, let in, and gone
 //! through beside somebody who must not notice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headend_plugin_host::lifecycle::LoadError;
 use serde::Deserialize;
@@ -122,4 +122,66 @@ pub(crate) fn go_through<C: Sync>(
     });
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+/// What a busy allocator and the code of the runtime may keep, in KiB. One bomb that is not let go is as large, and there are dozens.
+const KEPT_KIB: u64 = 256 << 10;
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// This process before an attack.
+pub(crate) struct Before {
+    children: BTreeSet<u32>,
+    memory_kib: u64,
+}
+
+impl Before {
+    pub(crate) fn now() -> Self {
+        Self { children: children(), memory_kib: resident_kib() }
+    }
+
+    /// Nothing half made lies in the host's folders.
+    pub(crate) fn nothing_is_half_made(home: &Path) {
+        let left: Vec<PathBuf> = everything(home).into_iter().filter(|path| is_hidden(path)).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    /// No process of a guest or a compiler is left, and memory is back. To be asked when the host is gone.
+    pub(crate) fn nothing_is_left(self) {
+        let began = Instant::now();
+        // What others do in this process meanwhile, where tests share one, comes to an end as well.
+        while !children().is_subset(&self.children) {
+            assert!(began.elapsed() < PATIENCE, "processes {:?} are left of {:?}", children(), self.children);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let grown = resident_kib().saturating_sub(self.memory_kib);
+        assert!(grown <= KEPT_KIB, "{grown} KiB more than before");
+    }
+}
+
+/// Processes whose parent this one is.
+fn children() -> BTreeSet<u32> {
+    let own = std::process::id();
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|pid| parent(*pid) == Some(own)).collect()
+}
+
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn everything(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| if path.is_dir() { everything(&path).into_iter().chain([path]).collect() } else { vec![path] })
+        .collect()
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
