@@ -1,17 +1,21 @@
 //! Pictures from pictures: luma, differences, other sizes.
 
-use crate::lanes::wide;
+use crate::lanes::{STRIP, wide};
 use crate::picture::MAX_SIDE;
 use crate::{Fault, Picture, Rect};
 
-/// Of rows of red, green, blue.
+/// Of rows of red, green, blue. In parts, since room that is made is written twice when it has to be zero first.
 pub(crate) fn luma(data: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; data.len() / 3];
-    wide(
-        #[inline(always)]
-        || luma_into(data, &mut out),
-    );
-    out
+    let (mut all, mut some) = (Vec::with_capacity(data.len() / 3), [0; STRIP]);
+    for pixels in data.chunks(3 * STRIP) {
+        let some = &mut some[..pixels.len() / 3];
+        wide(
+            #[inline(always)]
+            || luma_into(pixels, some),
+        );
+        all.extend_from_slice(some);
+    }
+    all
 }
 
 #[inline(always)]

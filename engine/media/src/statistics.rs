@@ -1,5 +1,7 @@
 //! Means, deviations, extremes, histograms of a part of a picture.
 
+use std::ops::Range;
+
 use crate::lanes::{STRIP, strips, wide};
 use crate::{Colour, Fault, Picture, Rect};
 
@@ -19,49 +21,112 @@ pub struct Statistics {
     pub most: Colour,
 }
 
-/// One accumulator per byte of a strip.
+/// One accumulator per byte of a strip. Sums and squares are of distances from the middle: small numbers, of which more fit into a vector.
 struct Columns {
-    sum: [u16; STRIP],
+    /// Of rows since the last `empty`.
+    few: [i16; STRIP],
+    /// Squares of the rows that are added together.
+    together: [u16; STRIP],
+    sum: [i32; STRIP],
     squares: [u32; STRIP],
     least: [u8; STRIP],
     most: [u8; STRIP],
 }
 
-/// Rows after which the sums are emptied: 16 bits hold 257 of the largest value.
-const FULL: usize = 256;
+/// Rows that are added together: 16 bits hold 3 squares, and only their sum needs 32.
+const TOGETHER: u32 = 3;
+const MIDDLE: u8 = 128;
+/// A row that adds nothing.
+const NOTHING: [u8; STRIP] = [MIDDLE; STRIP];
+/// Rows after which `few` is emptied: 16 bits hold 255 of the largest distance.
+const FULL: u32 = 85 * TOGETHER;
 
 impl Columns {
     fn new() -> Box<Self> {
-        Box::new(Self { sum: [0; STRIP], squares: [0; STRIP], least: [u8::MAX; STRIP], most: [0; STRIP] })
+        let (sum, squares) = ([0; STRIP], [0; STRIP]);
+        let (least, most) = ([u8::MAX; STRIP], [0; STRIP]);
+        Box::new(Self { few: [0; STRIP], together: [0; STRIP], sum, squares, least, most })
+    }
+
+    /// Each loop works on numbers of one or two sizes: the widest decides how many fit into a vector.
+    #[inline(always)]
+    fn add(&mut self, [one, two, three]: [&[u8]; TOGETHER as usize]) {
+        let rows = one.iter().zip(two.iter().zip(three));
+        for ((few, together), (one, (two, three))) in self.few.iter_mut().zip(&mut self.together).zip(rows) {
+            let [one, two, three] = [one, two, three].map(|value| i16::from(*value) - i16::from(MIDDLE));
+            *few = few.wrapping_add(one + two + three);
+            *together = ((one * one) as u16).wrapping_add((two * two) as u16).wrapping_add((three * three) as u16);
+        }
+        for (squares, together) in self.squares.iter_mut().zip(&self.together) {
+            *squares = squares.wrapping_add(u32::from(*together));
+        }
     }
 
     #[inline(always)]
-    fn add(&mut self, row: &[u8]) {
-        let Self { sum, squares, least, most } = self;
-        for ((sum, squares), value) in sum.iter_mut().zip(squares.iter_mut()).zip(row) {
-            *sum += u16::from(*value);
-            // Below 65,536: the product of two bytes needs no more than 16 bits.
-            *squares += u32::from(u16::from(*value) * u16::from(*value));
+    fn widen(&mut self, [one, two, three]: [&[u8]; TOGETHER as usize]) {
+        let rows = one.iter().zip(two.iter().zip(three));
+        for ((least, most), (one, (two, three))) in self.least.iter_mut().zip(&mut self.most).zip(rows) {
+            *least = (*least).min(*one).min((*two).min(*three));
+            *most = (*most).max(*one).max((*two).max(*three));
         }
-        for ((least, most), value) in least.iter_mut().zip(most.iter_mut()).zip(row) {
-            *least = (*least).min(*value);
-            *most = (*most).max(*value);
+    }
+
+    #[inline(always)]
+    fn empty(&mut self) {
+        for (sum, few) in self.sum.iter_mut().zip(&mut self.few) {
+            *sum += i32::from(std::mem::take(few));
         }
+    }
+
+    /// All rows of a part's strip.
+    #[inline(always)]
+    fn read(&mut self, part: &Picture, strip: &Range<usize>) {
+        let nothing = &NOTHING[..strip.len()];
+        for first in (0..part.height()).step_by(TOGETHER as usize) {
+            let row = |number: u32| (number < part.height()).then(|| &part.row(number)[strip.clone()]);
+            let (one, two, three) = (row(first).unwrap_or(nothing), row(first + 1), row(first + 2));
+            self.add([one, two.unwrap_or(nothing), three.unwrap_or(nothing)]);
+            self.widen([one, two.unwrap_or(one), three.unwrap_or(one)]);
+            if (first + TOGETHER).is_multiple_of(FULL) {
+                self.empty();
+            }
+        }
+        self.empty();
     }
 }
 
-#[derive(Default)]
 struct Totals {
-    sum: [u64; 3],
+    sum: [i64; 3],
     squares: [u64; 3],
+    least: [u8; 3],
+    most: [u8; 3],
 }
 
 impl Totals {
-    fn take(&mut self, columns: &mut Columns, bytes: usize, channels: usize) {
-        for (at, (sum, squares)) in columns.sum.iter_mut().zip(&mut columns.squares).take(bytes).enumerate() {
-            self.sum[at % channels] += u64::from(std::mem::take(sum));
-            self.squares[at % channels] += u64::from(std::mem::take(squares));
+    const fn new() -> Self {
+        Self { sum: [0; 3], squares: [0; 3], least: [u8::MAX; 3], most: [0; 3] }
+    }
+
+    fn take(&mut self, columns: &Columns, bytes: usize, channels: usize) {
+        for first in (0..bytes).step_by(channels) {
+            for channel in 0..channels {
+                self.sum[channel] += i64::from(columns.sum[first + channel]);
+                self.squares[channel] += u64::from(columns.squares[first + channel]);
+                self.least[channel] = self.least[channel].min(columns.least[first + channel]);
+                self.most[channel] = self.most[channel].max(columns.most[first + channel]);
+            }
         }
+    }
+
+    fn mean(&self, channel: usize, pixels: u64) -> f64 {
+        (self.sum[channel] + i64::from(MIDDLE) * pixels as i64) as f64 / pixels as f64
+    }
+
+    /// In whole numbers up to the last step: no digits are lost between large squares. It is the same from wherever distances are counted.
+    fn deviation(&self, channel: usize, pixels: u64) -> f64 {
+        let sum = i128::from(self.sum[channel]);
+        let spread = i128::from(pixels) * i128::from(self.squares[channel]) - sum * sum;
+        (spread as f64).sqrt() / pixels as f64
     }
 }
 
@@ -72,40 +137,23 @@ impl Picture {
     /// [`Fault::Empty`] when nothing of it lies in the picture.
     pub fn statistics(&self, area: Rect) -> Result<Statistics, Fault> {
         let part = self.crop(area)?;
-        let channels = part.channels();
-        let (mut totals, mut least, mut most) = (Totals::default(), [u8::MAX; 3], [0; 3]);
+        let (channels, pixels) = (part.channels(), part.bounds().pixels());
+        let mut totals = Totals::new();
         for strip in strips(part.width() as usize * channels) {
             let mut columns = Columns::new();
-            for (number, row) in part.rows().enumerate() {
-                wide(
-                    #[inline(always)]
-                    || columns.add(&row[strip.clone()]),
-                );
-                if number % FULL == FULL - 1 {
-                    totals.take(&mut columns, strip.len(), channels);
-                }
-            }
-            totals.take(&mut columns, strip.len(), channels);
-            for at in 0..strip.len() {
-                least[at % channels] = least[at % channels].min(columns.least[at]);
-                most[at % channels] = most[at % channels].max(columns.most[at]);
-            }
+            wide(
+                #[inline(always)]
+                || columns.read(&part, &strip),
+            );
+            totals.take(&columns, strip.len(), channels);
         }
         let of = |channel: usize| if channels == 1 { 0 } else { channel };
-        let pixels = part.bounds().pixels();
-        let mean = |channel: usize| totals.sum[of(channel)] as f64 / pixels as f64;
-        // In whole numbers up to the last step: no digits are lost between large squares.
-        let deviation = |channel: usize| {
-            let (sum, squares) = (u128::from(totals.sum[of(channel)]), u128::from(totals.squares[of(channel)]));
-            let spread = u128::from(pixels) * squares - sum * sum;
-            (spread as f64).sqrt() / pixels as f64
-        };
         Ok(Statistics {
             pixels: pixels as u32,
-            mean: [0, 1, 2].map(mean),
-            deviation: [0, 1, 2].map(deviation),
-            least: [0, 1, 2].map(|channel| least[of(channel)]).into(),
-            most: [0, 1, 2].map(|channel| most[of(channel)]).into(),
+            mean: [0, 1, 2].map(|channel| totals.mean(of(channel), pixels)),
+            deviation: [0, 1, 2].map(|channel| totals.deviation(of(channel), pixels)),
+            least: [0, 1, 2].map(|channel| totals.least[of(channel)]).into(),
+            most: [0, 1, 2].map(|channel| totals.most[of(channel)]).into(),
         })
     }
 

@@ -280,6 +280,11 @@ proptest! {
     }
 }
 
+/// Red and green add up to the same everywhere: what differs is not seen in the sum of the channels.
+fn balance(data: &mut [u8]) {
+    data.chunks_exact_mut(3).for_each(|pixel| pixel[1] = 255 - pixel[0]);
+}
+
 /// A picture with what is looked for nearly on it, several times, and perhaps itself.
 fn decoys() -> impl Strategy<Value = (Picture, Picture, Option<Picture>)> {
     let size = (16_u32..44, 9_u32..30, prop_oneof![Just(1_usize), Just(3)]);
@@ -290,23 +295,29 @@ fn decoys() -> impl Strategy<Value = (Picture, Picture, Option<Picture>)> {
         let background = proptest::collection::vec(0_u8..=255, 24);
         let places = proptest::collection::vec((0..=80 - width, 0..=60 - height, 0_u8..5, 1_usize..40), 0..4);
         let holes = proptest::option::of(proptest::collection::vec(prop_oneof![1 => Just(0_u8), 9 => Just(1)], pixels));
-        (what, background, places, holes).prop_map(move |(what, background, places, holes)| {
-            let length = 80 * channels;
-            let mut image: Vec<u8> = (0..length * 60).map(|at| background[at / 7 % 5 + at / length / 4]).collect();
-            for (left, top, off, each) in places {
-                for (at, value) in what.iter().enumerate() {
-                    let (row, column) = (at / (width as usize * channels), at % (width as usize * channels));
-                    let off = if at % each == 0 { off } else { 0 };
-                    image[(top as usize + row) * length + left as usize * channels + column] =
-                        value.saturating_add(off);
+        (what, background, places, holes, any::<bool>()).prop_map(
+            move |(mut what, background, places, holes, balanced)| {
+                let length = 80 * channels;
+                let mut image: Vec<u8> = (0..length * 60).map(|at| background[at / 7 % 5 + at / length / 4]).collect();
+                if balanced && channels == 3 {
+                    balance(&mut what);
+                    balance(&mut image);
                 }
-            }
-            let holes = holes.map(|mut holes| {
-                holes[0] = 1;
-                make(1, width, height, holes)
-            });
-            (make(channels, 80, 60, image), make(channels, width, height, what), holes)
-        })
+                for (left, top, off, each) in places {
+                    for (at, value) in what.iter().enumerate() {
+                        let (row, column) = (at / (width as usize * channels), at % (width as usize * channels));
+                        let off = if at % each == 0 { off } else { 0 };
+                        image[(top as usize + row) * length + left as usize * channels + column] =
+                            value.saturating_add(off);
+                    }
+                }
+                let holes = holes.map(|mut holes| {
+                    holes[0] = 1;
+                    make(1, width, height, holes)
+                });
+                (make(channels, 80, 60, image), make(channels, width, height, what), holes)
+            },
+        )
     })
 }
 

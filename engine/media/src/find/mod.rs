@@ -4,22 +4,28 @@
 //! the pixels in it do, so differences of box sums add up to a lower bound of the true difference:
 //!
 //! ```text
-//!  groups of 4x4 places ─► bound by some coarse boxes (a whole row of groups at once) ─► the most promising ones exactly: what is the best so far?
-//!                         └► the rest, in chunks: bound by all coarse boxes ─► by all fine boxes
-//!                              └► places of groups that are left: bound by all coarse boxes ─► by all fine boxes ─► pixel rows, each until it is too much
+//!  groups of 4x4 places ─► bound by some coarse boxes ─► the most promising ones exactly: what is the best so far?
+//!                         └► the rest, in chunks: bound by the other coarse boxes, too ─► by all fine boxes
+//!                              └► places of groups that are left: bound by fine boxes, if there are many ─► pixel rows, each until it is too much
 //! ```
 //!
 //! A group is bound by the smallest and the largest box sum of its places: neighbours are much alike, so that little is lost and fifteen of sixteen need not be looked at.
 //!
 //! No place is ruled out that could be as good as the best, so the answer is that of a search of everything.
 
-mod boxes;
+mod blocks;
+mod exact;
+mod levels;
+mod ranges;
+mod rows;
 
 use std::collections::BinaryHeap;
 
 use crate::lanes::wide;
 use crate::{Fault, Picture, Rect};
-use boxes::{Block, Boxes, CHUNK, GROUPS, Levels, least};
+use blocks::Blocks;
+use exact::Exact;
+use levels::{CHUNK, GROUPS, Level, Levels, least};
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,15 +43,15 @@ pub struct Found {
 const FIRST_LOOK: usize = 64;
 /// Promising groups that are looked at before the others.
 const PROMISING: usize = 24;
+/// So few places of a chunk are looked at exactly without more ado.
+const FEW: usize = 6;
 
 /// What is looked for, and where.
 struct Search<'a> {
     image: Picture,
     what: &'a Picture,
-    /// Of `what`, 255 for each byte that counts; `None`: all do.
-    mask: Option<Vec<u8>>,
-    /// Bytes that count.
-    samples: u64,
+    mask: Option<&'a Picture>,
+    exact: Exact,
     stopped: &'a dyn Fn() -> bool,
 }
 
@@ -89,9 +95,8 @@ impl Picture {
         }
         let samples = u64::from(pixels) * what.channels() as u64;
         let Some(limit) = limit(samples, least) else { return Ok(None) };
-        let mask_bytes = mask.map(|mask| mask.mask_bytes(what.channels()));
-        let search = Search { image, what, mask: mask_bytes, samples, stopped };
-        let found = search.run(limit, mask)?;
+        let search = Search { image, what, mask, exact: Exact::new(what, mask), stopped };
+        let found = search.run(limit)?;
         Ok(found.map(|(difference, y, x)| Found { x: area.x + x, y: area.y + y, score: score(difference, samples) }))
     }
 }
@@ -117,14 +122,25 @@ fn limit(samples: u64, least: f64) -> Option<u64> {
     (score(limit, samples) >= least).then_some(limit)
 }
 
-/// Lower bounds of a row of groups after another.
+/// Lower bounds of a row of groups after another, by some blocks.
 struct Bounds {
     values: Vec<u16>,
     columns: usize,
     shift: u32,
+    /// The blocks that are not in them.
+    others: Blocks,
 }
 
 impl Bounds {
+    /// Those of a chunk in units of a smaller shift. Groups that are not there are full.
+    fn in_units(&self, some: &[u16], shift: u32) -> [u16; GROUPS] {
+        let mut bounds = [u16::MAX; GROUPS];
+        for (bound, value) in bounds.iter_mut().zip(some) {
+            *bound = u16::try_from(u64::from(*value) << (self.shift - shift)).unwrap_or(u16::MAX);
+        }
+        bounds
+    }
+
     /// The groups with the smallest bounds that are no more than the limit, from the smallest.
     fn promising(&self, limit: u64) -> Vec<Group> {
         let mut most = units(limit, self.shift);
@@ -170,16 +186,16 @@ fn bar(limit: u64, best: Best, y: u32) -> Option<u64> {
 }
 
 impl Search<'_> {
-    fn run(&self, mut limit: u64, mask: Option<&Picture>) -> Result<Best, Fault> {
+    fn run(&self, mut limit: u64) -> Result<Best, Fault> {
         // There is a box as soon as one pixel counts, and one does.
-        let Some(levels) = Levels::new(&self.image, self.what, mask) else { return Err(Fault::Empty) };
+        let Some(mut levels) = Levels::new(&self.image, self.what, self.mask) else { return Err(Fault::Empty) };
         let bounds = self.first_look(&levels.coarse, limit)?;
         let mut best = None;
         for group in bounds.promising(limit) {
             self.patient()?;
             self.look_at_group(group.column, group.row, levels.coarse.group(), &mut limit, &mut best);
         }
-        self.rest(&levels, &bounds, &mut limit, &mut best)?;
+        self.rest(&mut levels, &bounds, &mut limit, &mut best)?;
         Ok(best)
     }
 
@@ -192,17 +208,17 @@ impl Search<'_> {
     }
 
     /// All groups by some of the coarsest boxes.
-    fn first_look(&self, boxes: &Boxes, limit: u64) -> Result<Bounds, Fault> {
-        let blocks = boxes.telling(FIRST_LOOK);
+    fn first_look(&self, coarse: &Level, limit: u64) -> Result<Bounds, Fault> {
+        let (blocks, others) = coarse.telling(FIRST_LOOK);
         let (columns, rows) = self.places();
-        let side = 1 << boxes.group();
+        let side = 1 << coarse.group();
         let (columns, rows, shift) = (columns.div_ceil(side) as usize, rows.div_ceil(side), shift_for(limit));
         let mut values = vec![0_u16; columns * rows as usize];
         for (row, bounds) in values.chunks_exact_mut(columns).enumerate() {
             self.patient()?;
-            boxes.bounds_of_groups(row as u32, &blocks, shift, bounds);
+            coarse.bounds_of_row(row as u32, &blocks, shift, units(limit, shift), bounds);
         }
-        Ok(Bounds { values, columns, shift })
+        Ok(Bounds { values, columns, shift, others })
     }
 
     /// All places of a group, exactly.
@@ -216,7 +232,7 @@ impl Search<'_> {
     }
 
     /// All groups that the first look left, in chunks: bounds by all boxes of each level, and of what is left then the places.
-    fn rest(&self, levels: &Levels<'_>, first: &Bounds, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
+    fn rest(&self, levels: &mut Levels<'_>, first: &Bounds, limit: &mut u64, best: &mut Best) -> Result<(), Fault> {
         for (row, bounds) in first.values.chunks_exact(first.columns).enumerate() {
             self.patient()?;
             for (number, some) in bounds.chunks(GROUPS).enumerate() {
@@ -229,31 +245,31 @@ impl Search<'_> {
                 {
                     continue;
                 }
-                // Those that are not there, or are ruled out, are full from the beginning.
-                let mut out = [u16::MAX; GROUPS];
-                out.iter_mut().zip(some).filter(|(_, bound)| **bound <= most).for_each(|(out, _)| *out = 0);
-                self.groups(levels, ((number * GROUPS) as u32, row as u32), out, limit, best)?;
+                self.groups(levels, first, ((number * GROUPS) as u32, row as u32), some, limit, best)?;
             }
         }
         Ok(())
     }
 
-    /// A chunk of groups, of which those that are not 0 are ruled out.
+    /// A chunk of groups, of which the first look says this.
     fn groups(
         &self,
-        levels: &Levels<'_>,
+        levels: &mut Levels<'_>,
+        first: &Bounds,
         at: (u32, u32),
-        mut out: [u16; GROUPS],
+        some: &[u16],
         limit: &mut u64,
         best: &mut Best,
     ) -> Result<(), Fault> {
         let Some(most) = bar(*limit, *best, at.1 << levels.coarse.group()) else { return Ok(()) };
         let shift = shift_for(most);
         let most = units(most, shift);
-        if !levels.coarse.rule_out_groups(at, shift, most, &mut out) {
+        let mut out = first.in_units(some, shift);
+        if !levels.coarse.rule_out(&first.others, at, shift, most, &mut out) {
             return Ok(());
         }
-        if levels.fine().is_some_and(|fine| !fine.rule_out_groups(at, shift, most, &mut out)) {
+        let left = out.iter().filter(|out| **out == 0).count();
+        if levels.fine(left).is_some_and(|fine| !fine.rule_out(&fine.blocks, at, shift, most, &mut out)) {
             return Ok(());
         }
         let (group, (columns, rows)) = (levels.coarse.group(), self.places());
@@ -274,20 +290,19 @@ impl Search<'_> {
     /// A chunk of places, of which those that are not 0 are ruled out.
     fn chunk(
         &self,
-        levels: &Levels<'_>,
+        levels: &mut Levels<'_>,
         (x, y): (u32, u32),
         mut out: [u16; CHUNK],
         limit: &mut u64,
         best: &mut Best,
     ) -> Result<(), Fault> {
         let Some(most) = bar(*limit, *best, y) else { return Ok(()) };
-        let shift = shift_for(most);
-        let most = units(most, shift);
-        if !levels.coarse.rule_out(x, y, shift, most, &mut out) {
-            return Ok(());
-        }
-        if levels.fine().is_some_and(|fine| !fine.rule_out(x, y, shift, most, &mut out)) {
-            return Ok(());
+        let left = out.iter().filter(|out| **out == 0).count();
+        if let Some(places) = (left > FEW).then(|| levels.places(y, left)).flatten() {
+            let shift = shift_for(most);
+            if !places.rule_out((x, y), shift, units(most, shift), &mut out) {
+                return Ok(());
+            }
         }
         self.patient()?;
         for (at, _) in out.iter().enumerate().filter(|(_, out)| **out == 0) {
@@ -298,58 +313,10 @@ impl Search<'_> {
 
     /// One place, exactly.
     fn look(&self, x: u32, y: u32, limit: &mut u64, best: &mut Best) {
-        let Some(difference) = self.difference(x, y, *limit) else { return };
+        let Some(difference) = self.exact.difference(&self.image, x, y, *limit) else { return };
         let this = (difference, y, x);
         if best.is_none_or(|best| this < best) {
             (*best, *limit) = (Some(this), difference);
         }
     }
-
-    /// The sum of all differences; `None`: more than the limit.
-    fn difference(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
-        wide(
-            #[inline(always)]
-            || self.sum_rows(x, y, limit),
-        )
-    }
-
-    /// One row after the other, until it is too much.
-    #[inline(always)]
-    fn sum_rows(&self, x: u32, y: u32, limit: u64) -> Option<u64> {
-        let channels = self.what.channels();
-        let (start, length) = (x as usize * channels, self.what.width() as usize * channels);
-        let mut sum = 0;
-        for (number, row) in self.what.rows().enumerate() {
-            let image = &self.image.row(y + number as u32)[start..start + length];
-            let mask = self.mask.as_ref().map(|mask| &mask[number * length..][..length]);
-            sum += row_difference(image, row, mask);
-            if sum > limit {
-                return None;
-            }
-        }
-        debug_assert!(sum <= self.samples * 255, "a difference is at most 255 for each sample");
-        Some(sum)
-    }
 }
-
-#[inline(always)]
-fn row_difference(one: &[u8], other: &[u8], mask: Option<&[u8]>) -> u64 {
-    // At most 4096 * 3 * 255: 32 bits hold a row.
-    let mut sum = 0_u32;
-    match mask {
-        None => {
-            for (one, other) in one.iter().zip(other) {
-                sum += u32::from(one.abs_diff(*other));
-            }
-        }
-        Some(mask) => {
-            for ((one, other), mask) in one.iter().zip(other).zip(mask) {
-                sum += u32::from(one.abs_diff(*other) & *mask);
-            }
-        }
-    }
-    u64::from(sum)
-}
-
-/// The blocks of a template that may be compared by their sums.
-pub(crate) type Blocks = Vec<Block>;
