@@ -18,7 +18,8 @@ const EVENT_LIMIT: usize = 1 << 20;
 /// A stream of events that opens itself again.
 pub(crate) struct Events {
     client: Client,
-    job: u64,
+    /// `None`: of the whole lab.
+    job: Option<u64>,
     after: Option<u64>,
     open: Option<Open>,
 }
@@ -32,7 +33,13 @@ struct Open {
 impl Events {
     /// Events about a job after the given number; the newest only when there is none.
     pub(crate) const fn new(client: Client, job: u64, after: Option<u64>) -> Self {
-        Self { client, job, after, open: None }
+        Self { client, job: Some(job), after, open: None }
+    }
+
+    /// All that the user may see, after the given number.
+    #[cfg(feature = "host")]
+    pub(crate) const fn of_the_lab(client: Client, after: u64) -> Self {
+        Self { client, job: None, after: Some(after), open: None }
     }
 
     /// The next event. Waits as long as it takes; a server that is away is tried again.
@@ -67,7 +74,7 @@ impl Events {
     }
 
     async fn reopen(&self) -> Result<Open> {
-        let path = format!("/events?job={}", self.job);
+        let path = self.job.map_or_else(|| "/events".to_owned(), |job| format!("/events?job={job}"));
         let mut request = self.client.request(Method::GET, &path).header("accept", "text/event-stream");
         if let Some(after) = self.after {
             request = request.header("last-event-id", after.to_string());

@@ -1,5 +1,6 @@
 //! What runs for long: server, rack, both in one, and the processes that host foreign code.
 
+mod far;
 pub(crate) mod farm_args;
 mod kept;
 pub(crate) mod life;
@@ -9,6 +10,7 @@ pub(crate) mod rack;
 mod rack_file;
 mod retention;
 pub(crate) mod run;
+mod run_there;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod up;

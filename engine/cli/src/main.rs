@@ -61,7 +61,7 @@ fn run(cli: Cli, ui: Ui) -> Result<()> {
         #[cfg(feature = "host")]
         Command::Rack(args) => host::rack::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]
-        Command::Run(args) => host::run::run(&args, cli.output, ui),
+        Command::Run(args) => host::run::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]
         Command::Session(args) => host::session::run(&args, &cli.server, cli.output, ui),
         #[cfg(feature = "host")]

@@ -155,7 +155,7 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
     Ok(LocalReport { outcome, out: keep.then(|| options.out.clone()) })
 }
 
-fn kind(script: &Path) -> Result<Kind, LocalError> {
+pub(crate) fn kind(script: &Path) -> Result<Kind, LocalError> {
     let name = script.file_name().and_then(|name| name.to_str()).unwrap_or("script");
     let path = TreePath::parse(name).map_err(|error| LocalError::Kind(error.to_string()))?;
     Kind::of(&path).map_err(LocalError::Kind)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use headend_model::{JobId, Lease, Mode, RunId, Span, TestIx, TestSpec, Timestamp};
+use headend_scheduler::action::QueueState;
 use headend_scheduler::history::ScriptName;
 use headend_scheduler::view::JobView;
 use headend_scheduler::{Action, Event, Farm};
@@ -63,6 +64,8 @@ pub enum Unknown {
     RackClosed(String),
     /// A policy was not asked; DUT coverage stood in for it.
     PolicyNotAsked(String),
+    /// The queue policy was not asked; the built-in rule stood in for it.
+    QueueNotAsked(String),
     /// Jobs that are handed in from now on are not known.
     FutureJobs,
 }
@@ -221,6 +224,10 @@ fn unknown(farm: &Farm, now: Timestamp, job: JobId) -> Vec<Unknown> {
         let is_own = Some(&view.spec.owner) == owner;
         others += note_tests(farm, &view, is_own, &mut unknown);
         note_overdue(farm, &view, now, &mut unknown);
+    }
+    let order = farm.queue_order();
+    if let Some(policy) = order.wanted.filter(|_| !matches!(order.state, QueueState::StoodIn { .. })) {
+        unknown.insert(Unknown::QueueNotAsked(policy.to_string()));
     }
     if others > 0 {
         unknown.insert(Unknown::OthersWithoutHistory(others));

@@ -2,7 +2,8 @@
 //! joins of two upgraded HTTP connections, one of the person and one of the rack (design 0026).
 //!
 //! ```text
-//!  script ─ socket ─ `headend session` ── GET /reservations/N/session ─ server ─ GET /sessions/R/rack ── rack
+//!  Python    ─ socket ─ `headend session` ─┐
+//!  Rhai, WASM ─ guest ─ `headend run` ─────┴─ GET /reservations/N/session ─ server ─ GET /sessions/R/rack ── rack
 //! ```
 //!
 //! Either side sends one JSON object per line, at most [`crate::session::MAX_LINE_BYTES`] long. A `file` line is followed by
@@ -11,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Call, CalledFrom, Reply, SessionInfo};
+use crate::session::{Call, CalledFrom, Reply, ScriptEnd, SessionInfo};
 
 /// Protocol of the `Upgrade` header on both sides.
 pub const UPGRADE: &str = "headend-session";
@@ -47,7 +48,21 @@ pub enum FromPerson {
     /// Still there.
     Ping {},
     /// The script has come to its end.
-    Done {},
+    Done {
+        /// How, where that is known: of a process of the person's own it is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<Ended>,
+    },
+}
+
+/// How a script ended on the person's side, for the session's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// As its guest tells.
+    Script(ScriptEnd),
+    /// The person has stopped it.
+    Stopped,
 }
 
 /// From the rack to the person's side.

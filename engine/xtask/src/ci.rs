@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: everything that a change must pass, in the order in which a fault is found cheapest.
 
 use crate::shell::{self, Result, Shell};
-use crate::{arrow, guests, testing};
+use crate::{arrow, guests, licences, testing};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -49,12 +49,19 @@ fn guest_lints(shell: &Shell) -> Result<()> {
 
 /// Advisories need a database from the network, so they are for people: `cargo deny check advisories`.
 fn deny(shell: &Shell) -> Result<()> {
-    if !shell::answers(&mut shell.cargo(["deny", "--version"])) {
-        eprintln!("NOT CHECKED: cargo-deny is not installed; `cargo install cargo-deny --locked` gets it");
-        return Ok(());
+    let has_deny = shell::answers(&mut shell.cargo(["deny", "--version"]));
+    if !has_deny {
+        eprintln!(
+            "cargo-deny is not installed (`cargo install cargo-deny --locked` gets it): packages are taken at their word"
+        );
     }
     let own = shell.path("Cargo.toml");
     for manifest in std::iter::once(own).chain(guests::workspaces(shell)?) {
+        if !has_deny {
+            let packages = licences::check(shell, &manifest)?;
+            eprintln!("{}: {packages} packages may come into the tree", manifest.display());
+            continue;
+        }
         let mut deny = shell.cargo(["deny", "--config"]);
         deny.arg(shell.path("deny.toml")).arg("--manifest-path").arg(&manifest);
         shell::run(deny.args(["check", "bans", "licenses", "sources"]))?;

@@ -11,6 +11,7 @@ mod devices;
 mod freestanding;
 mod guests;
 mod layout;
+mod licences;
 mod opencv;
 mod program;
 mod pythons;

@@ -132,7 +132,8 @@ pub(crate) async fn reserve(context: &Context, args: &Args) -> Result<()> {
     context.ui.show(&item, line)?;
     let slot = targets::show(&item.slot);
     context.ui.say(&format!(
-        "drive it: HEADEND_SLOT={slot} python script.py; give it back: headend reservations release {slot}"
+        "drive it: headend run --slot {slot} script.rhai, or HEADEND_SLOT={slot} python script.py; give it back: headend reservations \
+         release {slot}"
     ));
     Ok(())
 }
@@ -200,9 +201,14 @@ pub(crate) async fn number(context: &Context, which: &Which) -> Result<u64> {
         Which::Number(number) => return Ok(*number),
         Which::Slot(slot) => slot,
     };
+    of_slot(context, slot).await.map(|item| item.reservation)
+}
+
+/// Who has a slot.
+pub(crate) async fn of_slot(context: &Context, slot: &SlotRef) -> Result<ReservationItem> {
     let list: ReservationList = context.client.get("/reservations").await?;
-    let found = list.reservations.iter().find(|item| !item.over && item.slot == *slot);
-    found.map(|item| item.reservation).ok_or_else(|| {
+    let found = list.reservations.into_iter().find(|item| !item.over && item.slot == *slot);
+    found.ok_or_else(|| {
         let slot = targets::show(slot);
         Failure::new(Exit::NotFound, "not_reserved", format!("{slot} is not reserved"))
             .help(format!("reserve it with `headend reserve {slot} --for 30m`"))

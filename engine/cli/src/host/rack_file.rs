@@ -133,8 +133,8 @@ fn hold(path: &Path, file: &RackFile, slots: &BTreeMap<u16, SlotDriver>) -> Resu
             let (file, folder) = (path.display(), folder.display());
             let message = format!("the rack of {file} is up (process {pid}, in {folder}): it drives these slots");
             Failure::new(Exit::Conflict, "rack_up", message).help(format!(
-                "submit a job, or reserve the slot: headend reserve {rack}/{slot} --for 30m, then HEADEND_SLOT={rack}/{slot} \
-                 python script.py; if that process goes by another file, give `data` in [rack] a folder of its own"
+                "submit a job, or reserve the slot: headend reserve {rack}/{slot} --for 30m, then headend run --slot {rack}/{slot} \
+                 SCRIPT, or HEADEND_SLOT={rack}/{slot} python script.py; if that process goes by another file, give `data` in [rack] a folder of its own"
             ))
         }
         error => super::rack::failed(error),

@@ -7,23 +7,21 @@ use std::sync::Arc;
 use headend_model::RunId;
 use headend_rack::local::{LocalError, SessionOptions, boxes, serve_session};
 use headend_rack::options::GuestProgram;
-use headend_rack::remote::{BridgeOptions, Bridged, bridge_session};
+use headend_rack::remote::{Bridged, bridge_session};
 use headend_rack::session::Watcher;
 use headend_wire::api::SlotRef;
-use headend_wire::relay;
 use tokio::io::AsyncReadExt;
 
+use super::far::{self, Wanted};
 use super::life::{self, Signals};
 use super::rack_file;
 use crate::args::OutputArgs;
 use crate::client::Client;
 use crate::commands::Context;
-use crate::commands::reserve::{self, OneSlot, Which};
 use crate::credentials::ServerArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::targets;
-use crate::ui::Ui;
+use crate::ui::{Ui, plain};
 
 const AFTER: &str = "\
 Prints one line, {\"socket\": PATH, \"token\": TEXT}, serves one session there, and ends when its standard input closes. \
@@ -56,23 +54,6 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// A slot as a session is asked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// Of a rack file.
-    Number(u16),
-    /// Of a server.
-    Far(SlotRef),
-}
-
-impl std::str::FromStr for Wanted {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        text.parse().map(Self::Number).or_else(|_| text.parse().map(|OneSlot(slot)| Self::Far(slot)))
-    }
-}
-
 /// The script's own process tells what it does.
 struct Silent;
 
@@ -84,7 +65,7 @@ impl Watcher for Silent {
 /// Serves one session.
 pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) -> Result<()> {
     life::log(ui, output, "warn");
-    let slot = far(args)?;
+    let slot = if args.file.is_some() { None } else { far::of_server(&args.slot)? };
     let runtime = life::runtime()?;
     let ended = match slot {
         Some(slot) => {
@@ -98,42 +79,18 @@ pub(crate) fn run(args: &Args, server: &ServerArgs, output: OutputArgs, ui: Ui) 
     ended
 }
 
-/// The slot of a server that is meant, if one is.
-fn far(args: &Args) -> Result<Option<&SlotRef>> {
-    match (&args.file, args.slot.as_slice()) {
-        (Some(_), _) | (None, []) => Ok(None),
-        (None, [Wanted::Far(slot)]) => Ok(Some(slot)),
-        (None, [Wanted::Number(no), ..]) => {
-            let message = format!("{no} is no slot of a server");
-            Err(Failure::usage(message).help(format!("write rack1/{no}; or name the rack file with --file")))
-        }
-        (None, _) => Err(Failure::usage("a session has one slot of a server").help("give --slot once")),
-    }
-}
-
 /// On virtual boxes, or on slots of a rack file.
 async fn here(args: &Args, ui: Ui) -> Result<()> {
-    let borrowed = args.file.as_deref().map(|file| rack_file::borrow(file, &numbers(args)?)).transpose()?;
+    let borrowed = args.file.as_deref().map(|file| rack_file::borrow(file, &far::of_file(&args.slot)?)).transpose()?;
     let slots = borrowed.as_ref().map_or_else(|| boxes(args.slots, !args.real_time), |borrowed| borrowed.slots.clone());
     let options =
         SessionOptions { slots, out: args.out.clone(), guest: GuestProgram::default(), watcher: Arc::new(Silent) };
     let over = over()?;
     let served = serve_session(options, greet(ui), over).await.map_err(failed)?;
     if let Some(out) = &served.out {
-        ui.say(&format!("log and captures of the session are in {}", absolute(out).display()));
+        ui.say(&format!("{} in {}", far::ALL_FILES, far::absolute(out).display()));
     }
     Ok(())
-}
-
-fn numbers(args: &Args) -> Result<Vec<u16>> {
-    let number = |wanted: &Wanted| match wanted {
-        Wanted::Number(no) => Ok(*no),
-        Wanted::Far(slot) => {
-            let message = format!("{} is a slot of a server", targets::show(slot));
-            Err(Failure::usage(message).help(format!("with --file give its number alone: --slot {}", slot.slot)))
-        }
-    };
-    args.slot.iter().map(number).collect()
 }
 
 fn failed(error: LocalError) -> Failure {
@@ -144,35 +101,18 @@ fn failed(error: LocalError) -> Failure {
 /// On a slot of a server.
 async fn there(context: &Context, slot: &SlotRef, out: &Path) -> Result<()> {
     let over = over()?;
-    let number = reserve::number(context, &Which::Slot(slot.clone())).await?;
-    let stream = context.client.stream(&format!("/reservations/{number}/session"), relay::UPGRADE).await?;
-    let options = BridgeOptions { out: out.to_owned() };
-    match bridge_session(stream, options, greet(context.ui), over).await.map_err(failed)? {
+    let (stream, why) = far::open(context, slot).await?.parts();
+    match bridge_session(stream, out, why, greet(context.ui), over).await.map_err(failed)? {
         Bridged::Over(how) => {
-            context.ui.say(&how);
-            context.ui.say(&files("log and captures of the session are", out));
+            context.ui.say(&plain(&how));
+            context.ui.say(&far::files(far::ALL_FILES, out));
             Ok(())
         }
-        Bridged::CutOff(how) => {
-            let slot = targets::show(slot);
-            context.ui.say(&files("what came of log and captures before the end is", out));
-            Err(Failure::new(Exit::Unavailable, "cut_off", format!("the session on {slot} was cut off: {how}"))
-                .help("`headend reservations` shows who has the slot"))
+        Bridged::CutOff(why) => {
+            context.ui.say(&far::files(far::SOME_FILES, out));
+            Err(far::cut_off(slot, &why))
         }
     }
-}
-
-/// Where the session's files are. Nobody else has them: a run's are with the server, a session's with its person.
-fn files(what: &str, out: &Path) -> String {
-    if std::fs::read_dir(out).is_ok_and(|mut files| files.next().is_some()) {
-        format!("{what} in {}; the server keeps none of it", absolute(out).display())
-    } else {
-        "the session has left no files; the server keeps none of a session".to_owned()
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn greet(ui: Ui) -> impl FnOnce(&Path, &str) {

@@ -7,7 +7,7 @@ use headend_wire::session::{GuestLimits, ScriptEnd, ToHost, ToScript};
 use super::pool::{GuestPool, Taken};
 use crate::process::proc;
 use crate::run::{Finish, Limits, Stop};
-use crate::session::Session;
+use crate::session::Host;
 use crate::session::ends::HowEnded;
 
 /// How often a silent guest's CPU time is looked at.
@@ -26,7 +26,7 @@ enum Served {
 }
 
 /// Runs the session's script in a guest of the pool.
-pub async fn run(pool: &GuestPool, session: &mut Session, limits: &Limits, stop: &mut Stop) -> Finish {
+pub async fn run<H: Host>(pool: &GuestPool, session: &mut H, limits: &Limits, stop: &mut Stop) -> Finish {
     // A guest that has died since its last run is no fault of this script: as long as it made no call, another takes over.
     for last in [false, true] {
         let taken = tokio::select! {
@@ -73,9 +73,9 @@ async fn finish(pool: &GuestPool, mut taken: Taken, served: Served) -> Finish {
     Finish { how, unkillable: !killed, leaked: 0 }
 }
 
-async fn serve(taken: &mut Taken, session: &mut Session, limits: &GuestLimits) -> Served {
+async fn serve<H: Host>(taken: &mut Taken, session: &mut H, limits: &GuestLimits) -> Served {
     let mut called = false;
-    let order = ToScript::Run { info: session.info().clone(), limits: limits.clone() };
+    let order = ToScript::Run { info: session.info(), limits: limits.clone() };
     if let Err(problem) = taken.guest.send(&order).await {
         return Served::Lost { called, problem };
     }
@@ -86,7 +86,7 @@ async fn serve(taken: &mut Taken, session: &mut Session, limits: &GuestLimits) -
         match heard {
             Ok(ToHost::Call { id, source, call }) => {
                 called = true;
-                let reply = session.call_from(call, source).await;
+                let reply = session.call(call, source).await;
                 if let Err(problem) = taken.guest.send(&ToScript::Reply { id, reply }).await {
                     return Served::Lost { called, problem };
                 }

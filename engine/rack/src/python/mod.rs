@@ -26,7 +26,7 @@ use crate::process::cgroup::Cgroup;
 use crate::process::controllers::Controllers;
 use crate::process::isolation::Isolation;
 
-pub(crate) use connection::{Door, Host};
+pub(crate) use connection::Door;
 pub use host::{Place, run};
 
 /// Remembered choices by the hash of the script; beyond this many all are forgotten.

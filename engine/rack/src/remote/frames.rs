@@ -16,20 +16,25 @@ const STALL: Duration = Duration::from_secs(30);
 const PIECE: usize = 64 << 10;
 
 /// What comes in.
-pub(super) struct Input<R>(BufReader<R>);
+pub(super) struct Input<R> {
+    stream: BufReader<R>,
+    /// A line that has come in part.
+    line: Vec<u8>,
+}
 
 impl<R: AsyncRead + Unpin> Input<R> {
     pub(super) fn new(stream: R) -> Self {
-        Self(BufReader::new(stream))
+        Self { stream: BufReader::new(stream), line: Vec::new() }
     }
 
-    /// The next line; `None`: the other side has closed. Not to be called again after it was dropped half-way.
+    /// The next line; `None`: the other side has closed. Safe to drop while waiting: nothing is lost.
     ///
     /// # Errors
     /// A line that is too long or not understood: the two sides are released together.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
-        let mut line = Vec::new();
-        (&mut self.0).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line).await?;
+        let room = (MAX_LINE_BYTES + 1).saturating_sub(self.line.len());
+        (&mut self.stream).take(room as u64).read_until(b'\n', &mut self.line).await?;
+        let mut line = std::mem::take(&mut self.line);
         match line.pop() {
             None => Ok(None),
             Some(b'\n') => serde_json::from_slice(&line).map(Some).map_err(io::Error::from),
@@ -54,7 +59,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
         let mut piece = vec![0; PIECE];
         while left > 0 {
             let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let count = in_time(self.0.read(&mut piece[..most])).await?;
+            let count = in_time(self.stream.read(&mut piece[..most])).await?;
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -88,7 +93,7 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         if line.len() >= MAX_LINE_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is longer than a line may be"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than a line may be"));
         }
         line.push(b'\n');
         self.torn = true;
@@ -133,6 +138,17 @@ async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_is_waited_for_twice_is_whole() {
+        let (mut near, far) = tokio::io::duplex(64);
+        let mut input = Input::new(far);
+        near.write_all(b"\"in two ").await.unwrap();
+        // It waits for the rest, and is broken off.
+        assert!(futures::poll!(std::pin::pin!(input.next::<String>())).is_pending());
+        near.write_all(b"parts\"\n").await.unwrap();
+        assert_eq!(input.next::<String>().await.unwrap().as_deref(), Some("in two parts"));
+    }
 
     #[tokio::test]
     async fn lines_and_files_arrive_as_they_were_and_what_is_too_long_is_refused() {

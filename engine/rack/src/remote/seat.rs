@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headend_model::TreePath;
+use headend_scheduler::fence::StopReason;
 use headend_wire::rack::SessionOrder;
-use headend_wire::relay::{FromPerson, MAX_FILE_BYTES, ToPerson};
+use headend_wire::relay::{self, FromPerson, MAX_FILE_BYTES, ToPerson};
 use headend_wire::session::{Reply, SessionInfo};
 use reqwest::Upgraded;
 use serde_json::Value;
@@ -44,6 +45,14 @@ struct Line {
     sent: BTreeSet<PathBuf>,
     /// Bytes of the person's pictures.
     taken: u64,
+}
+
+/// What came of a call.
+enum Answered {
+    /// This.
+    Reply(Reply),
+    /// The person is done.
+    Done(Option<relay::Ended>),
 }
 
 /// Serves a session until the person is done, the stream breaks or it is to stop. Drives the device only between the two
@@ -96,28 +105,53 @@ async fn serve(
     let (input, output) = (Input::new(read), Output::new(write));
     let line = line.insert(Line { input, output, out: out.to_owned(), sent: BTreeSet::new(), taken: 0 });
     match line.talk(session).await {
-        Ok(()) => HowEnded::Process { how: "the script came to its end without one".to_owned(), clean: true },
+        Ok(Some(relay::Ended::Script(end))) => HowEnded::Script(end),
+        Ok(Some(relay::Ended::Stopped)) => HowEnded::Stopped(StopReason::Asked),
+        Ok(None) => HowEnded::Process { how: "the script came to its end without one".to_owned(), clean: true },
         Err(error) => HowEnded::Process { how: format!("the person is gone ({error})"), clean: false },
     }
 }
 
 impl Line {
-    /// Until the person is done.
-    async fn talk(&mut self, session: &mut Session) -> io::Result<()> {
+    /// Until the person is done; how the script ended, if that is told.
+    async fn talk(&mut self, session: &mut Session) -> io::Result<Option<relay::Ended>> {
         self.output.send(&ToPerson::Welcome(session.info().clone())).await?;
         while let Some(message) = self.input.next().await? {
             match message {
                 FromPerson::Call { id, source, call } => {
-                    let reply = session.call_from(call, source).await;
+                    let reply = match self.answered(session.call_from(call, source)).await? {
+                        Answered::Reply(reply) => reply,
+                        Answered::Done(how) => return Ok(how),
+                    };
                     self.send_named(&reply).await?;
                     self.output.send(&ToPerson::Reply { id, reply }).await?;
                 }
                 FromPerson::File { name, bytes } => self.take(&name, bytes).await?,
                 FromPerson::Ping {} => {}
-                FromPerson::Done {} => return Ok(()),
+                FromPerson::Done { how } => return Ok(how),
             }
         }
         Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// The answer, unless the person is done before it is there: a script may be stopped while it waits for an hour.
+    async fn answered(&mut self, call: impl Future<Output = Reply>) -> io::Result<Answered> {
+        let mut call = std::pin::pin!(call);
+        loop {
+            let message = tokio::select! {
+                biased;
+                reply = &mut call => return Ok(Answered::Reply(reply)),
+                message = self.input.next() => message?,
+            };
+            match message {
+                Some(FromPerson::Ping {}) => {}
+                Some(FromPerson::Done { how }) => return Ok(Answered::Done(how)),
+                Some(FromPerson::Call { .. } | FromPerson::File { .. }) => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "it spoke before it was answered"));
+                }
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
     }
 
     /// A picture for later calls.

@@ -18,7 +18,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// Where pictures may be read from.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     beside: PathBuf,
     public: Option<PathBuf>,
     /// `None`: anywhere.
@@ -36,13 +36,24 @@ impl Places {
         Self { beside, public: info.public.clone().map(PathBuf::from), within }
     }
 
-    /// Reads and decodes a picture. Not for an event loop.
-    pub(super) fn read(&self, name: &str) -> Result<Stored, CallError> {
+    /// Of a script that a person runs by hand: files in this folder go by their names, others by their paths.
+    pub(crate) fn by_hand(beside: &Path) -> Self {
+        Self { beside: beside.to_owned(), public: None, within: None }
+    }
+
+    /// Where a picture is that goes by this name. Not for an event loop.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         // Scripts that were written on Windows join paths with backslashes.
         let plain = name.replace('\\', "/");
-        let path = self.beside.join(if self.beside.join(name).exists() { name } else { plain.as_str() });
-        let bytes =
-            self.bytes(&path, LARGEST).map_err(|why| bad(format!("cannot read the picture {name:?}: {why}")))?.0;
+        self.beside.join(if self.beside.join(name).exists() { name } else { plain.as_str() })
+    }
+
+    /// Reads and decodes a picture. Not for an event loop.
+    pub(crate) fn read(&self, name: &str) -> Result<Stored, CallError> {
+        let bytes = self
+            .bytes(&self.path(name), LARGEST)
+            .map_err(|why| bad(format!("cannot read the picture {name:?}: {why}")))?
+            .0;
         stored::decode(&bytes).map_err(|why| bad(format!("{name:?} is no picture that can be taken: {why}")))
     }
 

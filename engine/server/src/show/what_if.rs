@@ -172,6 +172,11 @@ fn unknown(what: &Unknown) -> String {
         Unknown::RackAway(rack) => format!("{rack} is not heard of; it was taken to stay away"),
         Unknown::RackClosed(rack) => format!("{rack} takes no new runs; it was taken to stay so"),
         Unknown::PolicyNotAsked(policy) => format!("policy {policy} was not asked; DUT coverage stood in for it"),
+        Unknown::QueueNotAsked(policy) => {
+            format!(
+                "queue policy {policy} was not asked; its ranks held until others were due, then priority-fifo stood in for it"
+            )
+        }
         Unknown::FutureJobs => "jobs that are handed in from now on are not known".to_owned(),
     }
 }

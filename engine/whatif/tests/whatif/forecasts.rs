@@ -1,8 +1,9 @@
 //! When will it start, when will it end?
 
-use headend_model::{JobId, Mode, Span, Timestamp};
+use headend_model::{JobId, Mode, PolicyName, Span, Timestamp};
+use headend_scheduler::event::PolicyKind;
 use headend_scheduler::{Action, Event, Farm};
-use headend_whatif::{Case, Forecast, Lasts, NoPolicies, Observer, Plan, Unknown, forecast, play_watched};
+use headend_whatif::{Case, Forecast, Lasts, NoPolicies, Observer, Plan, Plugin, Unknown, forecast, play_watched};
 
 use super::{MORNING, job, lab, test};
 
@@ -28,8 +29,12 @@ impl Observer for Keep {
 }
 
 fn foretell(plan: &Plan, job: JobId, samples: u32) -> (Forecast, Timestamp, Timestamp) {
+    foretell_in(plan, &Case::default(), job, samples)
+}
+
+fn foretell_in(plan: &Plan, case: &Case, job: JobId, samples: u32) -> (Forecast, Timestamp, Timestamp) {
     let mut keep = Keep { job, kept: None, ended: None };
-    play_watched(plan, &Case::default(), &mut NoPolicies, &mut keep).unwrap();
+    play_watched(plan, case, &mut NoPolicies, &mut keep).unwrap();
     let (farm, now) = keep.kept.unwrap();
     let told = forecast(&farm, now, job, samples, &mut || Box::new(NoPolicies), &mut || false).unwrap();
     (told, now, keep.ended.unwrap())
@@ -75,5 +80,15 @@ fn what_is_not_known_is_said() {
     let taken = Span::seconds(300);
     assert!(told.unknown.contains(&Unknown::NoHistory { script: "new.rhai".to_owned(), taken }));
     assert!(told.start.is_none(), "it has started already");
+
+    // Policies that decide in the lab, and are not asked here.
+    let named = |name: &str| PolicyName::new(name).unwrap();
+    let plugin = |name: &str, kind| Plugin { name: named(name), kind, hash: String::new(), contract: 1 };
+    let plugins = vec![plugin("pairwise", PolicyKind::Coverage), plugin("people-first", PolicyKind::Queue)];
+    let case = Case { queue: Some(named("people-first")), plugins, ..Case::default() };
+    plan.jobs = vec![job(0, [1], [test("new.rhai", Mode::Policy(named("pairwise")), 1, 10)])];
+    let (told, ..) = foretell_in(&plan, &case, JobId(1), 3);
+    assert!(told.unknown.contains(&Unknown::PolicyNotAsked("pairwise".to_owned())), "{:?}", told.unknown);
+    assert!(told.unknown.contains(&Unknown::QueueNotAsked("people-first".to_owned())), "{:?}", told.unknown);
     assert!(forecast(&Farm::default(), MORNING, JobId(1), 1, &mut || Box::new(NoPolicies), &mut || true).is_none());
 }

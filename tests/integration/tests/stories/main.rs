@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod analysers;
 mod boot_line;
 mod by_hand;
 mod crash_rack;
@@ -29,6 +30,7 @@ mod rest_fuzz;
 mod restored;
 mod results;
 mod retro;
+mod run_there;
 mod schedules;
 mod scripts;
 mod simulate;
