@@ -26,9 +26,10 @@ fn window(line: &str, column: usize) -> (String, usize) {
 
 /// A message of Rhai with the place that it names, `(line 3, position 5)`: of several the first, which is where it happened; the others
 /// are the calls that led there.
-pub(crate) fn with_place(source: &str, message: String) -> String {
+pub(crate) fn with_place(source: &str, mut message: String) -> String {
     let below = place(&message).and_then(|(line, column)| excerpt(source, line, column));
-    below.map_or_else(|| message.clone(), |below| format!("{message}{below}"))
+    message.push_str(&below.unwrap_or_default());
+    message
 }
 
 fn place(message: &str) -> Option<(usize, usize)> {

@@ -192,9 +192,17 @@ mod tests {
 
     use super::*;
 
-    /// A server whose answer can be changed, and what it was asked.
+    /// A server whose answer can be changed.
     #[derive(Clone, Debug, Default)]
-    struct Fake(Arc<Mutex<(Option<&'static str>, bool, Vec<Option<String>>)>>);
+    struct Fake(Arc<Mutex<State>>);
+
+    #[derive(Debug, Default)]
+    struct State {
+        content: Option<&'static str>,
+        away: bool,
+        /// What each question said to be here already.
+        asked: Vec<Option<String>>,
+    }
 
     fn hash(text: &str) -> String {
         blake3::hash(text.as_bytes()).to_hex().to_string()
@@ -203,11 +211,11 @@ mod tests {
     impl HandsOut for Fake {
         fn analyser(&self, _: &str, have: Option<&str>) -> Result<Option<AnalyserAnswer>, NotHanded> {
             let mut this = self.0.lock().unwrap();
-            this.2.push(have.map(str::to_owned));
-            if this.1 {
+            this.asked.push(have.map(str::to_owned));
+            if this.away {
                 return Err(NotHanded::Away("no route".to_owned()));
             }
-            Ok(this.0.map(|text| AnalyserAnswer {
+            Ok(this.content.map(|text| AnalyserAnswer {
                 name: "eye".to_owned(),
                 version: "1".to_owned(),
                 hash: hash(text),
@@ -221,7 +229,7 @@ mod tests {
     impl Fake {
         fn set(&self, content: Option<&'static str>, away: bool) {
             let mut this = self.0.lock().unwrap();
-            (this.0, this.1) = (content, away);
+            (this.content, this.away) = (content, away);
         }
     }
 
@@ -240,14 +248,14 @@ mod tests {
         fake.set(Some("one"), false);
         let served = again();
         assert_eq!((code(&served), code(&served)).1.as_deref(), Some("one"));
-        assert_eq!(fake.0.lock().unwrap().2.len(), 2, "once within a second");
+        assert_eq!(fake.0.lock().unwrap().asked.len(), 2, "once within a second");
         fake.set(Some("two"), false);
         assert_eq!(code(&again()).as_deref(), Some("two"));
         fake.set(Some("two"), true);
         assert_eq!(code(&again()).as_deref(), Some("two"), "the server is away");
         fake.set(Some("one"), false);
         assert_eq!(code(&again()).as_deref(), Some("one"), "gone back to");
-        assert_eq!(fake.0.lock().unwrap().2.last().unwrap().as_deref(), Some(hash("two").as_str()));
+        assert_eq!(fake.0.lock().unwrap().asked.last().unwrap().as_deref(), Some(hash("two").as_str()));
         fake.set(None, false);
         assert_eq!(code(&again()), None, "taken away");
         assert!(!folder.path().join("served/eye").exists());

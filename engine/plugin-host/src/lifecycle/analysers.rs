@@ -6,7 +6,7 @@
 use headend_model::PolicyName;
 use serde_json::Value;
 
-use super::{LoadError, Package};
+use super::{LoadError, Package, Upload};
 use crate::analyser::AnalyserHostConfig;
 use crate::manifest::{Kind, Limits};
 use crate::policy::PluginState;
@@ -67,10 +67,26 @@ impl PolicyHost {
             Err(refused @ LoadError::Manifest(_)) => refused,
             other => return other,
         };
-        let Some(AnalyserHostConfig { most, .. }) = &self.analysers else { return Err(refused) };
-        match read(most) {
-            Ok(package) if package.manifest.kind == Kind::Analyser => Ok(package),
-            _ => Err(refused),
+        match &self.analysers {
+            None => Err(refused),
+            Some(AnalyserHostConfig { most, .. }) => analyser_or(refused, read(most)),
         }
+    }
+
+    /// The same for what was sent.
+    pub(super) fn sent(&self, upload: Upload) -> Result<Package, LoadError> {
+        let Some(AnalyserHostConfig { most, .. }) = &self.analysers else { return Package::sent(upload, &self.most) };
+        match Package::sent(upload.clone(), &self.most) {
+            Err(refused @ LoadError::Manifest(_)) => analyser_or(refused, Package::sent(upload, most)),
+            other => other,
+        }
+    }
+}
+
+/// The package, if it is an analyser; else what was said of it as a policy.
+fn analyser_or(refused: LoadError, again: Result<Package, LoadError>) -> Result<Package, LoadError> {
+    match again {
+        Ok(package) if package.manifest.kind == Kind::Analyser => Ok(package),
+        _ => Err(refused),
     }
 }

@@ -53,12 +53,12 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`].
     pub fn install(&self, upload: Upload, set: Option<Value>) -> Result<PluginInfo, LoadError> {
-        self.bring(&self.package(|most| Package::sent(upload.clone(), most))?, set)
+        self.bring(&self.sent(upload)?, set)
     }
 
     /// Takes all steps but the last two: nothing is kept, nothing is switched.
     pub fn try_out(&self, upload: Upload, set: Option<Value>) -> Tried {
-        let package = match self.package(|most| Package::sent(upload.clone(), most)) {
+        let package = match self.sent(upload) {
             Ok(package) => package,
             Err(error) => return Tried { info: None, error: Some(error) },
         };

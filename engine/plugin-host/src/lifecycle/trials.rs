@@ -2,7 +2,7 @@
 
 use headend_model::PolicyName;
 
-use super::{LoadError, Package, Upload};
+use super::{LoadError, Upload};
 use crate::manifest::Kind;
 use crate::policy::host::PolicyHost;
 use crate::policy::version::Code;
@@ -34,7 +34,7 @@ impl PolicyHost {
     /// # Errors
     /// As [`PolicyHost::load`].
     pub fn install_beside(&self, upload: Upload) -> Result<PluginInfo, LoadError> {
-        let package = self.package(|most| Package::sent(upload.clone(), most))?;
+        let package = self.sent(upload.clone())?;
         let name = package.manifest.name.clone();
         if !self.plugins().contains_key(&name) {
             return self.install(upload, None);

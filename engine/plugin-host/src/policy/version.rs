@@ -79,11 +79,9 @@ impl Code {
     /// Nobody asks it for now.
     pub(super) fn rest(&self) {
         match self {
-            // It has nothing but its instances.
-            Self::Wasm(_) => {}
+            // It has nothing but its instances, or runs elsewhere.
+            Self::Wasm(_) | Self::Analyser => {}
             Self::Rhai(policy) => policy.rest(),
-            // It runs elsewhere.
-            Self::Analyser => {}
         }
     }
 
