@@ -47,6 +47,9 @@ CALLS = {
     "analyse": {"question": (MAP,), "picture": (TEXT,)},
     "arm": {"question": (MAP,), "key": (TEXT, NONE), "presses": (NUMBER,), "timeout_ms": (NUMBER,), "slot": (NUMBER, NONE)},
     "armed": {"slot": (NUMBER, NONE)},
+    "keep_frames": {"most": (NUMBER,), "first": (NUMBER,), "skip": (NUMBER,), "slot": (NUMBER, NONE)},
+    "kept_frames": {"slot": (NUMBER, NONE)},
+    "kept_frame": {"index": (NUMBER,), "slot": (NUMBER, NONE)},
     "serial_send": {"bytes": (TEXT,), "slot": (NUMBER, NONE)},
     "serial_read": {"from": (NUMBER,), "slot": (NUMBER, NONE)},
     "video_start": {"prefix": (TEXT, NONE), "slot": (NUMBER, NONE)},
@@ -110,6 +113,9 @@ class Host:
         self.signal = {"present": True, "width": 64, "height": 36, "rate": 25.0}
         self.serial, self.sent, self.recording = [], [], []
         self.armed, self.clock_us = None, 0
+        # Single frames after a key: those that there would be, and which of them are wanted.
+        self.frames, self.frames_wanted = [], None
+        self.scripts = []
         self.alarm = None
         self._connected, self._reserved, self._result = False, [], None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -140,7 +146,10 @@ class Host:
     def _serve(self, plug):
         with plug, plug.makefile("rb") as lines:
             hello = json.loads(lines.readline(MAX_LINE_BYTES))
-            if hello != {"hello": {"protocol": 1, "token": TOKEN}}:
+            # At a prompt it says which file it runs, and nowhere else.
+            script = hello.get("hello", {}).pop("script", None)
+            self.scripts.append(script)
+            if hello != {"hello": {"protocol": 1, "token": TOKEN}} or script and not os.path.isabs(script):
                 self.faults.append("hello: %r" % hello)
                 return
             self._send(plug, {"welcome": self.info})
@@ -240,6 +249,8 @@ class Host:
         return answers
 
     def _do_analyse(self, question, picture):
+        if picture.startswith("frame:"):
+            return self.frames[int(picture.split("/")[1])]
         if not os.path.isfile(picture):
             raise Refusal("bad_call", "no picture at %s" % picture)
         return self._verdict(question)
@@ -253,6 +264,19 @@ class Host:
         if self.armed is None:
             raise Refusal("bad_call", "nothing is armed")
         return [{"slot": one, "value": value} for one, value in zip(self._slots(slot), self.armed)]
+
+    def _do_keep_frames(self, most, first, skip, slot):
+        self.frames_wanted = most, first, skip
+        return [{"slot": one, "value": True} for one in self._slots(slot)]
+
+    def _do_kept_frames(self, slot):
+        value = {"count": len(self.frames), "width": 64, "height": 36}
+        return [{"slot": one, "value": value} for one in self._slots(slot)]
+
+    def _do_kept_frame(self, index, slot):
+        path = self.picture("zapframe_%d.jpg" % index)
+        value = {"path": path, "width": 64, "height": 36} if index < len(self.frames) else None
+        return [{"slot": one, "value": value} for one in self._slots(slot)]
 
     def _do_serial_send(self, bytes, slot):
         self.sent.append(bytes)

@@ -318,6 +318,7 @@ out["daemon"] = S.IsUnderDaemon()
         self.assertEqual(out, {"connect": 1, "reserve": 1, "daemon": False})
         with open(os.path.join(self.folder, "asked")) as asked:
             self.assertRegex(asked.read(), r"^session --local --out \S+/log/script_\S+\nstopped\n$")
+        self.assertEqual((host.scripts, host.faults), ([os.path.join(self.folder, "script.py")], []))
 
     def test_a_reserved_slot_is_driven_instead_of_a_virtual_box(self):
         host = Host(self.folder, under_daemon=False, public=None)

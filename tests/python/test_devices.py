@@ -175,19 +175,45 @@ out["start"] = S.StartZapMeasurement("Channel+", 1, (0, 0, 32, 32), colorCount=5
 S.PressButton("Channel+")
 out["times"] = shape(S.GetZapTimes())
 out["free"] = S.FreeVideoTimer()
-out["frames"] = [S.EnableCaptureZapFrames(maxFrames=250, startFrame=0, skipCount=0, slotNo=1), S.TriggerHighSpeedTimer(irKey="Ok", keyCount=2, timeout=3, slotNo=1),
-                 S.GetCountImagesSaved(1), S.GetRawZapFrame(0), S.FindRawZapMatch(S.ScreenDefinition(), 0, 10)]
+out["trigger"] = S.TriggerHighSpeedTimer(irKey="Ok", keyCount=2, timeout=3, slotNo=1)
 out["one"] = S.StartZapMeasurement(None, 1, None, slotNo=2)
 """)
         self.assertEqual((out["take"], out["free"], out["one"]), (1, 1, 1))
         self.assertEqual(out["start"], [[1, 1], [2, 1]])
         self.assertEqual(out["times"], [[1, True, 32, 1.28, "image"], [2, True, 32, 1.28, "image"]])
-        self.assertEqual(out["frames"], [[[1, 0]], [[1, 1]], [[1, 0]], [[1, None], [2, None]],
-                                         [[1, False, None], [2, False, None]]])
+        self.assertEqual(out["trigger"], [[1, 1]])
         first, second, third = self.asked("arm")
         self.assertEqual((first["key"], first["presses"], first["timeout_ms"]), ("Channel+", 1, 15000))
         self.assertEqual(first["question"]["parameters"], {"region": [0, 0, 32, 32], "timeout_s": 15.0})
         self.assertEqual((second["key"], second["presses"], second["slot"], third["key"]), ("Ok", 2, 1, None))
+
+    def test_single_frames_of_a_zap(self):
+        host = self.host_with()
+        black, blue = {"passed": False}, _BLUE
+        host.frames = [dict(host._verdict({"analyser": "colour"}), **one) for one in (black, black, blue, blue)]
+        out = self.play(_RESERVED + u"""
+out["enable"] = [S.EnableCaptureZapFrames(maxFrames=4, startFrame=1, skipCount=2, slotNo=1), S.EnableCaptureZapFrames(250)]
+out["trigger"] = S.TriggerHighSpeedTimer(irKey="Ok", keyCount=1, timeout=3, slotNo=1)
+S.PressButton("Ok", 1)
+out["count"] = [S.GetCountImagesSaved(1), S.GetCountImagesSaved()]
+out["frame"] = [shape(S.GetRawZapFrame(3)), shape(S.GetRawZapFrame(4, 2)), shape(S.GetRawZapFrame(0, slotNo=1))]
+out["size"] = list(S.GetRawZapFrame(3, 1)[0][1].Size)
+screen = S.ScreenDefinition()
+screen.Regions.append(S.ColorRegion("corner", (47, 106, 162), 5, rect=(0, 0, 8, 8)))
+out["found"] = [S.FindRawZapMatch(screen, 0, 10), S.FindRawZapMatch(screen, 3, 3, 1), S.FindRawZapMatch(screen, 0, 1, slotNo=2),
+                S.FindRawZapMatch(screen), S.FindRawZapMatch(S.ScreenDefinition(), 0, 10, 1)]
+out["wrong"] = [S.GetRawZapFrame(-1, 1), S.EnableCaptureZapFrames("many", slotNo=1), S.FindRawZapMatch(screen, None, 1, 1)]
+""")
+        self.assertEqual(out["enable"], [[[1, 1]], [[1, 1], [2, 1]]])
+        self.assertEqual(host.calls[3], ("keep_frames", {"most": 4, "first": 1, "skip": 2, "slot": 1}))
+        self.assertEqual(host.frames_wanted, (250, 0, 0))
+        self.assertEqual(out["count"], [[[1, 4]], [[1, 4], [2, 4]]])
+        self.assertEqual(out["frame"], [[[1, "image"], [2, "image"]], [[2, None]], [[1, "image"]]])
+        self.assertEqual(out["size"], [64, 36])
+        self.assertEqual(out["found"], [[[1, True, 2], [2, True, 2]], [[1, True, 3]], [[2, False, None]],
+                                        [[1, True, 2], [2, True, 2]], [[1, False, None]]])
+        self.assertEqual(out["wrong"], [[[1, None]], [[1, 0]], [[1, False, None]]])
+        self.assertEqual(self.asked("analyse")[0]["picture"], "frame:1/0")
 
     def test_zap_times_without_a_measurement(self):
         self.host_with()

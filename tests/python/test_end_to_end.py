@@ -59,6 +59,8 @@ class Cases(WithFolder):
 
     def test_zaps_sound_and_text(self):
         self.need("motion", "audio-level", "zap-timer", "ocr", "freeze")
-        code, told, _ = self.run_script("zap_check.py")
+        code, told, out = self.run_script("zap_check.py")
         self.assertEqual(code, 0, told)
         self.assertIn("zapped in", told)
+        self.assertTrue(os.path.isfile(os.path.join(out, "zapframe_1_0000.jpg")), os.listdir(out))
+        self.assertTrue(os.path.isfile(os.path.join(out, "src", "zap_check.py")), os.listdir(out))

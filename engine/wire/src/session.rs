@@ -40,6 +40,9 @@ pub enum ToHost {
         protocol: u32,
         /// Token of the run.
         token: String,
+        /// The script's file, absolute. Said at a prompt, where nobody else knows it; a rack knows what it has started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<String>,
     },
     /// A guest process is up and warm, and wants its next run.
     Ready {
@@ -275,7 +278,7 @@ pub enum Call {
     Analyse {
         /// What is asked.
         question: Question,
-        /// The picture's file, PNG or JPEG.
+        /// The picture's file, PNG or JPEG; or `frame:SLOT/INDEX`, a picture that [`Call::KeepFrames`] has kept at the script's slot.
         picture: String,
     },
     /// Gets an analyser ready to follow each picture from the key on that is pressed next (`StartZapMeasurement`, `TriggerHighSpeedTimer`).
@@ -294,6 +297,31 @@ pub enum Call {
     },
     /// What came of [`Call::Arm`]; waits for it (`GetZapTimes`). Answer: list of [`SlotAnswer`]`<`[`Watched`]`>`.
     Armed {
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// Keeps single pictures of what comes after a key that a timer waits for ([`Call::Arm`]), from the next such key on
+    /// (`EnableCaptureZapFrames`). They are there until the next timer is armed. Answer: list of [`SlotAnswer`]`<bool>`.
+    KeepFrames {
+        /// This many at most; 0: none any more.
+        most: u32,
+        /// The first of them; 0 is the first new picture after the key.
+        first: u32,
+        /// Pictures left out between two.
+        skip: u32,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// What [`Call::KeepFrames`] has kept; waits until it is all there (`GetCountImagesSaved`). Answer: list of [`SlotAnswer`]`<`[`Frames`]`>`.
+    KeptFrames {
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// A picture that [`Call::KeepFrames`] has kept, as a file; waits for it (`GetRawZapFrame`). Answer: list of
+    /// [`SlotAnswer`]`<Option<`[`Captured`]`>>`; `null`: there is none of that number.
+    KeptFrame {
+        /// Which, from 0.
+        index: u32,
         /// Where.
         slot: Option<u32>,
     },
@@ -427,6 +455,17 @@ pub struct Watched {
     pub seconds: f64,
     /// The picture that it was said of, as a file in the run's output folder.
     pub picture: Option<String>,
+}
+
+/// Answer to [`Call::KeptFrames`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frames {
+    /// Numbers below this are there.
+    pub count: u32,
+    /// In pixels; 0 of none.
+    pub width: u32,
+    /// In pixels; 0 of none.
+    pub height: u32,
 }
 
 /// Something that an analyser marked.

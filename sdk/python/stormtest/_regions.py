@@ -13,10 +13,14 @@ IMAGE_PERCENT = 95
 
 
 class Sight(object):
-    """What regions look at: `picture` (a stored one), `slot` (`None`: only the picture), `size` of what it shows."""
+    """What regions look at: `picture` (a stored one), `slot` (`None`: only the picture), `size` of what it shows.
+
+    `shown`: the file with it.
+    """
 
     def __init__(self, title, picture, slot, size):
         self.title, self.picture, self.slot, self.size = title, picture, slot, size
+        self.shown = picture
 
     def ask(self, questions):
         """The verdict on the picture, or nothing."""

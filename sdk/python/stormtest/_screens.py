@@ -123,7 +123,7 @@ class ScreenDefinition(object):
         seen = [one.evaluate(design, sight) for one in self.Regions]
         # A screen without regions is no screen that anything could be.
         self.VerifyStatus = bool(seen) and all(seen)
-        self.Image = StormTestImageObject(sight.picture) if sight.picture else None
+        self.Image = StormTestImageObject(sight.shown) if sight.shown else None
         return self.VerifyStatus or not self.Verify
 
 
@@ -172,6 +172,16 @@ def ScreenDefMatchImage(screenDef, image):
     except ValueError as error:
         _arguments.refused("Failure in %s" % title, error)
     return screen
+
+
+def fits(title, screenDef, picture, size):
+    """Whether a screen is that of a picture which the rack knows by this name; `size`: `[width, height]` of it."""
+    sight = _regions.Sight(title, picture, None, size)
+    # There is no file that could be shown.
+    sight.shown = None
+    screen = _definition(screenDef).Clone()
+    screen.evaluate(None, sight)
+    return screen.VerifyStatus
 
 
 def _definition(given):

@@ -7,6 +7,7 @@ import os
 from stormtest import __version__, _arguments, _local, _reserved, _text
 from stormtest._constants import TM
 from stormtest._session import Session
+from stormtest._source import own_script
 from stormtest._state import SOFT_CODES, STATE, to_stderr
 from stormtest.errors import CallRefused, SessionLost, StormTestError
 
@@ -59,7 +60,7 @@ def _start_local_rack(server):
     if STATE.session is not None:
         return
     STATE.local_rack, warning = _local_rack(server)
-    STATE.session = Session(STATE.local_rack.socket, STATE.local_rack.token)
+    STATE.session = Session(STATE.local_rack.socket, STATE.local_rack.token, own_script())
     if warning:
         STATE.log("warning", warning)
 

@@ -20,7 +20,7 @@ except ImportError:
     # No Linux and no macOS: the package can be imported, and a connect says what is missing.
     fcntl = None
 
-from stormtest import _printed
+from stormtest import _printed, _text
 from stormtest._source import Sources
 from stormtest._text import to_native
 from stormtest.errors import CallRefused, SessionLost, StormTestError, WrongProcess
@@ -37,8 +37,10 @@ _LOOK_UP = struct.pack("ll", 0, 250000)
 class Session(object):
     """An open session. `info`: what the rack said about it (job, run, script, public, out, rack, port, slots, ...)."""
 
-    def __init__(self, path, token):
+    def __init__(self, path, token, script=None):
         """Connect to the socket at `path` and say hello with the run's `token`.
+
+        `script`: the script's file, for a rack that has not started it.
 
         Raises `SessionLost` when nobody listens there, or the answer is not a welcome.
         """
@@ -53,7 +55,10 @@ class Session(object):
         self._last_id = 0
         self._lost = None
         self._socket = self._connected(path)
-        self._send(_line({"hello": {"protocol": PROTOCOL, "token": token}}))
+        hello = {"protocol": PROTOCOL, "token": token}
+        if script:
+            hello["script"] = _text.to_text(script)
+        self._send(_line({"hello": hello}))
         message = None
         while message is None:
             message = self._read()

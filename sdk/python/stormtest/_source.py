@@ -18,6 +18,12 @@ _MOST_CHARS = 150
 _OWN = os.path.dirname(os.path.abspath(__file__))
 
 
+def own_script():
+    """Absolute path of the script that this process runs; `None` when it runs none, as at Python's own prompt."""
+    path = os.path.abspath((getattr(sys, "argv", None) or [""])[0] or "script")
+    return path if os.path.isfile(path) else None
+
+
 class Sources(object):
     """The folders of one script, and the names of its files as they have come up."""
 

@@ -2,13 +2,14 @@
 
     ReserveVideoTimer() -> StartZapMeasurement(key, ...) -> PressButton(key) -> GetZapTimes() -> FreeVideoTimer()
 
-Single frames of the change are not kept: the calls about them are there, and say that there are none.
+Single frames of the change are kept when a script wants them:
+
+    EnableCaptureZapFrames() -> TriggerHighSpeedTimer(key, ...) -> PressButton(key) -> GetCountImagesSaved() -> GetRawZapFrame(i)
 """
 
 from __future__ import absolute_import
 
-from stormtest import _arguments, _rows, _watching
-from stormtest._state import STATE
+from stormtest import _arguments, _rows, _screens, _watching
 from stormtest.Imaging import of_capture
 
 _TIMEOUT_S = 15.0
@@ -16,11 +17,10 @@ _MOST_PRESSES = 1000
 
 
 class _Timer(object):
-    """Of this process. `armed`: something is being measured; `told`: that no frames are kept has been said."""
+    """Of this process. `armed`: something is being measured."""
 
     reserved = False
     armed = False
-    told = False
 
 
 def ReserveVideoTimer(*_args, **_named):
@@ -81,27 +81,71 @@ def _row(watched):
 
 
 def EnableCaptureZapFrames(maxFrames=250, startFrame=0, skipCount=0, slotNo=0):
-    """Rows `[slot, 0]`, also with a slot: single frames are not kept. The log says so once."""
-    if not _Timer.told:
-        STATE.log("warning", "EnableCaptureZapFrames: frames of a zap are not kept; GetZapTimes gives the time")
-        _Timer.told = True
-    return _of_every_slot(slotNo, [0])
+    """Keep single frames from the key on that a timer waits for: `maxFrames` at most (0: none any more), from frame
+    `startFrame` on, with `skipCount` left out between two. Frame 0 is the first new picture after the key.
+
+    Call it before the key. Rows `[slot, ok]`, also with a slot.
+    """
+    title = "EnableCaptureZapFrames"
+
+    def find(slot):
+        most, first, skip = (_whole(name, given) for name, given in
+                             (("maxFrames", maxFrames), ("startFrame", startFrame), ("skipCount", skipCount)))
+        found = _rows.per_slot(title, "keep_frames", slot, most=most, first=first, skip=skip)
+        return found and [(number, [int(bool(ok))]) for number, ok in found]
+
+    return _rows.answered(title, slotNo, _rows.ROWS, lambda: [0], find)
 
 
 def GetCountImagesSaved(slotNo=0):
-    """How many frames were kept: rows `[slot, 0]`, also with a slot."""
-    return _of_every_slot(slotNo, [0])
+    """How many frames were kept; waits until all are there. Rows `[slot, count]`, also with a slot."""
+    title = "GetCountImagesSaved"
+
+    def find(slot):
+        found = _rows.per_slot(title, "kept_frames", slot)
+        return found and [(number, [frames["count"]]) for number, frames in found]
+
+    return _rows.answered(title, slotNo, _rows.ROWS, lambda: [0], find)
 
 
 def GetRawZapFrame(index, slotNo=0):
-    """A frame: rows `[slot, None]`, also with a slot; none are kept."""
-    return _of_every_slot(slotNo, [None])
+    """A frame by its number from 0, in its full size: rows `[slot, image]`, also with a slot; the image is `None` if there is none."""
+    title = "GetRawZapFrame"
+
+    def find(slot):
+        found = _rows.per_slot(title, "kept_frame", slot, index=_whole("index", index))
+        return found and [(number, [of_capture((captured or {}).get("path"))]) for number, captured in found]
+
+    return _rows.answered(title, slotNo, _rows.ROWS, lambda: [None], find)
 
 
 def FindRawZapMatch(screenDef, first=0, last=0, slotNo=0):
-    """The first frame that a screen definition fits: rows `[slot, False, None]`, also with a slot; none are kept."""
-    return _of_every_slot(slotNo, [False, None])
+    """The first frame from `first` to `last` (0: to the end) that a screen definition fits.
+
+    Rows `[slot, found, index]`, also with a slot; the index is `None` if none does.
+    """
+    title = "FindRawZapMatch"
+
+    def find(slot):
+        begin, end = _whole("first", first), _whole("last", last)
+        found = _rows.per_slot(title, "kept_frames", slot)
+        return found and [(number, _first_match(title, screenDef, number, (frames, begin, end)))
+                          for number, frames in found]
+
+    return _rows.answered(title, slotNo, _rows.ROWS, lambda: [False, None], find)
 
 
-def _of_every_slot(slot_no, row):
-    return _rows.answered("zap frames", slot_no, _rows.ROWS, lambda: list(row), lambda slot: None)
+def _first_match(title, screen, slot, within):
+    frames, begin, end = within
+    size = [frames["width"], frames["height"]]
+    for index in range(begin, min(frames["count"], end + 1 if end else frames["count"])):
+        if _screens.fits(title, screen, "frame:%d/%d" % (slot, index), size):
+            return [True, index]
+    return [False, None]
+
+
+def _whole(name, given):
+    number = int(_arguments.number(given))
+    if not 0 <= number < 1 << 32:
+        raise ValueError("%s is %r; it is a number from 0 on" % (name, given))
+    return number

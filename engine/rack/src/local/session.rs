@@ -57,6 +57,7 @@ pub async fn serve_session(
         }
     }
     let outcome = outcome(session.reported(), &ended);
+    session.keep_sources().await;
     session.close().await;
     let keep = session.finish(&outcome.to_string());
     Ok(LocalReport { outcome, out: keep.then(|| options.out.clone()) })
@@ -98,12 +99,16 @@ mod tests {
         let serving = tokio::spawn(serve_session(options, tell, async move { over.await.unwrap() }));
         let (socket, token) = known.await.unwrap();
 
-        let hello = |token: &str| json!({ "hello": { "protocol": headend_wire::PROTOCOL, "token": token } });
+        let file = folder.path().join("by_hand.py");
+        std::fs::write(&file, "import helper\n").unwrap();
+        let hello =
+            |token: &str| json!({ "hello": { "protocol": headend_wire::PROTOCOL, "token": token, "script": file } });
         let connect = || async { Framed::new(UnixStream::connect(&socket).await.unwrap(), LinesCodec::new()) };
         assert_eq!(says(&mut connect().await, &hello("guessed")).await, None);
         let mut script = connect().await;
         let welcome = says(&mut script, &hello(&token)).await.unwrap();
         assert_eq!(welcome["welcome"]["under_daemon"], false);
+        assert_eq!(welcome["welcome"]["script"], json!(file));
         for (id, call, args) in [
             (1, "connect", json!({ "server": "", "description": "by hand" })),
             (2, "reserve_slot", json!({ "slot": 1 })),
@@ -117,5 +122,6 @@ mod tests {
         let report = serving.await.unwrap().unwrap();
         assert!(report.outcome.is_pass(), "{}", report.outcome);
         assert!(std::fs::read_to_string(out.join("log.jsonl")).unwrap().contains("Menu"));
+        assert_eq!(std::fs::read_to_string(out.join("src/by_hand.py")).unwrap(), "import helper\n");
     }
 }

@@ -6,31 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::FuturesUnordered;
 use futures::{SinkExt, StreamExt};
 use headend_wire::PROTOCOL;
-use headend_wire::session::{Call, CalledFrom, MAX_LINE_BYTES, Reply, SessionInfo, ToHost, ToScript};
+use headend_wire::session::{MAX_LINE_BYTES, ToHost, ToScript};
 use subtle::ConstantTimeEq;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
 use tokio_util::codec::{Framed, LinesCodec};
 
-use crate::session::Session;
-
-/// Whoever answers the calls of a script.
-pub(crate) trait Host {
-    /// What the script is told.
-    fn info(&self) -> SessionInfo;
-    /// Carries out one call, that stands there in the script.
-    fn call(&mut self, call: Call, source: CalledFrom) -> impl Future<Output = Reply> + Send;
-}
-
-impl Host for Session {
-    fn info(&self) -> SessionInfo {
-        Self::info(self).clone()
-    }
-
-    fn call(&mut self, call: Call, source: CalledFrom) -> impl Future<Output = Reply> + Send {
-        self.call_from(call, source)
-    }
-}
+use crate::session::Host;
 
 /// Connections of one run at a time: its process, and what it started.
 const MOST: usize = 16;
@@ -77,10 +59,14 @@ impl Door {
         let mut welcome = false;
         while let Some(Ok(line)) = lines.next().await {
             let answer = match serde_json::from_str(&line) {
-                Ok(ToHost::Hello { protocol: PROTOCOL, token }) if self.knows(&token) => {
+                Ok(ToHost::Hello { protocol: PROTOCOL, token, script }) if self.knows(&token) => {
                     welcome = true;
                     self.used.store(true, Ordering::Release);
-                    ToScript::Welcome(session.lock().await.info())
+                    let mut session = session.lock().await;
+                    if let Some(script) = script {
+                        session.set_script(Path::new(&script));
+                    }
+                    ToScript::Welcome(session.info())
                 }
                 Ok(ToHost::Call { id, source, call }) if welcome => {
                     let reply = session.lock().await.call(call, source).await;

@@ -65,8 +65,11 @@ impl Session {
 
     async fn forget_armed(&mut self, place: usize) -> Result<(), CallError> {
         if let Some(scene) = self.scenes.get(place).cloned() {
-            let old = blocking(move || scene.lock().armed.take()).await?;
-            drop(old);
+            let old = blocking(move || {
+                let mut state = scene.lock();
+                (state.armed.take(), state.reel.take())
+            });
+            drop(old.await?);
         }
         Ok(())
     }
@@ -100,6 +103,7 @@ impl Session {
         let hours = Hours { began_us: from_us, timeout_us: ready.timeout_us, gap_us: 0 };
         let looker = Looker::new(built, Until::Match, hours, scene.driver.frame_us());
         let mut looker = looker.reading_from(self.serial_began(place), ready.asked.back_us());
+        let reel = self.reel(place, hours, scene.driver.frame_us());
         let set = move || {
             looker.leave_a_trail();
             if let Some(before) = &before
@@ -107,7 +111,8 @@ impl Session {
             {
                 looker.see(before);
             }
-            scene.lock().armed = Some(looker);
+            let mut state = scene.lock();
+            (state.armed, state.reel) = (Some(looker), reel);
         };
         blocking(set).await?;
         self.timed.insert(place, ready.asked);

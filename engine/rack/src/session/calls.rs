@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arm::Trigger;
+use super::frames::Wish;
+use super::heard::as_line;
 use super::limits::Limits;
-use super::look::Watching;
+use super::look::{Watching, blocking};
 use super::{Chosen, Session, capture};
 use crate::driver::DriverError;
 
@@ -50,6 +52,9 @@ impl Session {
                 self.arm(question, Trigger { key, presses, timeout_ms }, slot).await
             }
             Call::Armed { slot } => self.armed(slot).await,
+            Call::KeepFrames { most, first, skip, slot } => self.keep_frames(Wish { most, first, skip }, slot),
+            Call::KeptFrames { slot } => self.kept_frames(slot).await,
+            Call::KeptFrame { index, slot } => self.kept_frame(index, slot).await,
             Call::SerialSend { bytes, slot } => self.serial_send(&bytes, slot).await,
             Call::SerialRead { from, slot } => self.serial_read(from, slot),
             Call::VideoStart { prefix, slot } => self.video_start(prefix.as_deref(), slot).await,
@@ -188,10 +193,11 @@ impl Session {
             let folder = self.folder_for_capture()?;
             let wish = capture::Wish { folder, name: name.map(str::to_owned), slot: number, rect };
             let (captured, taken) = capture::take(driver, wish).await.map_err(|error| device_error(number, &error))?;
-            if let Some(scene) = self.scenes.get(place) {
-                scene.strip().offer(&taken);
+            let at_us = taken.at_us;
+            if let Some(scene) = self.scenes.get(place).cloned() {
+                blocking(move || scene.offer(&taken)).await?;
             }
-            let kept = json!({ "slot": number, "path": captured.path, "at_us": taken.at_us });
+            let kept = json!({ "slot": number, "path": captured.path, "at_us": at_us });
             self.recorder.event("capture", true, &kept);
             answers.push(SlotAnswer { slot: number, value: captured });
         }
@@ -206,21 +212,16 @@ impl Session {
 
     fn log(&mut self, level: LogLevel, text: &str) -> Value {
         self.recorder.event("log", true, &json!({ "level": level, "text": text }));
-        self.setup.watcher.note(self.setup.lease.run, text.to_owned());
         Value::Null
     }
 
-    /// A script prints lines: their ends are added where they are missing.
     fn console(&mut self, text: &str) -> Value {
-        let line = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
-        self.recorder.console(line.as_bytes());
-        self.setup.watcher.console(self.setup.lease.run, &line);
+        self.recorder.console(as_line(text).as_bytes());
         Value::Null
     }
 
     fn begin_region(&mut self, name: String) -> Value {
         self.recorder.event("region", true, &json!({ "name": name, "depth": self.regions.len() }));
-        self.setup.watcher.note(self.setup.lease.run, format!("> {name}"));
         self.regions.push(name);
         Value::Null
     }
@@ -238,7 +239,6 @@ impl Session {
 
     fn begin_step(&mut self, name: String) -> Value {
         self.recorder.event("step", true, &json!({ "name": name }));
-        self.setup.watcher.note(self.setup.lease.run, format!("step {name}"));
         self.steps.push(name);
         Value::Null
     }

@@ -209,14 +209,20 @@ impl Session {
     }
 
     pub(super) async fn analyse(&mut self, question: Question, picture: String) -> Result<Value, CallError> {
-        let (places, name) = (self.places(), picture.clone());
-        let stored = blocking(move || places.read(&name)).await??;
+        let frame = self.frame_named(&picture).await?;
+        let (at_us, picture) = frame.as_ref().map_or((0, Some(picture.clone())), |(at_us, _)| (*at_us, None));
+        let (places, name) = (self.places(), picture.clone().unwrap_or_default());
+        let seen = blocking(move || match frame {
+            Some((_, picture)) => Ok(picture),
+            None => places.read(&name).map(|stored| stored.picture),
+        });
+        let seen = seen.await??;
         let asked = self.asked(question).await?;
         let mut built = self.built(asked.clone(), None).await?;
         if !built.senses.sight {
             return Self::refuse("bad_call", format!("{} does not look: it says nothing of a picture", asked.analyser));
         }
-        let frame = Frame { number: 0, at_us: 0, picture: stored.picture };
+        let frame = Frame { number: 0, at_us, picture: seen };
         let said = blocking(move || match built.instance.feed(&frame) {
             Ok(None) => built.instance.finish(),
             said => said,
@@ -224,13 +230,13 @@ impl Session {
         let said = said.await?.map_err(|fault| fault_error(&fault))?;
         let nothing = || Watched { sentence: "the analyser has said nothing".to_owned(), ..Watched::default() };
         let answer = Watched { looks: 1, ..said.map_or_else(nothing, watched) };
-        self.keep_watched("analyse", None, &asked, &Watched { picture: Some(picture), ..answer.clone() });
+        self.keep_watched("analyse", None, &asked, &Watched { picture, ..answer.clone() });
         Ok(value(&answer))
     }
 }
 
 /// On a thread where that does no harm.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CallError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CallError> {
     let broke = |_| CallError { code: "device".to_owned(), message: "the work broke off".to_owned() };
     tokio::task::spawn_blocking(work).await.map_err(broke)
 }

@@ -9,6 +9,9 @@ mod calls;
 pub mod capture;
 pub mod ends;
 mod files;
+mod frames;
+mod heard;
+mod host;
 pub(crate) mod limits;
 mod look;
 mod looker;
@@ -36,6 +39,10 @@ use crate::driver::Driver;
 use crate::options::LogLimits;
 use crate::record::page;
 use crate::witness::Witness;
+pub(crate) use files::Places;
+pub(crate) use heard::Heard;
+pub use host::Host;
+pub(crate) use look::blocking;
 pub use recorder::Recorder;
 use scene::Scene;
 use slots::Slots;
@@ -104,6 +111,8 @@ pub struct Session {
     /// Timers whose key has not been pressed, and those that run, by place.
     armed: BTreeMap<usize, arm::Ready>,
     timed: BTreeMap<usize, look::Asked>,
+    /// Which pictures after a timer's key are to be kept, by place.
+    wishes: BTreeMap<usize, frames::Wish>,
     serial: BTreeMap<usize, serial::Mark>,
     /// Analysers with their versions, as the log has them.
     versions: BTreeSet<(String, String)>,
@@ -134,6 +143,7 @@ impl Session {
             tasks: JoinSet::new(),
             armed: BTreeMap::new(),
             timed: BTreeMap::new(),
+            wishes: BTreeMap::new(),
             serial: BTreeMap::new(),
             versions: BTreeSet::new(),
             readable: Vec::new(),
@@ -182,12 +192,35 @@ impl Session {
 
     /// Carries out one call. Refusals are answers too: the session goes on.
     pub async fn call(&mut self, call: Call) -> Reply {
+        let heard = Heard::of(&call);
         match self.dispatch(call).await {
-            Ok(value) => Reply::Ok(value),
+            Ok(value) => {
+                if let Some(heard) = heard {
+                    heard.tell(&value, self.setup.lease.run, &*self.setup.watcher);
+                }
+                Reply::Ok(value)
+            }
             Err(error) => {
+                let error = self.explained(error);
                 self.recorder.event("error", true, &json!({ "code": error.code, "text": error.message }));
                 Reply::Error(error)
             }
+        }
+    }
+
+    /// What broke while the run was losing its slots broke because of that: a script is told so, whatever was noticed first.
+    fn explained(&mut self, error: CallError) -> CallError {
+        if !matches!(error.code.as_str(), "analyser" | "device") {
+            return error;
+        }
+        let held = self.slots.chosen(None);
+        held.into_iter().find_map(|(number, place)| self.device(number, place).err()).unwrap_or(error)
+    }
+
+    /// Says where the script is that somebody has started by hand, unless that is known.
+    pub(crate) fn set_script(&mut self, script: &Path) {
+        if self.setup.info.run == 0 && self.setup.info.script.is_empty() && script.is_absolute() {
+            self.set_files(script, None);
         }
     }
 

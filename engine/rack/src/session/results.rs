@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::calls::{device_error, value};
 use super::limits::Limits;
 use super::look::blocking;
-use super::looker::View;
 use super::{Reported, Session};
 use crate::record::strip::LastSeconds;
 
@@ -47,10 +46,6 @@ impl Session {
         kept["high"] = limits.high.into();
         kept["within"] = within.into();
         self.recorder.event("measure", true, &kept);
-        if !within {
-            let told = format!("{name} = {number} {}: outside of its limits, {limits}", unit.unwrap_or_default());
-            self.setup.watcher.note(self.setup.lease.run, told);
-        }
         Ok(within.into())
     }
 
@@ -102,10 +97,8 @@ impl Session {
         if let Some(place) = open {
             self.steps.remove(place);
         }
-        let words = TestResult::from_code(result).map_or_else(|| result.to_string(), |result| result.to_string());
         let kept = json!({ "name": name, "result": result, "comment": comment, "ok": open.is_some() });
         self.recorder.event("step_end", true, &kept);
-        self.setup.watcher.note(self.setup.lease.run, format!("step {name}: {words}"));
         if TestResult::from_code(result) == Some(TestResult::Fail) {
             self.keep_strips(&format!("step {name}"), true).await;
         }
@@ -140,15 +133,7 @@ impl Session {
             let Some(scene) = self.scenes.get(place).cloned().filter(|_| self.strips < MOST_STRIPS) else { return };
             let look = look && self.device_quietly(number, place).is_ok();
             let last = blocking(move || {
-                if look && let Ok(shot) = View::of(scene.driver.as_ref()).shot() {
-                    scene.strip().offer(shot);
-                }
-                let failed_us = scene.driver.now_us();
-                let frames = {
-                    let mut strip = scene.strip();
-                    if strip.is_fresh() { strip.last() } else { Vec::new() }
-                };
-                let last = LastSeconds::of(frames, failed_us)?;
+                let last = scene.last_seconds(look)?;
                 let sheet = last.sheet()?;
                 Some((last, sheet))
             });
@@ -159,7 +144,7 @@ impl Session {
     }
 
     async fn keep_last_seconds(&mut self, number: u32, why: &str, last: LastSeconds, sheet: Picture) {
-        let (times, failed) = (last.times(), last.failed_us());
+        let (times, failed, count) = (last.times(), last.failed_us(), last.count());
         let path = self.keep_picture(format!("filmstrip_{number}.png"), sheet).await;
         let film = match self.recorder.folder_for_picture() {
             None => None,
@@ -169,8 +154,9 @@ impl Session {
             film.inspect_err(|error| tracing::warn!(%error, "the last seconds of a run are not kept as a film")).ok()
         });
         let film = film.map(|film| film.display().to_string());
-        let kept =
-            json!({ "slot": number, "why": why, "path": path, "film": film, "times_us": times, "failed_us": failed });
+        let kept = json!({
+            "slot": number, "why": why, "path": path, "film": film, "film_pictures": count, "times_us": times, "failed_us": failed,
+        });
         self.recorder.event("filmstrip", true, &kept);
     }
 }

@@ -27,8 +27,9 @@ struct Lease_ {
 
 impl Guard for Lease_ {
     fn may_drive(&self, _: RunId, slot: SlotId) -> Option<Epoch> {
-        let left = self.left.fetch_sub(1, Ordering::SeqCst);
-        (left > 0 && self.live.load(Ordering::SeqCst)).then_some(Epoch(u64::from(slot.0)))
+        // What is over stays over.
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        (left.is_ok() && self.live.load(Ordering::SeqCst)).then_some(Epoch(u64::from(slot.0)))
     }
 }
 

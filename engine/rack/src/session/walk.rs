@@ -33,7 +33,7 @@ impl Session {
             return;
         }
         for (_, place) in self.slots.chosen(None) {
-            if let Some(scene) = self.scenes.get(place) {
+            if let Some(scene) = self.scenes.get(place).filter(|scene| !scene.driver.shows_past()) {
                 let now = scene.driver.now_us();
                 scene.strip().plan(now, now.saturating_add(us));
             }

@@ -78,7 +78,7 @@ fn a_script_at_a_prompt_gets_a_box_of_its_own() {
     assert!(output.status.success(), "{said}");
     let mut left = Vec::new();
     collect(folder.path(), &mut left);
-    for name in ["channel-4.png", "menu.png", "logfile.html"] {
+    for name in ["channel-4.png", "menu.png", "logfile.html", "src/zap.py"] {
         assert!(left.iter().any(|path| path.ends_with(name)), "{name} is not in {left:?}\n{said}");
     }
 }

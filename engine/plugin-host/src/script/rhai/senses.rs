@@ -10,7 +10,9 @@
 
 use std::sync::Arc;
 
-use headend_wire::session::{Call, Question, ReferenceFile, SerialRead, Signal, SlotAnswer, Until, Watched};
+use headend_wire::session::{
+    Call, Captured, Frames, Question, ReferenceFile, SerialRead, Signal, SlotAnswer, Until, Watched,
+};
 use rhai::{Array, Dynamic, Engine, FLOAT, INT, Map};
 use serde_json::Value;
 
@@ -154,6 +156,12 @@ fn register_timers(engine: &mut Engine, desk: &Arc<Desk>) {
     });
     call!(engine, desk, "armed", |d| -> Map { armed(d, None) });
     call!(engine, desk, "armed", |d, slot: INT| -> Map { armed(d, Some(slot)) });
+    call!(engine, desk, "keep_frames", |d, most: INT| -> bool { keep_frames(d, most, None) });
+    call!(engine, desk, "keep_frames", |d, most: INT, slot: INT| -> bool { keep_frames(d, most, Some(slot)) });
+    call!(engine, desk, "kept_frames", |d| -> INT { kept_frames(d, None) });
+    call!(engine, desk, "kept_frames", |d, slot: INT| -> INT { kept_frames(d, Some(slot)) });
+    call!(engine, desk, "kept_frame", |d, index: INT| -> Dynamic { kept_frame(d, index, None) });
+    call!(engine, desk, "kept_frame", |d, index: INT, slot: INT| -> Dynamic { kept_frame(d, index, Some(slot)) });
 }
 
 fn arm(
@@ -172,6 +180,30 @@ fn arm(
 fn armed(desk: &Desk, slot: Option<INT>) -> Outcome<Map> {
     let answers: Vec<_> = ok(desk.call(Call::Armed { slot: slot_option(slot)? }))?;
     Ok(seen(&answers))
+}
+
+/// Single pictures from the key on that a timer waits for; 0: none any more.
+fn keep_frames(desk: &Desk, most: INT, slot: Option<INT>) -> Outcome<bool> {
+    let (most, slot) = (number_of(most), slot_option(slot)?);
+    Ok(all(&ok(desk.call::<Vec<_>>(Call::KeepFrames { most, first: 0, skip: 0, slot }))?))
+}
+
+/// How many there are at the first slot that is meant.
+fn kept_frames(desk: &Desk, slot: Option<INT>) -> Outcome<INT> {
+    let answers: Vec<SlotAnswer<Frames>> = ok(desk.call(Call::KeptFrames { slot: slot_option(slot)? }))?;
+    Ok(answers.first().map_or(0, |answer| INT::from(answer.value.count)))
+}
+
+/// The file of one, of the first slot that is meant; `()`: there is none of that number.
+fn kept_frame(desk: &Desk, index: INT, slot: Option<INT>) -> Outcome<Dynamic> {
+    let (index, slot) = (number_of(index), slot_option(slot)?);
+    let answers: Vec<SlotAnswer<Option<Captured>>> = ok(desk.call(Call::KeptFrame { index, slot }))?;
+    let captured = answers.into_iter().next().and_then(|answer| answer.value);
+    Ok(captured.map_or(Dynamic::UNIT, |captured| captured.path.into()))
+}
+
+fn number_of(number: INT) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
 fn register_serial(engine: &mut Engine, desk: &Arc<Desk>) {

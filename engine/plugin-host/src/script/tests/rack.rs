@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use headend_wire::session::{
-    Allocations, Call, CallError, CalledFrom, Captured, Found, GuestLimits, LogLevel, Reply, ScriptEnd, SerialLine,
-    SerialRead, SessionInfo, Signal, SlotAnswer, ToHost, ToScript, Watched,
+    Allocations, Call, CallError, CalledFrom, Captured, Found, Frames, GuestLimits, LogLevel, Reply, ScriptEnd,
+    SerialLine, SerialRead, SessionInfo, Signal, SlotAnswer, ToHost, ToScript, Watched,
 };
 use serde_json::{Value, json};
 
@@ -229,9 +229,15 @@ impl Seen {
             Call::Watch { slot, .. } | Call::Armed { slot } => self.each(*slot, |_| seen()),
             Call::Analyse { .. } => Ok(serde_json::to_value(seen()).unwrap()),
             Call::Arm { slot, .. }
+            | Call::KeepFrames { slot, .. }
             | Call::SerialSend { slot, .. }
             | Call::VideoStop { slot }
             | Call::Inject { slot, .. } => self.each(*slot, |_| true),
+            Call::KeptFrames { slot } => self.each(*slot, |_| Frames { count: 2, width: 1280, height: 720 }),
+            Call::KeptFrame { index, slot } => self.each(*slot, |_| {
+                let path = format!("/out/zapframe_{index}.jpg");
+                (*index < 2).then_some(Captured { path, width: 1280, height: 720 })
+            }),
             Call::SerialRead { slot, .. } => self.each(*slot, |_| SerialRead {
                 lines: vec![SerialLine { at_us: 5, text: "boot".into() }],
                 next: 9,

@@ -223,8 +223,10 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
         watch("freeze", #{ seconds: 1 }, 3);
         look_for("black");
         log(look_at("menu.png", "ocr", #{ pictures: "a.png" }).sentence);
+        keep_frames(40);
         arm("zap-timer", #{}, 15, "Channel+");
         log(`${armed().seconds} s`);
+        if kept_frames() != 2 || kept_frame(1, 3) != "/out/zapframe_1.jpg" || kept_frame(2) != () { throw "wrong"; }
         serial_send("ä");
         log(serial_read(4).lines[0].text);
         log(video_start("zap")[0]);
@@ -255,6 +257,7 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
         watch(question("black", none(), &[]), Until::Match, 0, 0, None),
         Call::Analyse { question: question("ocr", none(), &[("picture", "a.png")]), picture: "menu.png".into() },
         Call::Log { level: LogLevel::Info, text: "so it is".into() },
+        Call::KeepFrames { most: 40, first: 0, skip: 0, slot: None },
         Call::Arm {
             question: question("zap-timer", none(), &[]),
             key: Some("Channel+".into()),
@@ -264,6 +267,9 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
         },
         Call::Armed { slot: None },
         Call::Log { level: LogLevel::Info, text: "1.5 s".into() },
+        Call::KeptFrames { slot: None },
+        Call::KeptFrame { index: 1, slot: Some(3) },
+        Call::KeptFrame { index: 2, slot: None },
         Call::SerialSend { bytes: "\u{c3}\u{a4}".into(), slot: None },
         Call::SerialRead { from: 4, slot: None },
         Call::Log { level: LogLevel::Info, text: "boot".into() },

@@ -114,6 +114,7 @@ async fn a_failure_leaves_the_last_seconds_as_a_film_too() {
     assert!(film.ends_with("/run/lastseconds_1.avi"), "{film}");
     let bytes = std::fs::read(film).unwrap();
     assert!(bytes.starts_with(b"RIFF") && bytes.len() < 2 << 20, "{} bytes", bytes.len());
+    assert!(strip["film_pictures"].as_u64() >= Some(20), "five a second: {strip}");
     assert!(page(&bench).contains("<a href=\"./lastseconds_1.avi\">"));
 }
 

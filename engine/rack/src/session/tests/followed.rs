@@ -144,3 +144,62 @@ async fn a_lost_slot_is_not_filmed_any_more_but_what_there_is_stays() {
     bench.session.close().await;
     assert_eq!(frames(&path).len(), 1);
 }
+
+const FRAMES: Call = Call::KeptFrames { slot: None };
+
+fn frame(index: u32) -> Call {
+    Call::KeptFrame { index, slot: Some(1) }
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_zap_are_kept_one_by_one() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    let none = json!([{ "slot": 1, "value": { "count": 0, "width": 0, "height": 0 } }]);
+    assert_eq!(bench.ok(FRAMES).await, none, "nobody wants any");
+    bench.ok(Call::KeepFrames { most: 20, first: 0, skip: 0, slot: None }).await;
+    bench.ok(arm(Some("Ok"), 1, 60_000)).await;
+    assert_eq!(bench.ok(FRAMES).await, none, "no key yet");
+    bench.ok(press("Ok", None)).await;
+    assert_eq!(bench.ok(FRAMES).await[0]["value"], json!({ "count": 20, "width": 320, "height": 180 }));
+    assert!(only(&bench.ok(ARMED).await).met, "and the timer has gone on");
+
+    // Black from the key on for ten pictures, then green; the first came 40 ms after the key.
+    let first = bench.ok(frame(0)).await;
+    let path = first[0]["value"]["path"].as_str().unwrap().to_owned();
+    assert!(path.ends_with("/run/zapframe_1_0000.jpg"), "{path}");
+    assert_eq!(bench.ok(frame(0)).await, first, "a file is made once");
+    assert_eq!(bench.ok(frame(20)).await, json!([{ "slot": 1, "value": null }]));
+    let mut green = Vec::new();
+    for index in 0..20 {
+        let seen = bench
+            .ok(Call::Analyse { question: question("since-key", Value::Null), picture: format!("frame:1/{index}") });
+        green.push(seen.await["passed"] == true);
+    }
+    assert_eq!(green.iter().position(|green| *green), Some(9), "{green:?}");
+    assert!(green[9..].iter().all(|green| *green));
+    for odd in ["frame:1/20", "frame:2/0", "frame:1/x"] {
+        let call = Call::Analyse { question: question("since-key", Value::Null), picture: odd.into() };
+        assert_eq!(bench.error(call).await, "bad_call", "{odd}");
+    }
+
+    // The next timer begins anew, and nobody may want them any more.
+    bench.ok(arm(Some("Ok"), 1, 400)).await;
+    assert_eq!(bench.ok(FRAMES).await, none);
+    bench.ok(press("Ok", None)).await;
+    assert_eq!(bench.ok(FRAMES).await[0]["value"]["count"], 10, "the timer's time is over");
+    bench.ok(Call::KeepFrames { most: 0, first: 0, skip: 0, slot: None }).await;
+    bench.ok(arm(Some("Ok"), 1, 400)).await;
+    bench.ok(press("Ok", None)).await;
+    assert_eq!(bench.ok(FRAMES).await, none);
+}
+
+#[tokio::test]
+async fn in_real_time_the_pictures_of_a_zap_come_by_themselves() {
+    let mut bench = bench_of(&[1], vec![Fake::in_real_time()]);
+    bench.ready(&[1]).await;
+    bench.ok(Call::KeepFrames { most: 3, first: 0, skip: 0, slot: Some(1) }).await;
+    bench.ok(arm(Some("Ok"), 1, 60_000)).await;
+    bench.ok(press("Ok", None)).await;
+    assert_eq!(bench.ok(FRAMES).await[0]["value"]["count"], 3);
+}

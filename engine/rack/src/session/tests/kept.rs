@@ -118,16 +118,69 @@ async fn signal_and_faults_are_the_devices() {
 }
 
 #[tokio::test]
-async fn a_long_wait_after_a_key_costs_few_pictures() {
-    let mut bench = bench(&[1]);
+async fn a_long_wait_costs_a_real_device_a_few_pictures_and_a_virtual_box_none() {
+    let mut boxed = bench(&[1]);
+    boxed.ready(&[1]).await;
+    boxed.ok(press("Ok", None)).await;
+    boxed.ok(Call::Wait { ms: 20_000 }).await;
+    assert_eq!(boxed.session.scenes[0].strip().times(), [0; 0], "it draws them when somebody asks");
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
     bench.ready(&[1]).await;
     bench.ok(Call::Wait { ms: 13 }).await;
     bench.ok(press("Ok", None)).await;
     let before = bench.session.scenes[0].driver.now_us();
     bench.ok(Call::Wait { ms: 86_400_007 }).await;
     assert_eq!(bench.session.scenes[0].driver.now_us() - before, 86_400_007_000);
-    let times = bench.session.scenes[0].strip().last();
-    assert!((7..=9).contains(&times.len()), "{times:?}");
+    let times = bench.session.scenes[0].strip().times();
+    assert!((45..=51).contains(&times.len()), "{times:?}");
+}
+
+#[tokio::test]
+async fn a_failure_of_a_box_shows_all_of_its_last_seconds_though_nobody_has_looked() {
+    let mut bench = bench(&[1]);
+    let device = bench.session.scenes[0].driver.clone();
+    bench.ready(&[1]).await;
+    bench.ok(Call::Wait { ms: 30_000 }).await;
+    bench.ok(press("Channel+", None)).await;
+    bench.ok(Call::Wait { ms: 4_000 }).await;
+    bench.ok(press("Menu", None)).await;
+    bench.ok(Call::Wait { ms: 2_000 }).await;
+    let end = |name: &str| Call::EndStep { name: name.into(), result: 100, comment: None };
+    bench.ok(end("menu")).await;
+    bench.ok(end("at the same time")).await;
+    bench.ok(result(100)).await;
+    bench.session.close().await;
+    assert!(bench.session.finish("failed"));
+    let events = bench.events();
+    let strips: Vec<_> = events.iter().filter(|event| event["kind"] == "filmstrip").collect();
+    assert_eq!(strips.len(), 1, "nothing has passed between the steps and the result");
+    let (strip, now) = (strips[0], device.now_us());
+    assert_eq!((strip["failed_us"].as_u64(), strip["film_pictures"].as_u64()), (Some(now), Some(84)), "{strip}");
+    let times: Vec<u64> = strip["times_us"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    assert_eq!(times.len(), 20);
+    assert!(times[0] >= now - 10_040_000 && times[19] + 120_000 >= now, "{times:?}");
+    let film = std::fs::read(strip["film"].as_str().unwrap()).unwrap();
+    assert!(film.starts_with(b"RIFF") && film.len() < 4 << 20, "{} bytes", film.len());
+}
+
+#[tokio::test]
+async fn what_a_box_showed_before_the_run_is_not_the_runs() {
+    let device = bench(&[1]).session.scenes[0].driver.clone();
+    device.reach(60_000_000).await;
+    let mut bench = bench_of(&[1], vec![device]);
+    bench.ready(&[1]).await;
+    bench.ok(press("Menu", None)).await;
+    bench.ok(Call::Wait { ms: 960 }).await;
+    bench.ok(result(100)).await;
+    bench.session.close().await;
+    bench.session.finish("failed");
+    let events = bench.events();
+    let strip = events.iter().find(|event| event["kind"] == "filmstrip").unwrap();
+    assert_eq!(
+        (strip["times_us"][0].as_u64(), strip["film_pictures"].as_u64()),
+        (Some(60_000_000), Some(9)),
+        "{strip}"
+    );
 }
 
 #[tokio::test]

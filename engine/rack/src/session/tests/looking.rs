@@ -256,6 +256,20 @@ async fn a_lost_lease_ends_a_watch() {
 }
 
 #[tokio::test]
+async fn an_analyser_that_breaks_while_the_lease_goes_is_no_reason() {
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    // Two questions: when the call begins, and before its first look, at which the analyser breaks.
+    bench.lease.left.store(2, Ordering::SeqCst);
+    let broken = watch("since-key", json!({ "fail": true }), 60_000);
+    assert_eq!(bench.error(broken).await, "lease_lost");
+    assert!(bench.session.lease_lost());
+    bench.session.close().await;
+    bench.session.finish("stopped");
+    assert_eq!(bench.events().iter().filter(|event| event["code"] == "analyser").count(), 0);
+}
+
+#[tokio::test]
 async fn an_analyser_that_changes_on_the_disk_is_loaded_anew() {
     let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
     bench.ready(&[1]).await;
