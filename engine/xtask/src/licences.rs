@@ -123,7 +123,8 @@ fn one(words: &mut VecDeque<&str>, is_allowed: &dyn Fn(&str) -> bool) -> Option<
     if next_is(words, "WITH") {
         return Some(is_allowed(&format!("{word} WITH {}", words.pop_front()?)));
     }
-    Some(is_allowed(word))
+    // `MPL-2.0+`: this version or a later one.
+    Some(is_allowed(word.strip_suffix('+').unwrap_or(word)))
 }
 
 #[cfg(test)]
@@ -139,6 +140,7 @@ mod tests {
         };
         for (expression, met) in [
             ("MIT", Some(true)),
+            ("Unicode-3.0+", Some(true)),
             ("GPL-3.0-only", Some(false)),
             ("GPL-3.0-only OR MIT", Some(true)),
             ("GPL-3.0-only/MIT", Some(true)),
