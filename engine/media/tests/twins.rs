@@ -362,6 +362,27 @@ fn pictures_of_a_wrong_size_are_refused() {
     assert!(large.statistics(large.bounds()).unwrap().deviation.iter().all(|channel| channel.abs() < f64::EPSILON));
 }
 
+/// Differences of so many pixels need more than 31 bits.
+#[test]
+fn the_largest_are_found_too() {
+    let mut value = 1_u32;
+    let data = std::iter::repeat_with(|| {
+        value = value.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (value >> 24) as u8
+    });
+    let image = make(3, 2_004, 1_500, data.take(2_004 * 1_500 * 3).collect());
+    let part = image.crop(Rect { x: 3, y: 0, width: 2_000, height: 1_500 }).unwrap();
+    for (wanted, x) in [(&part, 3), (&make(3, 2_000, 1_500, vec![255; 2_000 * 1_500 * 3]), 0)] {
+        let found = image.find(wanted, None, image.bounds(), 0.0, &never).unwrap().unwrap();
+        let best = (0..=4).map(|x| image.crop(Rect { x, y: 0, ..part.bounds() }).unwrap().compare(wanted, 0, None));
+        let best: Vec<f64> = best.map(|seen| seen.unwrap().mean).collect();
+        let least = best.iter().copied().fold(f64::MAX, f64::min);
+        let at = best.iter().position(|mean| mean.total_cmp(&least).is_eq()).unwrap();
+        assert_eq!(found.x, at as u32);
+        assert!(x == 0 || found.x == x);
+    }
+}
+
 /// All places are alike: the topmost and leftmost is known to be the best without looking at the others.
 #[test]
 fn what_is_even_is_found_at_once_where_all_is_even() {

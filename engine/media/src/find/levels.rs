@@ -189,7 +189,7 @@ impl Level {
     #[inline(always)]
     fn add(&self, blocks: &[Block], at: (u32, u32), shift: u32, limit: u16, mut bounds: Groups) -> (Groups, bool) {
         let (low, high) = (&self.low[..], &self.high[..]);
-        for some in blocks.chunks(BETWEEN) {
+        for some in that_say(blocks, shift).chunks(BETWEEN) {
             for block in some {
                 let start = self.at(at, *block);
                 let (Some(low), Some(high)) = (low[start..].first_chunk(), high[start..].first_chunk()) else {
@@ -273,7 +273,7 @@ impl Places {
     #[inline(always)]
     fn add(&self, (x, y): (u32, u32), shift: u32, limit: u16, mut bounds: Chunk) -> (Chunk, bool) {
         let sums = &self.sums[..];
-        for some in self.blocks.chunks(BETWEEN) {
+        for some in that_say(&self.blocks, shift).chunks(BETWEEN) {
             for block in some {
                 let in_plane = (y - self.rows.start + block.y) as usize * self.stride + (x + block.x) as usize;
                 let start = block.plane as usize * self.plane_length + in_plane;
@@ -286,6 +286,12 @@ impl Places {
         }
         (bounds, true)
     }
+}
+
+/// Of a limit so large that its unit is more than any sum, blocks say nothing.
+#[inline(always)]
+fn that_say(blocks: &[Block], shift: u32) -> &[Block] {
+    if shift < u16::BITS { blocks } else { &[] }
 }
 
 /// A value in a range differs from the sum at least by what the range lies away from it.
