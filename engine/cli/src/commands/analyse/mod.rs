@@ -1,5 +1,6 @@
 //! `headend analyse`: an analyser over stored pictures or serial logs, which needs no server, or over the captures of past runs.
 
+mod film;
 mod named;
 mod overlay;
 mod retro;
@@ -18,6 +19,7 @@ use headend_plugin_host::{AnalyserHost, AnalyserHostConfig, AnalyserInstance, Ca
 use serde::Serialize;
 use serde_json::Value;
 
+use self::stream::Stream;
 use super::Context;
 use super::plugin_pack::pack;
 use crate::client::Client;
@@ -41,7 +43,7 @@ pub(crate) struct Args {
     /// The analyser: its folder, a bundle, a file, or the name of an installed one, with `@VERSION` if it must be that.
     #[arg(value_name = "ANALYSER", required_unless_present = "analyser")]
     plugin: Option<PathBuf>,
-    /// Pictures, PNG or JPEG, at most 4096 pixels a side, or folders of them; serial logs for an analyser that reads.
+    /// Pictures, PNG or JPEG, at most 4096 pixels a side, or folders of them; a film of a run (AVI); serial logs for an analyser that reads.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The analyser, said by name: all other words are files then.
@@ -53,7 +55,7 @@ pub(crate) struct Args {
     /// A picture to compare with, under a name. What is transparent in it does not count. May be given several times.
     #[arg(long = "reference", value_name = "NAME=FILE", value_parser = stream::named)]
     references: Vec<(String, PathBuf)>,
-    /// Frames per second of the stream: what the time of each file is.
+    /// Frames per second of the stream: what the time of each file is. A film has its own.
     #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = stream::fps)]
     fps: f64,
     /// Of serial logs: the lines of this slot alone.
@@ -139,13 +141,13 @@ fn load(wanted: &Path, host: &AnalyserHost) -> Result<PluginInfo> {
 }
 
 fn stored(args: &Args, files: &[PathBuf], ui: Ui, host: &AnalyserHost, info: &PluginInfo) -> Result<()> {
-    let files = stream::files(files)?;
-    let verdicts = verdicts(args, &files, host, &info.name)?;
-    let frame_us = args.timing.map(|times| timing::measure(args, &files, host, &info.name, times)).transpose()?;
+    let stream = stream::open(files, args.fps)?;
+    let verdicts = verdicts(args, &stream, host, &info.name)?;
+    let frame_us = args.timing.map(|times| timing::measure(args, &stream, host, &info.name, times)).transpose()?;
     let (plugin, version) = (info.name.to_string(), info.version.clone());
-    let report = Report { plugin, version, frames: files.len(), verdicts, frame_us };
+    let report = Report { plugin, version, frames: stream.files.len(), verdicts, frame_us };
     if let (Some(path), Some(last)) = (&args.overlay, report.verdicts.last()) {
-        overlay::write(path, &files, &last.verdict)?;
+        overlay::write(path, &stream.files, &last.verdict)?;
     }
     ui.show(&report, |report| people(ui, report))?;
     if let Some(times) = &report.frame_us {
@@ -199,13 +201,13 @@ fn host(grants: &[Capability]) -> Result<AnalyserHost> {
     AnalyserHost::new(config).map_err(|error| broken("the plugin host cannot start").because(error))
 }
 
-fn verdicts(args: &Args, files: &[PathBuf], host: &AnalyserHost, name: &PolicyName) -> Result<Vec<Item>> {
+fn verdicts(args: &Args, stream: &Stream, host: &AnalyserHost, name: &PolicyName) -> Result<Vec<Item>> {
     let mut instance = instance(args, host, name)?;
     let mut verdicts = Vec::new();
-    for frame in stream::frames(files, args.fps) {
-        verdicts.extend(instance.feed(&frame?).map_err(fault)?.map(|verdict| item(files, verdict)));
+    for frame in stream::frames(&stream.files, stream.fps) {
+        verdicts.extend(instance.feed(&frame?).map_err(fault)?.map(|verdict| item(stream, verdict)));
     }
-    verdicts.extend(finish(&mut *instance).map_err(fault)?.map(|verdict| item(files, verdict)));
+    verdicts.extend(finish(&mut *instance).map_err(fault)?.map(|verdict| item(stream, verdict)));
     Ok(verdicts)
 }
 
@@ -227,9 +229,8 @@ fn finish(
     instance.finish()
 }
 
-fn item(files: &[PathBuf], verdict: Verdict) -> Item {
-    let file = usize::try_from(verdict.frame).ok().and_then(|frame| files.get(frame));
-    Item { file: file.map(|file| file.display().to_string()), verdict }
+fn item(stream: &Stream, verdict: Verdict) -> Item {
+    Item { file: stream.name(verdict.frame), verdict }
 }
 
 fn people(ui: Ui, report: &Report) -> String {

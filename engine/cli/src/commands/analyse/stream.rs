@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use headend_plugin_host::analyser::{Frame, Reference, stored};
 
+use super::film;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
@@ -24,8 +25,40 @@ pub(super) fn fps(text: &str) -> std::result::Result<f64, String> {
 /// Endings of what is taken from a folder; a file that is named is taken whatever its name.
 const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
 
+/// What is looked at, one picture after the other.
+pub(super) struct Stream {
+    pub(super) files: Vec<PathBuf>,
+    /// Frames per second.
+    pub(super) fps: f64,
+    /// Where the frames of a film lie, as long as they are needed.
+    unpacked: Option<tempfile::TempDir>,
+}
+
+impl Stream {
+    /// What a frame is called: its file; of a film its place in it, since the files go.
+    pub(super) fn name(&self, frame: u64) -> Option<String> {
+        let file = usize::try_from(frame).ok().and_then(|frame| self.files.get(frame))?;
+        let inside = self.unpacked.as_ref().and_then(|_| file.file_stem());
+        Some(inside.map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned()))
+    }
+}
+
+/// Of these files. A film has its own time; it is looked at alone.
+pub(super) fn open(named: &[PathBuf], fps: f64) -> Result<Stream> {
+    if !named.iter().any(|path| film::is_film(path)) {
+        return Ok(Stream { files: files(named)?, fps, unpacked: None });
+    }
+    let [path] = named else {
+        return Err(Failure::usage("a film is a stream of its own").help("name one film and nothing else"));
+    };
+    let folder = tempfile::Builder::new().prefix("headend-film-").tempdir();
+    let folder = folder.map_err(|error| Failure::file("make a folder in", &std::env::temp_dir(), error))?;
+    let (files, fps) = film::unpack(path, folder.path())?;
+    Ok(Stream { files, fps, unpacked: Some(folder) })
+}
+
 /// Folders give way to the pictures in them, by name: `frame-2` comes after `frame-10` there, so numbers need zeros in front.
-pub(super) fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {

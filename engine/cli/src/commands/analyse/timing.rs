@@ -1,26 +1,26 @@
 //! How long an analyser takes for a frame: loaded as on a rack, frames decoded before.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use headend_model::PolicyName;
 use headend_plugin_host::AnalyserHost;
 
-use super::{Args, fault, instance, stream};
+use super::stream::{Stream, frames};
+use super::{Args, fault, instance};
 use crate::failure::Result;
 
 /// The quickest call of each frame, in microseconds: what else the machine does is left out. Every time the stream begins anew, with an instance of its own.
 pub(super) fn measure(
     args: &Args,
-    files: &[PathBuf],
+    stream: &Stream,
     host: &AnalyserHost,
     name: &PolicyName,
     times: u32,
 ) -> Result<Vec<f64>> {
-    let mut taken = vec![Vec::new(); files.len()];
+    let mut taken = vec![Vec::new(); stream.files.len()];
     for _ in 0..times {
         let mut instance = instance(args, host, name)?;
-        for (frame, taken) in stream::frames(files, args.fps).zip(&mut taken) {
+        for (frame, taken) in frames(&stream.files, stream.fps).zip(&mut taken) {
             let frame = frame?;
             let before = Instant::now();
             instance.feed(&frame).map_err(fault)?;
