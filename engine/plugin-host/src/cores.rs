@@ -17,7 +17,7 @@ use crate::precedence::{Lost, lose};
 use crate::pulse::{Beats, beat_beside};
 
 /// How long foreign code may compute in one go before it gives way.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
 /// A thread keeps off one processor, and has no precedence, as long as this lives. To be dropped before that thread's number can be another's.
 #[derive(Debug)]
