@@ -1,6 +1,6 @@
 //! Two pictures side by side.
 
-use crate::lanes::{ROWS, STRIP, strips, wide};
+use crate::lanes::{Differences, ROWS, STRIP, strips, wide_differences};
 use crate::near::taken;
 use crate::{Fault, Picture, Rect};
 
@@ -20,54 +20,83 @@ pub struct Comparison {
     pub changed: Option<Rect>,
 }
 
-/// One accumulator per byte of a strip.
+/// The bytes of a strip, and what is counted of them.
 struct Columns {
-    sum: [u16; STRIP],
-    most: [u8; STRIP],
+    /// Of the row that is worked on.
+    difference: [u8; STRIP],
     /// 1: differs by more than the tolerance, in the row that is worked on.
     over: [u8; STRIP + 2],
     /// Of pixels, at their first bytes.
     counts: [u8; STRIP],
-    /// Ever over.
+    /// Not 0: ever over.
     ever: [u8; STRIP],
+    sum: u64,
+    most: u8,
 }
 
 impl Columns {
     fn new() -> Box<Self> {
-        Box::new(Self { sum: [0; STRIP], most: [0; STRIP], over: [0; STRIP + 2], counts: [0; STRIP], ever: [0; STRIP] })
+        Box::new(Self {
+            difference: [0; STRIP],
+            over: [0; STRIP + 2],
+            counts: [0; STRIP],
+            ever: [0; STRIP],
+            sum: 0,
+            most: 0,
+        })
     }
 
-    /// `mask`: 255 for bytes that count, 0 for the others. Answers whether any pixel is over.
+    /// A row's part. `mask`: 255 for bytes that count, 0 for the others. Answers whether any pixel is over.
     #[inline(always)]
-    fn add(&mut self, one: &[u8], other: &[u8], mask: &[u8], tolerance: u8, channels: usize) -> bool {
-        let Self { sum, most, over, counts, ever } = self;
-        let pairs = one.iter().zip(other).zip(mask);
-        for (((one, other), mask), ((sum, most), over)) in
-            pairs.zip(sum.iter_mut().zip(most.iter_mut()).zip(over.iter_mut()))
-        {
-            let difference = one.abs_diff(*other) & *mask;
-            *sum += u16::from(difference);
-            *most = (*most).max(difference);
-            *over = u8::from(difference > tolerance);
+    fn add(
+        &mut self,
+        sums: Differences,
+        (one, other): (&[u8], &[u8]),
+        mask: Option<&[u8]>,
+        tolerance: u8,
+        channels: usize,
+    ) -> bool {
+        let differences = one.iter().zip(other).map(|(one, other)| one.abs_diff(*other));
+        match mask {
+            None => self.take_over(differences, tolerance),
+            Some(mask) => self.take_over(differences.zip(mask).map(|(difference, mask)| difference & *mask), tolerance),
         }
+        self.sum += u64::from(sums.of(&self.difference[..one.len()], &NONE[..one.len()]));
+        self.count(one.len(), channels)
+    }
+
+    #[inline(always)]
+    fn take_over(&mut self, differences: impl Iterator<Item = u8>, tolerance: u8) {
+        let mut most = self.most;
+        for (difference, (kept, over)) in differences.zip(self.difference.iter_mut().zip(&mut self.over)) {
+            *kept = difference;
+            *over = u8::from(difference > tolerance);
+            most = most.max(difference);
+        }
+        self.most = most;
+    }
+
+    #[inline(always)]
+    fn count(&mut self, bytes: usize, channels: usize) -> bool {
+        let Self { over, counts, .. } = self;
         let mut any = 0;
         if channels == 1 {
-            for ((count, ever), over) in counts.iter_mut().zip(ever.iter_mut()).zip(&over[..one.len()]) {
+            for (count, over) in counts.iter_mut().zip(&over[..bytes]) {
                 *count += *over;
-                *ever |= *over;
                 any |= *over;
             }
         } else {
-            for at in 0..one.len() {
-                let pixel = over[at] | over[at + 1] | over[at + 2];
-                counts[at] += pixel;
-                ever[at] |= pixel;
+            for at in 0..bytes {
+                counts[at] += over[at] | over[at + 1] | over[at + 2];
                 any |= over[at];
             }
         }
         any != 0
     }
 }
+
+/// Differences of nothing.
+const NONE: [u8; STRIP] = [0; STRIP];
 
 #[derive(Default)]
 struct Totals {
@@ -81,12 +110,15 @@ struct Totals {
 
 impl Totals {
     fn take(&mut self, columns: &mut Columns, bytes: usize, channels: usize) {
-        self.sum += columns.sum[..bytes].iter_mut().map(|sum| u64::from(std::mem::take(sum))).sum::<u64>();
+        for (ever, count) in columns.ever.iter_mut().zip(&columns.counts) {
+            *ever |= *count;
+        }
         self.over += taken(&mut columns.counts, bytes, channels);
     }
 
     fn finish_strip(&mut self, columns: &Columns, first_byte: usize, bytes: usize, channels: usize) {
-        self.most = columns.most[..bytes].iter().copied().fold(self.most, u8::max);
+        self.sum += columns.sum;
+        self.most = self.most.max(columns.most);
         let ever = columns.ever[..bytes].iter().step_by(channels).enumerate();
         for (at, _) in ever.filter(|(_, ever)| **ever != 0) {
             widen(&mut self.columns, (first_byte / channels + at) as u32);
@@ -120,16 +152,15 @@ impl Picture {
         }
         let bytes = mask.map(|mask| mask.mask_bytes(channels));
         let length = self.width() as usize * channels;
-        let all = vec![u8::MAX; length];
         let mut totals = Totals::default();
         for strip in strips(length) {
             let mut columns = Columns::new();
             for (number, (one, other)) in self.rows().zip(other.rows()).enumerate() {
-                let mask = bytes.as_ref().map_or(&all[..], |bytes| &bytes[number * length..][..length]);
-                let (one, other, mask) = (&one[strip.clone()], &other[strip.clone()], &mask[strip.clone()]);
-                if wide(
+                let mask = bytes.as_ref().map(|bytes| &bytes[number * length..][..length][strip.clone()]);
+                let pair = (&one[strip.clone()], &other[strip.clone()]);
+                if wide_differences(
                     #[inline(always)]
-                    || columns.add(one, other, mask, tolerance, channels),
+                    |sums| columns.add(sums, pair, mask, tolerance, channels),
                 ) {
                     widen(&mut totals.rows, number as u32);
                 }

@@ -71,11 +71,14 @@ fn public_folder(desk: &Desk) -> Dynamic {
     desk.info().public.clone().map_or(Dynamic::UNIT, Dynamic::from)
 }
 
-/// Registers `$name` as a function that has the desk at hand, which then knows the line that it is called from.
+/// Registers `$name` as a function that has the desk at hand, which then knows the line that it is called from. Editors are told the names of
+/// its parameters, and what it gives.
 macro_rules! call {
     ($engine:expr, $desk:expr, $name:expr, |$d:ident $(, $argument:ident : $type:ty)*| -> $answer:ty $body:block) => {{
         let desk = Arc::clone($desk);
-        $engine.register_fn($name, move |context: rhai::NativeCallContext, $($argument: $type),*| -> Outcome<$answer> {
+        let parameters: [&str; _] = [$(concat!(stringify!($argument), ": ", stringify!($type)),)* stringify!($answer)];
+        let function = rhai::FuncRegistration::new($name).with_params_info(parameters);
+        function.register_into_engine($engine, move |context: rhai::NativeCallContext, $($argument: $type),*| -> Outcome<$answer> {
             let $d: &Desk = &desk;
             $d.stand_on(context.call_position().line());
             $body

@@ -5,6 +5,7 @@
 mod corpus;
 mod examples;
 mod pace;
+mod page;
 mod rack;
 mod stories;
 
