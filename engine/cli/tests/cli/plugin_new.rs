@@ -152,7 +152,7 @@ fn editors_get_a_file_for_each_kind() {
     for call in ["fn press(", "fn reserve_slot(", "fn capture("] {
         assert!(script.contains(call), "{call} is missing in:\n{script}");
     }
-    assert!(script.contains("fn press(_: string) -> ?;") && !script.contains("EvalAltResult"), "{script}");
+    assert!(script.contains("fn press(key: string) -> bool;") && !script.contains("EvalAltResult"), "{script}");
     for name in ["coverage-policy.d.rhai", "queue-policy.d.rhai"] {
         let policy = read(name);
         assert!(policy.contains("fn push(") && !policy.contains("fn press("), "{name}: {policy}");
