@@ -13,6 +13,7 @@ import tempfile
 import textwrap
 import threading
 import time
+import traceback
 import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -141,7 +142,16 @@ class Host:
                 plug, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(plug,), daemon=True).start()
+            threading.Thread(target=self._serve_telling, args=(plug,), daemon=True).start()
+
+    def _serve_telling(self, plug):
+        """A session that breaks here looks to the script like a rack that has gone: the test is to say why."""
+        try:
+            self._serve(plug)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the script has gone first
+        except Exception:
+            self.faults.append(traceback.format_exc())
 
     def _serve(self, plug):
         with plug, plug.makefile("rb") as lines:

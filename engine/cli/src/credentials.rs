@@ -130,6 +130,24 @@ impl Credentials {
     }
 }
 
+/// Keeps a copy of a credentials file of another server than `server`: its token is nowhere else. Answers with what it named and where the copy is.
+#[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only a server overwrites credentials"))]
+pub(crate) fn set_aside(path: &Path, server: &str) -> Result<Option<(String, PathBuf)>> {
+    // What cannot be understood may be somebody's, too.
+    let named = match Credentials::read(path) {
+        Ok(None) => return Ok(None),
+        Ok(Some(known)) if known.server == server => return Ok(None),
+        Ok(Some(known)) => known.server,
+        Err(_not_ours) => "something else".to_owned(),
+    };
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".before");
+    let aside = PathBuf::from(aside);
+    // As private as it was.
+    fs::copy(path, &aside).map_err(|error| Failure::file("copy", path, error))?;
+    Ok(Some((named, aside)))
+}
+
 fn no_token(server: &str, path: &Path) -> Failure {
     Failure::new(Exit::Refused, "no_token", format!("no token for {server}"))
         .help(format!("start `headend up`, which writes {}, or set HEADEND_TOKEN", path.display()))
@@ -211,6 +229,20 @@ mod tests {
         let path = folder.join("headend/credentials.toml");
         Credentials { server: "http://127.0.0.1:8001".to_owned(), token: "t1".to_owned() }.write(&path).unwrap();
         ServerArgs { config: Some(path), ..ServerArgs::default() }
+    }
+
+    #[test]
+    fn credentials_of_another_server_are_kept_and_those_of_the_same_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = with_file(folder.path()).config.unwrap();
+        assert_eq!(set_aside(&path, "http://127.0.0.1:8001").unwrap(), None);
+        let (named, aside) = set_aside(&path, "http://127.0.0.1:9000").unwrap().unwrap();
+        assert_eq!((named.as_str(), aside.ends_with("credentials.toml.before")), ("http://127.0.0.1:8001", true));
+        let args = ServerArgs { config: Some(aside), ..ServerArgs::default() };
+        assert_eq!(Credentials::find(&args).unwrap().token, "t1", "private, as it has to be");
+        fs::write(&path, "no credentials").unwrap();
+        assert!(set_aside(&path, "http://127.0.0.1:8001").unwrap().is_some(), "whatever it is, it is kept");
+        assert_eq!(set_aside(&folder.path().join("none"), "http://127.0.0.1:8001").unwrap(), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "ffmpeg/films.rs"]
+mod films;
 #[path = "ffmpeg/life.rs"]
 mod life;
 #[path = "ffmpeg/served.rs"]

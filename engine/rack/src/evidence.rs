@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::{Shared, chain};
 use crate::link::Client;
+use crate::record::playable;
 
 /// How often the folder is looked through for what the queue has missed.
 const LOOK: Duration = Duration::from_mins(1);
@@ -64,6 +65,7 @@ async fn deliver_with_patience(client: &Client, folder: &Path) {
 
 async fn deliver(client: &Client, folder: &Path) -> Result<(), String> {
     let Some(run) = run_of(folder) else { return Ok(()) };
+    playable::make(folder).await;
     let mut files = Vec::new();
     list(folder, folder, &mut files);
     for (path, name) in files {

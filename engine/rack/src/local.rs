@@ -26,6 +26,7 @@ use crate::options::{AnalyserOptions, GuestProgram, LogLimits, PythonOptions, Sl
 use crate::process::Nursery;
 use crate::process::controllers::Controllers;
 use crate::python::{self, Pythons};
+use crate::record::playable;
 use crate::run::{Finish, Kind, Limits, Stop};
 use crate::session::ends::{HowEnded, outcome};
 use crate::session::{Guard, Session, SessionSetup, Watcher};
@@ -152,6 +153,7 @@ pub async fn run_script(options: LocalOptions) -> Result<LocalReport, LocalError
     session.keep_sources().await;
     session.close().await;
     let keep = session.finish(&outcome.to_string());
+    playable::make_for_a_person(&options.out).await;
     Ok(LocalReport { outcome, out: keep.then(|| options.out.clone()) })
 }
 

@@ -1,4 +1,4 @@
-//! Zaps, times each zap by what is seen, and sees to it that the new channel moves.
+//! Zaps, times each zap by what is seen, keeps a picture of the change, and sees to it that the new channel moves.
 //!
 //! Argument: how many zaps, 3 unless given.
 
@@ -9,6 +9,8 @@ use serde_json::json;
 
 /// Longer than a box may take for a zap.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The first pictures after the key, two seconds of them at 25 a second.
+const PICTURES: u32 = 50;
 /// Slower zaps are marked as such.
 const QUICK_S: f64 = 5.0;
 
@@ -47,12 +49,26 @@ fn zaps(args: &[String]) -> Result<u32> {
     }
 }
 
-/// How long it takes from the key to a channel that moves, in seconds.
+/// How long it takes from the key to the picture of a channel that then moves, in seconds.
 fn watch_zap(session: &Session, slot: Slot) -> Result<f64> {
-    // Above the banner, which comes at once.
+    slot.keep_frames(PICTURES)?;
+    slot.arm(&Look::with_defaults("zap-timer").within(PATIENCE), Some(Key::ChannelUp.name()))?;
     slot.press(Key::ChannelUp)?;
+    let zap = slot.armed()?;
+    session.check(zap.met, &format!("no new channel: {}", zap.sentence))?;
+    keep_last(session, slot)?;
+    // Above the banner.
     let moving = Look::with("motion", json!({ "percent": 0.1, "region": [0, 0, 1280, 400] }));
     let seen = slot.wait_for(&moving.within(PATIENCE).every(Duration::from_millis(200)))?;
     session.check(seen.met, &format!("nothing moves: {}", seen.sentence))?;
-    Ok(seen.time.as_secs_f64())
+    Ok(zap.time.as_secs_f64())
+}
+
+/// The last of the pictures from the key on, as a file beside the log.
+fn keep_last(session: &Session, slot: Slot) -> Result<()> {
+    let count = slot.kept_frames()?;
+    if let Some(last) = slot.kept_frame(count.saturating_sub(1))? {
+        session.log(&format!("picture {count} after the key: {}", last.path))?;
+    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ use super::rack_file;
 use super::serve::{self, ServerFlags};
 use crate::args::{OutputArgs, credentials_in};
 use crate::client::Client;
-use crate::credentials::{self, ServerArgs};
+use crate::credentials::{self, Credentials, ServerArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::ui::Ui;
@@ -149,7 +149,7 @@ async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<Rac
     let rack = Rack::start(options).await.map_err(rack::failed)?;
     let known = serve::tell(server);
     let joined = match Client::with(known.clone()) {
-        Ok(client) => wait(&client, &rack, args, places).await.and_then(|()| known.write(&places.credentials)),
+        Ok(client) => wait(&client, &rack, args, places).await.and_then(|()| make_known(&known, &places.credentials)),
         Err(failure) => Err(failure),
     };
     match joined {
@@ -159,6 +159,14 @@ async fn join(args: &Args, places: &Places, server: &ServerHandle) -> Result<Rac
             Err(failure)
         }
     }
+}
+
+/// Writes the credentials. Those of another server that were there are kept.
+fn make_known(known: &Credentials, path: &Path) -> Result<()> {
+    if let Some((named, aside)) = credentials::set_aside(path, &known.server)? {
+        tracing::warn!("{} named {named}: it is kept as {}", path.display(), aside.display());
+    }
+    known.write(path)
 }
 
 /// Until the rack is there with its virtual boxes. Of a rack file not all slots need have a DUT, and tools take their time: their slots come

@@ -4,5 +4,6 @@ pub mod avi;
 mod label;
 pub mod page;
 pub mod pictures;
+pub mod playable;
 pub mod source;
 pub mod strip;

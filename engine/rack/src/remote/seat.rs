@@ -18,6 +18,7 @@ use tokio::io::{ReadHalf, WriteHalf};
 use super::frames::{Input, Output};
 use crate::core::{Shared, chain};
 use crate::link::Client;
+use crate::record::playable;
 use crate::run::{Ended, Stop};
 use crate::session::ends::{HowEnded, outcome};
 use crate::session::{Session, SessionSetup};
@@ -194,6 +195,7 @@ impl Line {
 impl Farewell {
     /// Hands over what is left, and forgets the session.
     pub(crate) async fn say(mut self) {
+        playable::make_for_a_person(&self.out).await;
         if let Some(line) = self.line.as_mut().filter(|line| !line.output.is_torn()) {
             let told = tokio::time::timeout(FAREWELL, tell(line, &self.out, self.how)).await;
             if !matches!(told, Ok(Ok(()))) {

@@ -128,6 +128,11 @@ impl Bench {
         log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// What people are shown of it.
+    fn page(&self) -> String {
+        std::fs::read_to_string(self.out.path().join("run/logfile.html")).unwrap()
+    }
+
     async fn ready(&mut self, slots: &[u32]) {
         self.ok(connect()).await;
         for slot in slots {

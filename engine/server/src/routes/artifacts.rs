@@ -127,7 +127,7 @@ pub(super) async fn owner_of_visible(app: &Shared, person: &Person, run: u64) ->
 #[utoipa::path(get, path = "/runs/{run}/files/{*path}", operation_id = "get_artifact", tag = "runs",
     params(("run" = u64, Path,), ("path" = String, Path, description = "Path with `/`")),
     responses((status = 200, description = "The bytes; the media type follows from the name.", content(
-        (Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (String = "text/plain"),
+        (Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "video/mp4"), (String = "text/plain"),
         (String = "text/html"), (serde_json::Value = "application/json"))), (status = 404, body = Problem)))]
 pub(crate) async fn get(
     State(app): State<Shared>,
@@ -157,6 +157,7 @@ fn media_of(path: &TreePath) -> (&'static str, bool) {
     match path.extension().as_deref() {
         Some("png") => ("image/png", true),
         Some("jpg" | "jpeg") => ("image/jpeg", true),
+        Some("mp4") => ("video/mp4", true),
         // One document per line is not JSON, and people read it.
         Some("txt" | "log" | "jsonl" | "ndjson") => ("text/plain; charset=utf-8", true),
         Some("json") => ("application/json", true),

@@ -128,6 +128,33 @@ impl Slot {
         one(senses::armed(Some(self.number))?, self.number)
     }
 
+    /// Keeps the first `most` new pictures from the key on that [`arm`](Self::arm) waits for, 1,000 and 64 MiB at most; 0: none any more. Said
+    /// before it, and holds for each key from then on.
+    ///
+    /// # Errors
+    /// `no_slot`: the slot is not held any more.
+    pub fn keep_frames(&self, most: u32) -> Result<()> {
+        senses::keep_frames(most, Some(self.number))?;
+        Ok(())
+    }
+
+    /// How many pictures of the last change there are; waits until no more come.
+    ///
+    /// # Errors
+    /// As [`keep_frames`](Self::keep_frames).
+    pub fn kept_frames(&self) -> Result<u32> {
+        Ok(senses::kept_frames(Some(self.number))?.first().map_or(0, |frames| frames.count))
+    }
+
+    /// One of them, from 0, as a JPEG in the run's output folder; waits until it has come. `None`: there is none of this number.
+    /// [`Session::look_at`](super::Session::look_at) takes `frame:SLOT/INDEX` and needs no file.
+    ///
+    /// # Errors
+    /// As [`keep_frames`](Self::keep_frames); `device`: the file cannot be written.
+    pub fn kept_frame(&self, index: u32) -> Result<Option<Captured>> {
+        Ok(senses::kept_frame(index, Some(self.number))?.into_iter().next())
+    }
+
     /// Sends bytes to the serial port.
     ///
     /// # Errors

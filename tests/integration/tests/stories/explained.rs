@@ -57,6 +57,11 @@ async fn a_failed_run_explains_itself() {
     }
 
     let page = String::from_utf8(kept("logfile.html").await).unwrap();
+    // Where every device tool is, ffmpeg is.
+    if std::env::var_os("HEADEND_DEVICE_TOOLS").is_some_and(|value| value == "1") {
+        assert_eq!(&kept("lastseconds_1.mp4").await[4..8], b"ftyp", "{}", lab.logs());
+        assert!(page.contains("<video controls preload=\"metadata\" src=\"./lastseconds_1.mp4\">"), "{page}");
+    }
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing in {page}"));
     let order =
         ["before the zap</span>", "PressButton(Channel+)", "after the zap</span>", "PressButton(Menu)"].map(place);

@@ -136,6 +136,10 @@ async fn scripts_in_rhai_and_wasm_press_keys_look_and_pass_on_a_reserved_slot() 
     let wanted = json!({ "result": 111, "text": "PASS", "comment": "1 zaps", "out": "wasm", "slot": "rack1/1", "cut_off": null });
     assert_eq!(report, wanted);
     assert!(desk.log("wasm").iter().any(|event| event["kind"] == "measure" && event["within"].is_boolean()));
+    // A picture of the zap was made there and brought here.
+    let names = std::fs::read_dir(desk.folder.join("wasm")).unwrap().map(|entry| entry.unwrap().file_name());
+    let kept = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("zapframe_1_");
+    assert_eq!(names.filter(|name| kept(name)).count(), 1);
 
     eventually("the session to be over", || async { all(&anna).await.into_iter().find(|item| !item.in_session) }).await;
     assert_eq!(all(&anna).await[0].until, own.until, "the reservation stays");

@@ -14,6 +14,7 @@
 //! Cards themselves (V4L2, ALSA) and RTSP servers were not: only their command lines are compared.
 
 mod arguments;
+mod film;
 mod input;
 mod options;
 mod process;
@@ -29,6 +30,7 @@ use futures::future::{BoxFuture, FutureExt};
 use headend_media::Sound;
 use tokio::task::JoinSet;
 
+pub use self::film::{can_make_mp4, to_mp4};
 pub use self::input::Input;
 pub use self::options::Options;
 use self::state::State;

@@ -73,7 +73,7 @@ fn program() -> String {
 }
 
 /// What helps if the program is missing.
-const REMEDY: &str = "install it (`apt install ffmpeg` on Debian), or name its path";
+pub(super) const REMEDY: &str = "install it (`apt install ffmpeg` on Debian), or name its path";
 /// Most of `arguments`.
 const MAX_ARGUMENTS: usize = 64;
 

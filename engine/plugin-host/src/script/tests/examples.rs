@@ -81,11 +81,26 @@ fn tests_that_look_keep_a_time_for_each_zap() {
     }
 }
 
-/// `wasm-watch` as it was compiled against 1.1.0 of the world, before measurements had limits.
 #[test]
-fn a_test_of_the_release_before_still_runs() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/released/watch-1.1.0/watch.wasm");
-    let seen = run(Path::new(script), &["2"]);
-    assert_eq!(seen.result, Some(111));
-    assert_eq!(count(&seen, |call| matches!(call, Call::Measure { low: None, high: None, .. })), 2);
+fn a_test_in_wasm_keeps_one_picture_of_each_zap() {
+    let Some(script) = built("wasm_watch.wasm") else { return };
+    let seen = run(&script, &["2"]);
+    let kept = |call: &Call| matches!(call, Call::KeepFrames { most: 50, first: 0, skip: 0, slot: Some(1) });
+    assert_eq!(count(&seen, kept), 2);
+    // There are two, so the last is number 1; its file is logged.
+    assert_eq!(count(&seen, |call| matches!(call, Call::KeptFrame { index: 1, slot: Some(1) })), 2);
+    let logged = |call: &Call| matches!(call, Call::Log { text, .. } if text.ends_with("/out/zapframe_1.jpg"));
+    assert_eq!(count(&seen, logged), 2);
+}
+
+/// `wasm-watch` as it was compiled against 1.1.0 of the world, before measurements had limits, and against 1.2.0, before it kept pictures.
+#[test]
+fn tests_of_the_releases_before_still_run() {
+    for (version, limit) in [("1.1.0", None), ("1.2.0", Some(5.0))] {
+        let script = format!("{}/../../tests/guests/released/watch-{version}/watch.wasm", env!("CARGO_MANIFEST_DIR"));
+        let seen = run(Path::new(&script), &["2"]);
+        assert_eq!(seen.result, Some(111), "{version}");
+        let measured = |call: &Call| matches!(call, Call::Measure { low: None, high, .. } if *high == limit);
+        assert_eq!(count(&seen, measured), 2, "{version}");
+    }
 }

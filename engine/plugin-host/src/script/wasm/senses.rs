@@ -4,9 +4,9 @@ use headend_wire::session::{self as wire, Call, Watched};
 
 use super::super::desk::refused;
 use super::host::bindings::headend::script::senses::{
-    Film, Finding, Host, Number, Question, Seen, SerialLine, SerialNews, SignalState, Until,
+    Film, Finding, Frames, Host, Number, Question, Seen, SerialLine, SerialNews, SignalState, Until,
 };
-use super::host::bindings::headend::script::session::{CallError, Rect, SlotAnswer};
+use super::host::bindings::headend::script::session::{CallError, Captured, Rect, SlotAnswer};
 use super::host::{Imported, State, answers, imported};
 
 impl Host for State {
@@ -55,6 +55,26 @@ impl Host for State {
 
     fn armed(&mut self, slot: Option<u32>) -> Imported<Vec<Seen>> {
         imported(self.desk.call(Call::Armed { slot }).map(all_seen))
+    }
+
+    fn keep_frames(&mut self, most: u32, slot: Option<u32>) -> Imported<Vec<SlotAnswer>> {
+        imported(self.desk.call(Call::KeepFrames { most, first: 0, skip: 0, slot }).map(answers))
+    }
+
+    fn kept_frames(&mut self, slot: Option<u32>) -> Imported<Vec<Frames>> {
+        let frames = |wire::SlotAnswer { slot, value: wire::Frames { count, width, height } }| Frames {
+            slot,
+            count,
+            width,
+            height,
+        };
+        let kept = self.desk.call::<Vec<wire::SlotAnswer<wire::Frames>>>(Call::KeptFrames { slot });
+        imported(kept.map(|kept| kept.into_iter().map(frames).collect()))
+    }
+
+    fn kept_frame(&mut self, index: u32, slot: Option<u32>) -> Imported<Vec<Captured>> {
+        let kept = self.desk.call::<Vec<wire::SlotAnswer<Option<wire::Captured>>>>(Call::KeptFrame { index, slot });
+        imported(kept.map(|kept| kept.into_iter().filter_map(kept_picture).collect()))
     }
 
     fn serial_send(&mut self, bytes: Vec<u8>, slot: Option<u32>) -> Imported<Vec<SlotAnswer>> {
@@ -124,6 +144,11 @@ impl Host for State {
     fn artifact(&mut self, path: String, name: Option<String>) -> Imported<()> {
         imported(self.desk.call(Call::Artifact { path, name }))
     }
+}
+
+/// The file of a kept picture; `None`: the slot has none of this number.
+fn kept_picture(wire::SlotAnswer { slot, value }: wire::SlotAnswer<Option<wire::Captured>>) -> Option<Captured> {
+    value.map(|wire::Captured { path, width, height }| Captured { slot, path, width, height })
 }
 
 fn asked(Question { analyser, parameters, pictures }: Question) -> Result<wire::Question, CallError> {

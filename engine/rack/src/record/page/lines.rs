@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::escape::{escaped, link};
 use super::sources::Sources;
 use crate::record::pictures::small_name;
+use crate::record::playable;
 use crate::session::limits::Limits;
 
 /// Longest rest of an event that is shown as it is.
@@ -184,6 +185,20 @@ fn pictures(event: &Value, folder: &Path) -> String {
     std::iter::once(event).chain(&film).chain(more).map(|file| picture(file, event, folder)).collect()
 }
 
+/// Where a film is shown once there is an MP4 of it; nothing for what is no film. No text of a script can look like it: links are percent-encoded.
+fn film_place(film: &str) -> String {
+    playable::name(film).as_deref().map(place_of).unwrap_or_default()
+}
+
+pub(super) fn place_of(mp4: &str) -> String {
+    format!("<!--film {}-->", link(mp4))
+}
+
+/// What comes there: browsers play no AVI.
+pub(super) fn film(mp4: &str) -> String {
+    format!("<video controls preload=\"metadata\" src=\"{}\"></video>", link(mp4))
+}
+
 /// A file as a link; a picture in small. Only what lies in the run's own folder.
 fn picture(file: &Value, event: &Value, folder: &Path) -> String {
     let Some(path) = file["path"].as_str() else { return String::new() };
@@ -193,7 +208,9 @@ fn picture(file: &Value, event: &Value, folder: &Path) -> String {
     let name = escaped(below);
     let ending = below.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
     if !["png", "jpg", "jpeg"].contains(&ending.as_str()) {
-        return format!(" <a href=\"{}\">{name}</a>", link(below));
+        // It is shown where it ends.
+        let shown = if event["kind"] == "video_start" { String::new() } else { film_place(below) };
+        return format!(" <a href=\"{}\">{name}</a>{shown}", link(below));
     }
     let wide = if event["kind"] == "filmstrip" { " class=\"wide\"" } else { "" };
     let small = small_name(below);

@@ -15,11 +15,12 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use headend_wire::session::SessionInfo;
 use serde_json::Value;
 
+use super::playable;
 use super::source::Source;
 use crate::options::LogLimits;
 use crate::session::recorder::CONSOLE_TIMES;
@@ -30,6 +31,9 @@ use tree::Tree;
 
 /// Its name.
 pub const FILE: &str = "logfile.html";
+
+/// Longest page that films are shown on, in bytes: beyond what the logs of a run can make.
+const LONGEST: u64 = 512 << 20;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -60,8 +64,24 @@ pub fn write(folder: &Path, about: &About<'_>, limits: LogLimits) {
     }
 }
 
+/// Shows films on a page that is there, those of which there is an MP4 by now.
+pub fn show_films(folder: &Path, films: &[PathBuf]) {
+    let page = folder.join(FILE);
+    let shown = read(&page, LONGEST).and_then(|bytes| {
+        let before = String::from_utf8_lossy(&bytes);
+        let there = films.iter().filter_map(|film| playable::name(film.file_name()?.to_str()?));
+        let there = there.filter(|mp4| folder.join(mp4).is_file());
+        let after =
+            there.fold(before.to_string(), |page, mp4| page.replace(&lines::place_of(&mp4), &lines::film(&mp4)));
+        if after == before { Ok(()) } else { put(&page, after.as_bytes()) }
+    });
+    if let Err(error) = shown {
+        tracing::warn!(%error, folder = %folder.display(), "films are not shown on the page of a run");
+    }
+}
+
 /// A script may write in that folder, too: a link is not followed, and no more is read than we have written.
-fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
         Ok(file) => file,

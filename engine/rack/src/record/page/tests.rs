@@ -109,6 +109,38 @@ fn nothing_outside_of_the_folder_is_linked() {
 }
 
 #[test]
+fn a_film_with_an_mp4_beside_it_can_be_played_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let events = [
+        json!({ "kind": "video_stop", "path": path("zap 1.avi") }),
+        json!({ "kind": "filmstrip", "path": path("filmstrip_1.png"), "film": path("lastseconds_1.avi") }),
+        json!({ "kind": "artifact", "name": "theirs", "path": "/elsewhere/zap 1.avi" }),
+        json!({ "kind": "log", "text": "<!--film ./zap%201.mp4-->" }),
+    ];
+    std::fs::write(path("log.jsonl"), events.map(|event| event.to_string()).join("\n")).unwrap();
+    let info = info("/x/zap.py");
+    write(folder.path(), &about(&info), LogLimits::default());
+    let page = || std::fs::read_to_string(path(FILE)).unwrap();
+    let films = ["zap 1.avi", "lastseconds_1.avi"].map(path);
+    show_films(folder.path(), &films);
+    assert!(!page().contains("<video"), "there is none to play");
+    std::fs::write(path("zap 1.mp4"), "").unwrap();
+    for _ in 0..2 {
+        show_films(folder.path(), &films);
+        assert_eq!(
+            page().matches("<video ").count(),
+            1,
+            "one film has one, and a script cannot ask for more: {}",
+            page()
+        );
+    }
+    let shown =
+        "<a href=\"./zap%201.avi\">zap 1.avi</a><video controls preload=\"metadata\" src=\"./zap%201.mp4\"></video>";
+    assert!(page().contains(shown), "{}", page());
+}
+
+#[test]
 fn spoilt_lines_and_deep_regions_are_borne() {
     let mut events: Vec<Value> = (0..500).map(|n| json!({ "kind": "region", "name": format!("r{n}") })).collect();
     events.push(json!({ "kind": "region_end", "name": "never opened", "ok": true }));

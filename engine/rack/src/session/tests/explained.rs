@@ -6,10 +6,6 @@ use super::fake::{Fake, GAP_US};
 use super::looking::question;
 use super::*;
 
-fn page(bench: &Bench) -> String {
-    std::fs::read_to_string(bench.out.path().join("run/logfile.html")).unwrap()
-}
-
 fn places(all: &[&str]) -> Vec<String> {
     all.iter().map(|place| (*place).to_owned()).collect()
 }
@@ -48,7 +44,7 @@ async fn the_sources_are_kept_and_the_page_leads_to_the_lines_that_called() {
     assert_eq!(read("lib/keys.py").unwrap(), "one\ntwo\n");
     assert!(read("x.rhai").unwrap().starts_with("connect();"));
     assert!(read("lib/out.py").is_err(), "what lies outside is not the run's");
-    let page = page(&bench);
+    let page = bench.page();
     for part in [
         "<a href=\"#s1-2\">lib/keys.py:2</a> \u{2190} <a href=\"#s0-3\">x.rhai:3</a>",
         "<li id=\"s0-2\">let less = 1 &lt; 2;",
@@ -85,7 +81,7 @@ async fn what_was_printed_stands_between_the_calls() {
     bench.ok(press("Menu", None)).await;
     bench.session.close().await;
     assert!(bench.session.finish("done"));
-    let page = page(&bench);
+    let page = bench.page();
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing in {page}"));
     let order = ["before the key", "PressButton(Ok)", "after the key", "PressButton(Menu)"].map(place);
     assert!(order.is_sorted(), "{page}");
@@ -115,7 +111,7 @@ async fn a_failure_leaves_the_last_seconds_as_a_film_too() {
     let bytes = std::fs::read(film).unwrap();
     assert!(bytes.starts_with(b"RIFF") && bytes.len() < 2 << 20, "{} bytes", bytes.len());
     assert!(strip["film_pictures"].as_u64() >= Some(20), "five a second: {strip}");
-    assert!(page(&bench).contains("<a href=\"./lastseconds_1.avi\">"));
+    assert!(bench.page().contains("<a href=\"./lastseconds_1.avi\">"));
 }
 
 #[tokio::test]
@@ -139,7 +135,7 @@ async fn a_zap_leaves_the_pictures_before_between_and_after() {
     let at: Vec<_> = kept.iter().map(|picture| picture["at_us"].as_u64().unwrap()).collect();
     assert!(at[0] <= 1_000_000 && at[1] < at[2] && at[2] == 1_000_000 + GAP_US, "{at:?}");
     assert!(kept.iter().all(|picture| std::path::Path::new(picture["path"].as_str().unwrap()).is_file()));
-    let page = page(&bench);
+    let page = bench.page();
     for part in ["Timer slot 1 since-key: before at ", "src=\"./thumbs/since-key_1_black_thumb.jpeg\""] {
         assert!(page.contains(part), "{part} is missing in {page}");
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::fake::{Fake, GAP_US};
 use super::looking::{only, question};
 use super::*;
+use crate::record::playable;
 
 fn arm(key: Option<&str>, presses: u32, timeout_ms: u64) -> Call {
     let question = question("since-key", Value::Null);
@@ -143,6 +144,47 @@ async fn a_lost_slot_is_not_filmed_any_more_but_what_there_is_stays() {
     assert_eq!(bench.error(Call::VideoStart { prefix: None, slot: None }).await, "lease_lost");
     bench.session.close().await;
     assert_eq!(frames(&path).len(), 1);
+}
+
+#[tokio::test]
+async fn films_are_there_for_browsers_too_where_ffmpeg_is() {
+    if !headend_drivers::tools::ffmpeg::can_make_mp4() {
+        assert!(std::env::var_os("HEADEND_DEVICE_TOOLS").is_none_or(|value| value != "1"), "ffmpeg is not here");
+        eprintln!("NOT TRIED: ffmpeg is not here; `cargo xtask setup` installs it");
+        return;
+    }
+    let mut bench = bench(&[1]);
+    bench.ready(&[1]).await;
+    let mut films = Vec::new();
+    // One is closed by the script, the other one by the end.
+    for stop in [true, false] {
+        let rows = bench.ok(Call::VideoStart { prefix: None, slot: None }).await;
+        films.push(rows[0]["value"].as_str().unwrap().to_owned());
+        bench.ok(Call::Wait { ms: 2_000 }).await;
+        if stop {
+            bench.ok(Call::VideoStop { slot: None }).await;
+        }
+    }
+    bench.ok(Call::Result { code: 100, comment: None }).await;
+    bench.session.close().await;
+    assert!(bench.session.finish("done"));
+    let run = bench.out.path().join("run");
+    films.push(run.join("lastseconds_1.avi").display().to_string());
+    // Somebody else's, in the folder that `--out` names.
+    std::fs::write(run.join("holidays.avi"), "RIFF").unwrap();
+    // Left by a rack that was killed meanwhile.
+    std::fs::write(run.join("lastseconds_1.mp4.partial"), "half").unwrap();
+    for _ in 0..2 {
+        playable::make(&run).await;
+    }
+    for film in &films {
+        let mp4 = std::fs::read(std::path::Path::new(film).with_extension("mp4")).unwrap();
+        assert_eq!(&mp4[4..8], b"ftyp", "{film}");
+    }
+    assert_eq!(bench.page().matches("<video ").count(), 3);
+    assert!(!run.join("holidays.mp4").exists());
+    let left = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(left.filter(|path| path.extension().is_some_and(|ending| ending == "partial")).count(), 0);
 }
 
 const FRAMES: Call = Call::KeptFrames { slot: None };

@@ -6,10 +6,6 @@ use super::fake::Fake;
 use super::looking::watch;
 use super::*;
 
-fn page(bench: &Bench) -> String {
-    std::fs::read_to_string(bench.out.path().join("run/logfile.html")).unwrap()
-}
-
 #[tokio::test]
 async fn serial_lines_are_read_and_kept_from_the_reservation_on() {
     let device = Fake::in_virtual_time();
@@ -31,7 +27,7 @@ async fn serial_lines_are_read_and_kept_from_the_reservation_on() {
     bench.session.finish("done");
     let kept = std::fs::read_to_string(bench.out.path().join("run/serial.txt")).unwrap();
     assert_eq!(kept, "[3.000] slot 1: second <3>\n[4.000] slot 1: second <4>\n");
-    assert!(page(&bench).contains("slot 1: second &lt;3&gt;"));
+    assert!(bench.page().contains("slot 1: second &lt;3&gt;"));
 }
 
 #[tokio::test]
@@ -71,7 +67,7 @@ async fn limits_judge_a_measurement_and_not_the_run() {
     let found: Vec<_> = events.iter().filter(|event| event["kind"] == "measure").collect();
     assert_eq!((&found[1]["low"], &found[1]["high"], &found[1]["within"]), (&Value::Null, &json!(2.0), &json!(false)));
     assert_eq!(found.len(), 4);
-    let page = page(&bench);
+    let page = bench.page();
     assert!(page.contains("zap = 2.5 s, at most 2: outside"), "{page}");
     assert!(page.contains("<tr class=\"fail\"><td>zap<td>2.5<td>s, at most 2: outside"), "{page}");
     assert!(page.contains("boot = 20.0 s, 20 to 30: within"), "{page}");
@@ -199,7 +195,7 @@ async fn a_failure_leaves_the_last_seconds_as_a_film_strip() {
     assert_eq!(strips.len(), 1, "nothing new was seen between the step and the result");
     assert!(strips[0]["times_us"].as_array().unwrap().len() >= 7, "{:?}", strips[0]);
     assert!(std::fs::read(bench.out.path().join("run/filmstrip_1.png")).unwrap().starts_with(b"\x89PNG"));
-    assert!(page(&bench).contains("src=\"./filmstrip_1.png\""));
+    assert!(bench.page().contains("src=\"./filmstrip_1.png\""));
 }
 
 #[tokio::test]
@@ -217,7 +213,7 @@ async fn the_page_tells_the_story_and_escapes_what_a_script_wrote() {
     bench.ok(result(111)).await;
     bench.session.close().await;
     assert!(bench.session.finish("Test has run to completion"));
-    let page = page(&bench);
+    let page = bench.page();
     assert!(!page.contains("<script"), "{page}");
     for part in [
         "<details class=\"region pass\">",
