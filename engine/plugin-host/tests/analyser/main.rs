@@ -4,6 +4,7 @@
 #[path = "../shared/cases.rs"]
 mod cases;
 mod corpus;
+mod data;
 mod faults;
 mod hostile;
 mod hostile_corpus;

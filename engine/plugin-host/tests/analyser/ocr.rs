@@ -14,14 +14,14 @@ use crate::support::{Lab, guests};
 const WHITE: Colour = Colour::new(235, 235, 235);
 const BLUE: Colour = Colour::new(20, 40, 110);
 
-fn granted() -> Lab {
+pub(crate) fn granted() -> Lab {
     Lab::with(|config| {
         config.grants.0.insert("ocr=ocr".parse().unwrap());
     })
 }
 
 /// Tesseract with English. What is left out is told.
-fn is_here() -> bool {
+pub(crate) fn is_here() -> bool {
     let asked = Command::new("tesseract").arg("--list-langs").stdin(Stdio::null()).stderr(Stdio::null()).output();
     let here = asked.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).lines().any(|line| line == "eng"));
     if !here {

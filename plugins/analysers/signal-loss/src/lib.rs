@@ -1,6 +1,6 @@
-//! Whether the signal is lost: one even colour, snow, or no frames for a while.
+//! Whether the signal is lost: one even colour, perhaps with a text on it, snow, or no frames for a while.
 
-use headend_sdk::analyser::{Analyser, Frame, Rect, Setup, Stamp, Tone, Verdict};
+use headend_sdk::analyser::{Analyser, Colour, Frame, Picture, Rect, Setup, Stamp, Statistics, Tone, Verdict};
 use serde::Deserialize;
 
 /// As the manifest's `[parameters]` says it.
@@ -8,6 +8,7 @@ use serde::Deserialize;
 struct Settings {
     seconds: f64,
     flatness: f64,
+    share: f64,
     noise: f64,
     black: bool,
     region: Option<[u32; 4]>,
@@ -23,6 +24,8 @@ pub struct SignalLoss {
 const BLACK: f64 = 24.0;
 /// Variance of the Laplacian of white noise over its variance: 4 * 4 + 4 * 1.
 const WHITE_NOISE: f64 = 20.0;
+/// How far each channel of a pixel may be from the mean and still be of one colour with the rest: noise of a capture card, and what a white text adds to the mean.
+const TOLERANCE: u8 = 8;
 const SECOND: f64 = 1e6;
 
 /// What a frame looks like.
@@ -30,6 +33,8 @@ const SECOND: f64 = 1e6;
 enum Look {
     Picture,
     Even,
+    /// Even but for a text or a sign: the page of a box that has no signal.
+    Card,
     Snow,
     /// There was no frame.
     Nothing,
@@ -40,6 +45,7 @@ impl Look {
         match self {
             Self::Picture => "a picture",
             Self::Even => "one even colour",
+            Self::Card => "one even colour with a text or a sign on it",
             Self::Snow => "snow",
             Self::Nothing => "no frames",
         }
@@ -53,6 +59,8 @@ struct Seen {
     deviation: f64,
     grey_deviation: f64,
     sharpness: f64,
+    /// Part of the pixels that are the mean colour; none: the deviation says enough.
+    share_even: Option<f64>,
 }
 
 impl Seen {
@@ -66,9 +74,27 @@ impl Seen {
 impl Settings {
     fn look(&self, seen: &Seen) -> Look {
         if seen.deviation <= self.flatness {
-            return if seen.brightest > BLACK || self.black { Look::Even } else { Look::Picture };
+            return if self.counts(seen.brightest) { Look::Even } else { Look::Picture };
         }
-        if seen.noise() >= self.noise { Look::Snow } else { Look::Picture }
+        if seen.noise() >= self.noise {
+            return Look::Snow;
+        }
+        let card = self.counts(seen.brightest) && seen.share_even.is_some_and(|share| share >= self.share);
+        if card { Look::Card } else { Look::Picture }
+    }
+
+    /// Black does not, unless it is said to.
+    fn counts(&self, brightest: f64) -> bool {
+        brightest > BLACK || self.black
+    }
+
+    /// Whether so much of a picture with this deviation can be of one colour: the rest is off by full scale at most. Usual pictures deviate more, and cost no
+    /// further look.
+    fn may_be_card(&self, deviation: f64) -> bool {
+        // The mean that pixels are held against is rounded.
+        let near = f64::from(TOLERANCE) + 1.0;
+        deviation > self.flatness
+            && deviation * deviation <= self.share * near * near + (1.0 - self.share) * 255.0 * 255.0
     }
 }
 
@@ -123,7 +149,7 @@ impl Times {
 }
 
 impl SignalLoss {
-    fn seen(frame: &Frame, area: Rect) -> Option<Seen> {
+    fn seen(&self, frame: &Frame, area: Rect) -> Option<Seen> {
         let picture = frame.picture().ok()?;
         let grey = picture.grey().ok()?;
         let (colours, greys) = (picture.statistics(area).ok()?, grey.statistics(area).ok()?);
@@ -133,8 +159,26 @@ impl SignalLoss {
         let sharpness = grey.sharpness(area).unwrap_or(0.0);
         let most = |channels: [f64; 3]| channels.into_iter().fold(0.0, f64::max);
         let (brightest, deviation) = (most(means), most(deviation));
-        Some(Seen { brightest, deviation, grey_deviation: greys.deviation.red, sharpness })
+        let asked = self.settings.counts(brightest) && self.settings.may_be_card(deviation);
+        let share_even = asked.then(|| share_even(&picture, area, &colours));
+        Some(Seen { brightest, deviation, grey_deviation: greys.deviation.red, sharpness, share_even })
     }
+}
+
+/// How much of a part is its mean colour.
+fn share_even(picture: &Picture, area: Rect, seen: &Statistics) -> f64 {
+    let mean = [seen.mean.red, seen.mean.green, seen.mean.blue].map(whole);
+    let near = picture.near(area, Colour::of(mean), Colour::of([TOLERANCE; 3]));
+    f64::from(near) / f64::from(seen.pixels.max(1))
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a mean of bytes is one, and the cast ends at 0 and 255"
+)]
+fn whole(mean: f64) -> u8 {
+    mean.round() as u8
 }
 
 impl Analyser for SignalLoss {
@@ -144,7 +188,7 @@ impl Analyser for SignalLoss {
 
     fn feed(&mut self, frame: &Frame) -> Option<Verdict> {
         let area = self.settings.region.map_or(Rect::ALL, Rect::of).cut(frame.width(), frame.height());
-        let Some(seen) = Self::seen(frame, area) else {
+        let Some(seen) = self.seen(frame, area) else {
             return Some(Verdict::new(frame.stamp(), false, 0.0, "the region lies outside of the frame".into()));
         };
         let look = self.settings.look(&seen);
@@ -152,6 +196,10 @@ impl Analyser for SignalLoss {
         let sentence = format!("the signal is lost: {} for {lasted:.2} s", lost.text());
         let verdict = Verdict::new(frame.stamp(), true, 1.0, sentence).within(area);
         let verdict = verdict.with("lost_s", lasted).with("deviation", seen.deviation).with("noise", seen.noise());
+        let verdict = match seen.share_even {
+            Some(share) => verdict.with("share_even", share),
+            None => verdict,
+        };
         Some(verdict.draw(area, Tone::Bad, "no signal"))
     }
 
@@ -167,9 +215,12 @@ headend_sdk::export_analyser!(SignalLoss);
 mod tests {
     use super::*;
 
+    fn settings(black: bool) -> Settings {
+        Settings { seconds: 1.0, flatness: 3.0, share: 0.985, noise: 0.6, black, region: None }
+    }
+
     fn look(brightest: f64, deviation: f64, sharpness: f64, black: bool) -> Look {
-        let settings = Settings { seconds: 1.0, flatness: 3.0, noise: 0.6, black, region: None };
-        settings.look(&Seen { brightest, deviation, grey_deviation: deviation, sharpness })
+        settings(black).look(&Seen { brightest, deviation, grey_deviation: deviation, sharpness, share_even: None })
     }
 
     #[test]
@@ -177,6 +228,22 @@ mod tests {
         assert_eq!(look(90.0, 0.0, 0.0, false), Look::Even);
         assert_eq!((look(10.0, 0.0, 0.0, false), look(10.0, 0.0, 0.0, true)), (Look::Picture, Look::Even));
         assert_eq!((look(90.0, 50.0, 45_000.0, false), look(90.0, 50.0, 9_000.0, false)), (Look::Snow, Look::Picture));
+    }
+
+    #[test]
+    fn a_text_on_one_colour_is_lost_and_only_what_can_be_one_is_looked_at_again() {
+        let look = |brightest, share_even, black| {
+            let seen = Seen { brightest, deviation: 19.0, grey_deviation: 19.0, sharpness: 0.0, share_even };
+            settings(black).look(&seen)
+        };
+        assert_eq!((look(90.0, Some(0.985), false), look(90.0, Some(0.984), false)), (Look::Card, Look::Picture));
+        assert_eq!((look(20.0, Some(0.99), false), look(20.0, Some(0.99), true)), (Look::Picture, Look::Card));
+        assert_eq!(look(90.0, None, false), Look::Picture);
+        // White on black, three of two hundred pixels: 31.0. Nothing that so much of is even deviates more than 32.5.
+        let asked = |deviation| settings(false).may_be_card(deviation);
+        assert!(!asked(3.0) && asked(3.1) && asked(31.0) && asked(32.4) && !asked(32.5));
+        let all = Settings { share: 1.0, ..settings(false) };
+        assert!(all.may_be_card(9.0) && !all.may_be_card(9.1));
     }
 
     #[test]
