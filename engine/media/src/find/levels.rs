@@ -32,11 +32,21 @@ pub(super) struct Level {
     low: Vec<u16>,
     high: Vec<u16>,
     stride: usize,
-    plane_length: usize,
     /// Power of two that is the side of a group.
     group: u32,
-    pub(super) blocks: Blocks,
+    blocks: Blocks,
+    pub(super) steps: Steps,
 }
+
+/// A block, by how far behind that of a place its own number lies.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    behind: u32,
+    sum: u16,
+}
+
+/// Blocks in the order in which they are looked at.
+pub(super) type Steps = Vec<Step>;
 
 /// What is looked for by boxes of one side, and every place of some rows of the image.
 pub(super) struct Places {
@@ -44,8 +54,7 @@ pub(super) struct Places {
     /// At every place, one plane after the other, in rows of `stride`, and room for one chunk.
     sums: Vec<u16>,
     stride: usize,
-    plane_length: usize,
-    blocks: Blocks,
+    steps: Steps,
 }
 
 /// From coarse to fine. What is not coarse is made when it is asked for: what is there is found without.
@@ -123,7 +132,7 @@ impl<'a> Levels<'a> {
         let (planes, blocks) = self.finest.as_ref()?;
         let height = rows.end - rows.start + self.what.height();
         let part = self.image.crop(Rect { x: 0, y: rows.start, width: self.image.width(), height }).ok()?;
-        Some(Places::new(&part, rows, planes, self.finest_side(), blocks.clone()))
+        Some(Places::new(&part, rows, planes, self.finest_side(), blocks))
     }
 
     const fn finest_side(&self) -> u32 {
@@ -155,7 +164,11 @@ impl Level {
             values.resize(values.len() + GROUPS, 0);
         }
         let (stride, plane_length, group) = (planes[0].stride, planes[0].low.len(), planes[0].side.ilog2());
-        Self { low, high, stride, plane_length, group, blocks }
+        let behind = |block: &Block| {
+            (block.plane as usize * plane_length, (block.y >> group) as usize, (block.x >> group) as usize)
+        };
+        let steps = steps(&blocks, stride, behind);
+        Self { low, high, stride, group, blocks, steps }
     }
 
     /// Side of the groups, as a power of two.
@@ -164,38 +177,38 @@ impl Level {
     }
 
     /// So many blocks that differ from each other as much as they can, and the others; those first that tell most.
-    pub(super) fn telling(&self, most: usize) -> (Blocks, Blocks) {
+    pub(super) fn telling(&self, most: usize) -> (Steps, Steps) {
         let count = self.blocks.len();
         if count <= most {
-            return (self.blocks.clone(), Blocks::new());
+            return (self.steps.clone(), Steps::new());
         }
         let mut sorted = self.blocks.clone();
         sorted.sort_unstable();
         let picked: Blocks = (0..most).map(|n| sorted[n * (count - 1) / (most - 1)]).collect();
-        self.blocks.iter().copied().partition(|block| picked.binary_search(block).is_ok())
-    }
-
-    /// Where a group begins in the rows of groups.
-    #[inline(always)]
-    fn at(&self, (column, row): (u32, u32), block: Block) -> usize {
-        let in_plane =
-            (row + (block.y >> self.group)) as usize * self.stride + (column + (block.x >> self.group)) as usize;
-        block.plane as usize * self.plane_length + in_plane
+        let (some, others): (Vec<_>, Vec<_>) =
+            self.blocks.iter().zip(&self.steps).partition(|(block, _)| picked.binary_search(block).is_ok());
+        let steps = |some: Vec<(&Block, &Step)>| some.into_iter().map(|(_, step)| *step).collect();
+        (steps(some), steps(others))
     }
 
     /// Adds to the lower bounds of the differences at the places of groups what these blocks differ, in units of two to the power of `shift`, rounded down: 16 bits
     /// hold them, and a saturated one is still a bound. Stops when all are more than the limit; also answers whether any is not.
     // By value: nobody else can see the bounds, so they stay in registers.
     #[inline(always)]
-    fn add(&self, blocks: &[Block], at: (u32, u32), shift: u32, limit: u16, mut bounds: Groups) -> (Groups, bool) {
-        let (low, high) = (&self.low[..], &self.high[..]);
-        for some in that_say(blocks, shift).chunks(BETWEEN) {
-            for block in some {
-                let start = self.at(at, *block);
-                let (Some(low), Some(high)) = (low[start..].first_chunk(), high[start..].first_chunk()) else {
-                    continue;
-                };
-                bounds = add_ranges(low, high, block.sum, shift, &bounds);
+    fn add(
+        &self,
+        steps: &[Step],
+        (column, row): (u32, u32),
+        shift: u32,
+        limit: u16,
+        mut bounds: Groups,
+    ) -> (Groups, bool) {
+        let here = row as usize * self.stride + column as usize;
+        let (low, high) = (&self.low[here..], &self.high[here..]);
+        for some in that_say(steps, shift).chunks(BETWEEN) {
+            for step in some {
+                let (Some(low), Some(high)) = (step.from(low), step.from(high)) else { continue };
+                bounds = add_ranges(low, high, step.sum, shift, &bounds);
             }
             if least(&bounds) > limit {
                 return (bounds, false);
@@ -205,12 +218,12 @@ impl Level {
     }
 
     /// Bounds of all groups of a row by some blocks. Where they are more than the limit it is not said by how much.
-    pub(super) fn bounds_of_row(&self, row: u32, blocks: &[Block], shift: u32, limit: u16, bounds: &mut [u16]) {
+    pub(super) fn bounds_of_row(&self, row: u32, steps: &[Step], shift: u32, limit: u16, bounds: &mut [u16]) {
         wide(
             #[inline(always)]
             || {
                 for (number, bounds) in bounds.chunks_mut(GROUPS).enumerate() {
-                    let (some, _) = self.add(blocks, ((number * GROUPS) as u32, row), shift, limit, [0; GROUPS]);
+                    let (some, _) = self.add(steps, ((number * GROUPS) as u32, row), shift, limit, [0; GROUPS]);
                     bounds.copy_from_slice(&some[..bounds.len()]);
                 }
             },
@@ -218,11 +231,11 @@ impl Level {
     }
 
     /// Fills up those groups of a chunk that these blocks rule out, and empties the others. Answers whether any is left.
-    pub(super) fn rule_out(&self, blocks: &[Block], at: (u32, u32), shift: u32, limit: u16, out: &mut Groups) -> bool {
+    pub(super) fn rule_out(&self, steps: &[Step], at: (u32, u32), shift: u32, limit: u16, out: &mut Groups) -> bool {
         wide(
             #[inline(always)]
             || {
-                let (bounds, any) = self.add(blocks, at, shift, limit, *out);
+                let (bounds, any) = self.add(steps, at, shift, limit, *out);
                 sort_out(&bounds, limit, out);
                 any
             },
@@ -232,7 +245,7 @@ impl Level {
 
 impl Places {
     /// `image`: from the first of these rows on, as far as what is looked for may reach from the last.
-    fn new(image: &Picture, rows: Range<u32>, planes: &[Plane], side: u32, blocks: Blocks) -> Self {
+    fn new(image: &Picture, rows: Range<u32>, planes: &[Plane], side: u32, blocks: &[Block]) -> Self {
         let (stride, whole) = (image.width() as usize, (image.height() - side + 1) as usize);
         let plane_length = stride * whole;
         let mut sums = Vec::with_capacity(plane_length * planes.len() + CHUNK);
@@ -255,7 +268,9 @@ impl Places {
             );
         }
         sums.resize(plane_length * planes.len() + CHUNK, 0);
-        Self { rows, sums, stride, plane_length, blocks }
+        let behind = |block: &Block| (block.plane as usize * plane_length, block.y as usize, block.x as usize);
+        let steps = steps(blocks, stride, behind);
+        Self { rows, sums, stride, steps }
     }
 
     /// As [`Level::rule_out`], for places, by all blocks.
@@ -272,13 +287,11 @@ impl Places {
 
     #[inline(always)]
     fn add(&self, (x, y): (u32, u32), shift: u32, limit: u16, mut bounds: Chunk) -> (Chunk, bool) {
-        let sums = &self.sums[..];
-        for some in that_say(&self.blocks, shift).chunks(BETWEEN) {
-            for block in some {
-                let in_plane = (y - self.rows.start + block.y) as usize * self.stride + (x + block.x) as usize;
-                let start = block.plane as usize * self.plane_length + in_plane;
-                let Some(sums) = sums[start..].first_chunk() else { continue };
-                bounds = add_differences(sums, block.sum, shift, &bounds);
+        let sums = &self.sums[(y - self.rows.start) as usize * self.stride + x as usize..];
+        for some in that_say(&self.steps, shift).chunks(BETWEEN) {
+            for step in some {
+                let Some(sums) = step.from(sums) else { continue };
+                bounds = add_differences(sums, step.sum, shift, &bounds);
             }
             if least(&bounds) > limit {
                 return (bounds, false);
@@ -290,8 +303,26 @@ impl Places {
 
 /// Of a limit so large that its unit is more than any sum, blocks say nothing.
 #[inline(always)]
-fn that_say(blocks: &[Block], shift: u32) -> &[Block] {
-    if shift < u16::BITS { blocks } else { &[] }
+fn that_say(steps: &[Step], shift: u32) -> &[Step] {
+    if shift < u16::BITS { steps } else { &[] }
+}
+
+/// Steps in rows of this length. `behind`: of a block the place of its plane, and how many rows and numbers further on it is.
+fn steps(blocks: &[Block], stride: usize, behind: impl Fn(&Block) -> (usize, usize, usize)) -> Steps {
+    let step = |block: &Block| {
+        let (plane, rows, numbers) = behind(block);
+        // Pictures have no more pixels than 32 bits count.
+        Step { behind: (plane + rows * stride + numbers) as u32, sum: block.sum }
+    };
+    blocks.iter().map(step).collect()
+}
+
+impl Step {
+    /// So many numbers from there on.
+    #[inline(always)]
+    fn from<const COUNT: usize>(self, numbers: &[u16]) -> Option<&[u16; COUNT]> {
+        numbers.get(self.behind as usize..)?.first_chunk()
+    }
 }
 
 /// A value in a range differs from the sum at least by what the range lies away from it.

@@ -23,9 +23,8 @@ use std::collections::BinaryHeap;
 
 use crate::lanes::wide;
 use crate::{Fault, Picture, Rect};
-use blocks::Blocks;
 use exact::Exact;
-use levels::{CHUNK, GROUPS, Level, Levels, least};
+use levels::{CHUNK, GROUPS, Level, Levels, Steps, least};
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +41,7 @@ pub struct Found {
 /// Boxes that the first bound looks at.
 const FIRST_LOOK: usize = 64;
 /// Promising groups that are looked at before the others.
-const PROMISING: usize = 24;
+const PROMISING: usize = 8;
 /// So few places of a chunk are looked at exactly without more ado.
 const FEW: usize = 6;
 
@@ -128,7 +127,7 @@ struct Bounds {
     columns: usize,
     shift: u32,
     /// The blocks that are not in them.
-    others: Blocks,
+    others: Steps,
 }
 
 impl Bounds {
@@ -209,14 +208,14 @@ impl Search<'_> {
 
     /// All groups by some of the coarsest boxes.
     fn first_look(&self, coarse: &Level, limit: u64) -> Result<Bounds, Fault> {
-        let (blocks, others) = coarse.telling(FIRST_LOOK);
+        let (steps, others) = coarse.telling(FIRST_LOOK);
         let (columns, rows) = self.places();
         let side = 1 << coarse.group();
         let (columns, rows, shift) = (columns.div_ceil(side) as usize, rows.div_ceil(side), shift_for(limit));
         let mut values = vec![0_u16; columns * rows as usize];
         for (row, bounds) in values.chunks_exact_mut(columns).enumerate() {
             self.patient()?;
-            coarse.bounds_of_row(row as u32, &blocks, shift, units(limit, shift), bounds);
+            coarse.bounds_of_row(row as u32, &steps, shift, units(limit, shift), bounds);
         }
         Ok(Bounds { values, columns, shift, others })
     }
@@ -269,7 +268,7 @@ impl Search<'_> {
             return Ok(());
         }
         let left = out.iter().filter(|out| **out == 0).count();
-        if levels.fine(left).is_some_and(|fine| !fine.rule_out(&fine.blocks, at, shift, most, &mut out)) {
+        if levels.fine(left).is_some_and(|fine| !fine.rule_out(&fine.steps, at, shift, most, &mut out)) {
             return Ok(());
         }
         let (group, (columns, rows)) = (levels.coarse.group(), self.places());
