@@ -4,7 +4,7 @@ import json
 import os
 import struct
 
-from support import WithScripts, png
+from support import ROOT, WithScripts, png
 
 _RESERVED = u"""
 S.ConnectToServer("x", ""); S.ReserveSlot(1)
@@ -20,6 +20,31 @@ _SCREEN = {"Type": "ScreenDef", "Name": "Banner", "Comment": "", "DesignSize": [
                {"Type": "MotionTest", "Name": "moves", "Rect": {"rect": [0, 0, 128, 72]}, "PassOnNoMatch": False,
                 "MotionThreshold": 3, "Timeout": 2},
                {"Type": "AudioTest", "Name": "sounds", "AudioThreshold": -60, "Timeout": 2, "Channel": 0}]}
+
+# Looks at nothing, and notes what it is asked.
+_NOTING = u"""
+from stormtest import _regions, _watching
+
+class Noting(_regions.Sight):
+    noted = None
+    def ask(self, questions):
+        self.note(questions[0])
+        return _watching.NOTHING
+    def watch(self, question, until, times):
+        self.note(question, timeout_ms=int(round(times[0] * 1000)), gap_ms=int(round(times[1] * 1000)))
+        return _watching.NOTHING
+    def note(self, question, **times):
+        self.noted = dict(times, analyser=question["analyser"], parameters=question["parameters"])
+
+def asked(path, size):
+    screen = S.ScreenDefinition()
+    assert screen.Load(path) == 1
+    sights = []
+    for leaf, design in screen.leaves():
+        sights.append(Noting("test", None, 1, size))
+        leaf.evaluate(design, sights[-1])
+    return [sight.noted for sight in sights]
+"""
 
 
 class Cases(WithScripts):
@@ -124,6 +149,18 @@ out["ref"] = [again.Regions[0].ReferenceImage.Size, again.Regions[3].ExpectedTex
         self.assertEqual(out["kinds"], ["ImageRegion", "ColorRegion", "ScreenDefinition", "OCRRegion", "MotionRegion"])
         with open(self.folder + "/made.stscreen") as made:
             self.assertEqual(json.load(made)["Regions"][0]["ReferenceImage"], "ref.png")
+
+    def test_the_same_is_asked_as_by_other_languages(self):
+        self.host_with()
+        with open(os.path.join(ROOT, "tests", "data", "screens", "questions.json")) as data:
+            cases = json.load(data)["cases"]
+        self.assertGreaterEqual(len(cases), 6)
+        for number, case in enumerate(cases):
+            self.write("case%d.stscreen" % number, json.dumps(case["screen"]))
+            if "image" in case:
+                png(self.folder + "/logo.png", *case["image"])
+            out = self.play(_NOTING + u"out['asked'] = asked(%r, %r)" % ("case%d.stscreen" % number, case["size"]))
+            self.assertEqual(out["asked"], case["asked"], case["name"])
 
     def test_unknown_regions_are_kept_and_never_there(self):
         self.lab()

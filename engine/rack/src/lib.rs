@@ -38,6 +38,7 @@ mod rack;
 pub mod record;
 pub mod remote;
 pub mod run;
+mod screen;
 mod served;
 pub mod session;
 pub mod wiring;

@@ -325,6 +325,47 @@ pub enum Call {
         /// Where.
         slot: Option<u32>,
     },
+    /// The screens of a file: a `.stscreen` file has one, a navigator several (`ScreenDefinition.Load`, `OpenNavigatorFile`). Answer: [`Screens`].
+    Screens {
+        /// Absolute or beside the script.
+        file: String,
+    },
+    /// Waits until all regions of a screen that count are as wanted, in one picture (`WaitScreenDefMatch`). Answer: list of
+    /// [`SlotAnswer`]`<`[`Screened`]`>`.
+    WaitScreen {
+        /// A JSON object as [`Call::Screens`] gives it; or one that the script has made.
+        screen: serde_json::Value,
+        /// For how long at most, in milliseconds of the device's clock; 0: one look.
+        timeout_ms: u64,
+        /// Time from one look to the next, in milliseconds of the device's clock; 0: every picture.
+        gap_ms: u64,
+        /// Where.
+        slot: Option<u32>,
+    },
+    /// A screen over a stored picture (`ScreenDefMatchImage`): movement and sound cannot be told of one. Answer: [`Screened`].
+    MatchScreen {
+        /// As of [`Call::WaitScreen`].
+        screen: serde_json::Value,
+        /// As of [`Call::Analyse`].
+        picture: String,
+    },
+    /// Writes a screen into the run's output folder (`ScreenDefinition.Save`), over one of this name. Answer: the file's absolute path.
+    SaveScreen {
+        /// As of [`Call::WaitScreen`].
+        screen: serde_json::Value,
+        /// A plain name; it gets the ending `.stscreen`.
+        name: String,
+    },
+    /// What tests share under a name such as `/FOLDER/Name` (`FindNamedImage` and its kin). Answer: an image's absolute path;
+    /// `[x, y, width, height]`; parameters of the analyser `colour`; a text.
+    Named {
+        /// What it is.
+        kind: Resource,
+        /// The name.
+        name: String,
+        /// The value for this slot, where slots have values of their own.
+        slot: Option<u32>,
+    },
     /// Bytes to the serial port, as text of code points 0 to 255. Answer: list of [`SlotAnswer`]`<bool>`.
     SerialSend {
         /// One character per byte.
@@ -466,6 +507,61 @@ pub struct Frames {
     pub width: u32,
     /// In pixels; 0 of none.
     pub height: u32,
+}
+
+/// A kind of what tests share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// A picture's file.
+    Image,
+    /// A rectangle.
+    Region,
+    /// A colour with its tolerances.
+    Colour,
+    /// A text.
+    String,
+}
+
+/// Answer to [`Call::Screens`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Screens {
+    /// Of the screen, or of the navigator.
+    pub name: String,
+    /// JSON objects in the form of `.stscreen` files that stand for themselves: images have absolute paths, named resources are looked up.
+    pub screens: Vec<serde_json::Value>,
+}
+
+/// Answer to [`Call::WaitScreen`] and [`Call::MatchScreen`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Screened {
+    /// All that counts was as wanted.
+    pub met: bool,
+    /// Name of the screen.
+    pub name: String,
+    /// Its regions and those of the screens within it, in their order.
+    pub regions: Vec<RegionSeen>,
+    /// From the beginning to the verdict, in seconds of the device's clock.
+    pub seconds: f64,
+    /// Pictures looked at.
+    pub looks: u64,
+    /// The picture that it was said of, as a file in the run's output folder.
+    pub picture: Option<String>,
+}
+
+/// What was seen of one region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RegionSeen {
+    /// After the names of the screens that it is within, with `/` between them.
+    pub name: String,
+    /// In the words of files, such as `ColorTest`.
+    pub kind: String,
+    /// It was as wanted; for `PassOnNoMatch`: what it looks for was not there.
+    pub met: bool,
+    /// The screen is not there without it (`Verify`).
+    pub counts: bool,
+    /// What the analyser has said; of what could not be looked at a sentence alone, which says why.
+    pub seen: Watched,
 }
 
 /// Something that an analyser marked.

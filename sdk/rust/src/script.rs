@@ -32,6 +32,7 @@ mod error;
 mod guards;
 mod key;
 mod look;
+mod screens;
 mod session;
 mod slot;
 
@@ -44,6 +45,7 @@ pub use error::{Error, Result};
 pub use guards::{Region, Step};
 pub use key::Key;
 pub use look::{Look, Seen};
+pub use screens::{Named, RegionSeen, Screen, ScreenSeen};
 pub use session::Session;
 pub use slot::Slot;
 

@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::frames::Output;
+use crate::screen::{named, stored};
+use crate::session::capture::plain_name;
 use crate::session::{Heard, Host, Places, Reported, Watcher, blocking};
 
 /// How long a call that did not get through waits for the reason.
@@ -129,6 +131,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
     async fn ask(&mut self, mut call: Call, source: CalledFrom) -> Result<Reply, CallError> {
         if let Some(why) = self.cut.why() {
             return Err(self.over(why).await);
+        }
+        let files = (self.places.clone(), PathBuf::from(&self.here));
+        if let Some(answer) = answered_here(&call, files).await? {
+            return Ok(Reply::Ok(answer));
         }
         if let Call::Artifact { path, .. } = &mut call {
             relocate_path(path, &self.here, &self.there);
@@ -254,6 +260,24 @@ impl<S: AsyncRead + AsyncWrite + Send> Host for Far<'_, S> {
     }
 }
 
+/// Screens and what tests share are files of this machine; `None`: the call is for the rack. `out`: the output folder.
+async fn answered_here(call: &Call, (places, out): (Places, PathBuf)) -> Result<Option<Value>, CallError> {
+    if !matches!(call, Call::Screens { .. } | Call::Named { .. } | Call::SaveScreen { .. }) {
+        return Ok(None);
+    }
+    let call = call.clone();
+    let answer = blocking(move || match call {
+        Call::Screens { file } => stored::load(&places, &file).map(|screens| serde_json::to_value(screens).ok()),
+        Call::Named { kind, name, slot } => named::find(&places, kind, &name, slot).map(Some),
+        Call::SaveScreen { screen, name } => {
+            let name = plain_name(&name).ok_or_else(|| format!("{name:?} is no name for the file of a screen"))?;
+            stored::save(&out, &name, &screen).map(|path| Some(path.display().to_string().into()))
+        }
+        _ => Ok(None),
+    });
+    answer.await?.map_err(bad_call)
+}
+
 /// What a call reports, if it does and the rack takes it.
 fn result_of(call: &Call) -> Option<Reported> {
     let Call::Result { code, comment } = call else { return None };
@@ -289,6 +313,11 @@ fn pictures_of(call: &mut Call) -> Vec<&mut String> {
             references(question).chain(file).collect()
         }
         Call::Watch { question, .. } | Call::Arm { question, .. } => references(question).collect(),
+        Call::WaitScreen { screen, .. } => stored::images_of(screen),
+        Call::MatchScreen { screen, picture } => {
+            let file = (!picture.starts_with(KEPT)).then_some(picture);
+            stored::images_of(screen).into_iter().chain(file).collect()
+        }
         _ => Vec::new(),
     }
 }

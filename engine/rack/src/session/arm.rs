@@ -164,7 +164,7 @@ impl Session {
         };
         self.told(asked, Some(&looker));
         let trail = looker.take_trail();
-        let watched = self.answer("armed", number, asked, looker).await?;
+        let (watched, _) = self.answer("armed", number, asked, looker).await?;
         if let Some(trail) = trail {
             self.keep_moments(number, &asked.analyser, trail, &watched).await;
         }

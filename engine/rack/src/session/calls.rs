@@ -11,6 +11,7 @@ use super::frames::Wish;
 use super::heard::as_line;
 use super::limits::Limits;
 use super::look::{Watching, blocking};
+use super::screens::Patience;
 use super::{Chosen, Session, capture};
 use crate::driver::DriverError;
 
@@ -55,6 +56,13 @@ impl Session {
             Call::KeepFrames { most, first, skip, slot } => self.keep_frames(Wish { most, first, skip }, slot),
             Call::KeptFrames { slot } => self.kept_frames(slot).await,
             Call::KeptFrame { index, slot } => self.kept_frame(index, slot).await,
+            Call::Screens { file } => self.screens(file).await,
+            Call::WaitScreen { screen, timeout_ms, gap_ms, slot } => {
+                self.wait_screen(&screen, Patience { timeout_ms, gap_ms }, slot).await
+            }
+            Call::MatchScreen { screen, picture } => self.match_screen(&screen, picture).await,
+            Call::SaveScreen { screen, name } => self.save_screen(screen, &name).await,
+            Call::Named { kind, name, slot } => self.named(kind, name, slot).await,
             Call::SerialSend { bytes, slot } => self.serial_send(&bytes, slot).await,
             Call::SerialRead { from, slot } => self.serial_read(from, slot),
             Call::VideoStart { prefix, slot } => self.video_start(prefix.as_deref(), slot).await,

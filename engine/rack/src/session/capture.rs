@@ -54,7 +54,7 @@ fn file_name(wanted: Option<&str>, slot: u32) -> String {
 }
 
 /// A plain name: the last part of what was given, `%d` and `%t` replaced by date and time, nothing odd in it. `None`: nothing is left.
-pub(super) fn plain_name(wanted: &str) -> Option<String> {
+pub(crate) fn plain_name(wanted: &str) -> Option<String> {
     let now = jiff::Zoned::now();
     let last = wanted.rsplit(['/', '\\']).next().unwrap_or(wanted);
     let dated =

@@ -57,6 +57,22 @@ impl Places {
         stored::decode(&bytes).map_err(|why| bad(format!("{name:?} is no picture that can be taken: {why}")))
     }
 
+    /// Reads a text file that a script names, such as a screen. Not for an event loop.
+    pub(crate) fn text(&self, path: &Path, most: u64) -> Result<String, String> {
+        let (bytes, _) = self.bytes(path, most)?;
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+    }
+
+    /// Folders of this name that tests share, the nearest to the public area first; they need not be there.
+    pub(crate) fn shared(&self, name: &str) -> Vec<PathBuf> {
+        let public = self.beside.ancestors().find(|folder| folder.ends_with("public"));
+        let bases = [self.public.as_deref(), public, Some(&self.beside)].into_iter().flatten();
+        let mut folders: Vec<PathBuf> = bases.map(|base| base.join(name)).collect();
+        // Two of them may be one, which comes right after it then.
+        folders.dedup();
+        folders
+    }
+
     /// A source file of the script by its name in calls, and when it was written. Not for an event loop.
     pub(super) fn source(&self, name: &str, most: u64) -> Result<(Vec<u8>, Option<SystemTime>), String> {
         let shared = name.strip_prefix(PUBLIC_SOURCES).and_then(|name| name.strip_prefix('/'));

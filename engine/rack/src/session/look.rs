@@ -70,6 +70,18 @@ impl Session {
         watching: Watching,
         slot: Option<u32>,
     ) -> Result<Value, CallError> {
+        let answers = self.watched(question, watching, slot).await?;
+        let answers = answers.into_iter().map(|(slot, value, _)| SlotAnswer { slot, value });
+        Ok(value(&answers.collect::<Vec<_>>()))
+    }
+
+    /// What came of it at each slot, and the picture that it was said of.
+    pub(super) async fn watched(
+        &mut self,
+        question: Question,
+        watching: Watching,
+        slot: Option<u32>,
+    ) -> Result<Vec<(u32, Watched, Option<Picture>)>, CallError> {
         let chosen = self.chosen(&format!("waiting for {}", question.analyser), slot)?;
         let asked = self.asked(question).await?;
         self.driven = true;
@@ -84,11 +96,11 @@ impl Session {
         for (number, place, _) in chosen {
             let Some((_, looker)) = lookers.remove(&place) else { continue };
             match self.answer("watch", number, &asked, looker).await {
-                Ok(watched) => answers.push(SlotAnswer { slot: number, value: watched }),
+                Ok((watched, picture)) => answers.push((number, watched, picture)),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        failed.map_or_else(|| Ok(value(&answers)), Err)
+        failed.map_or(Ok(answers), Err)
     }
 
     /// The question, with its pictures read and kept: whoever asks again later needs them.
@@ -173,13 +185,13 @@ impl Session {
         number: u32,
         asked: &Asked,
         looker: Looker,
-    ) -> Result<Watched, CallError> {
+    ) -> Result<(Watched, Option<Picture>), CallError> {
         let (mut watched, picture) = blocking(move || looker.answer(number)).await??;
-        if let Some(picture) = picture {
+        if let Some(picture) = picture.clone() {
             watched.picture = self.keep_picture(format!("{}_{number}.png", asked.analyser), picture).await;
         }
         self.keep_watched(kind, Some(number), asked, &watched);
-        Ok(watched)
+        Ok((watched, picture))
     }
 
     fn keep_watched(&mut self, kind: &str, number: Option<u32>, asked: &Asked, watched: &Watched) {
@@ -209,20 +221,32 @@ impl Session {
     }
 
     pub(super) async fn analyse(&mut self, question: Question, picture: String) -> Result<Value, CallError> {
-        let frame = self.frame_named(&picture).await?;
-        let (at_us, picture) = frame.as_ref().map_or((0, Some(picture.clone())), |(at_us, _)| (*at_us, None));
-        let (places, name) = (self.places(), picture.clone().unwrap_or_default());
-        let seen = blocking(move || match frame {
-            Some((_, picture)) => Ok(picture),
-            None => places.read(&name).map(|stored| stored.picture),
-        });
-        let seen = seen.await??;
+        let (frame, file) = self.stored(picture).await?;
+        Ok(value(&self.said_of(question, frame, file).await?))
+    }
+
+    /// A picture that a call names; and its file, if it is one.
+    pub(super) async fn stored(&mut self, picture: String) -> Result<(Frame, Option<String>), CallError> {
+        if let Some((at_us, picture)) = self.frame_named(&picture).await? {
+            return Ok((Frame { number: 0, at_us, picture }, None));
+        }
+        let (places, name) = (self.places(), picture.clone());
+        let stored = blocking(move || places.read(&name)).await??;
+        Ok((Frame { number: 0, at_us: 0, picture: stored.picture }, Some(picture)))
+    }
+
+    /// The verdict on one picture, with an event in the log. `file`: where it lies.
+    pub(super) async fn said_of(
+        &mut self,
+        question: Question,
+        frame: Frame,
+        file: Option<String>,
+    ) -> Result<Watched, CallError> {
         let asked = self.asked(question).await?;
         let mut built = self.built(asked.clone(), None).await?;
         if !built.senses.sight {
             return Self::refuse("bad_call", format!("{} does not look: it says nothing of a picture", asked.analyser));
         }
-        let frame = Frame { number: 0, at_us, picture: seen };
         let said = blocking(move || match built.instance.feed(&frame) {
             Ok(None) => built.instance.finish(),
             said => said,
@@ -230,8 +254,8 @@ impl Session {
         let said = said.await?.map_err(|fault| fault_error(&fault))?;
         let nothing = || Watched { sentence: "the analyser has said nothing".to_owned(), ..Watched::default() };
         let answer = Watched { looks: 1, ..said.map_or_else(nothing, watched) };
-        self.keep_watched("analyse", None, &asked, &Watched { picture, ..answer.clone() });
-        Ok(value(&answer))
+        self.keep_watched("analyse", None, &asked, &Watched { picture: file, ..answer.clone() });
+        Ok(answer)
     }
 }
 

@@ -18,6 +18,7 @@ mod looker;
 pub mod recorder;
 mod results;
 mod scene;
+mod screens;
 mod serial;
 mod slots;
 mod sources;

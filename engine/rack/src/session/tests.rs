@@ -8,6 +8,7 @@ mod followed;
 mod kept;
 mod looking;
 mod reading;
+mod screens;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -75,7 +75,7 @@ pub(super) fn one(seen: Vec<host::Seen>, slot: u32) -> Result<Seen> {
     seen.into_iter().next().map(Seen::from).ok_or_else(none)
 }
 
-fn ms(time: Duration) -> u64 {
+pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -4,7 +4,10 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use super::bindings::headend::script::{senses, session as host};
-use super::{Allocation, Error, LogLevel, Look, Param, Region, Result, Seen, SessionInfo, Slot, Step, TestResult};
+use super::{
+    Allocation, Error, LogLevel, Look, Named, Param, Region, Result, Screen, ScreenSeen, Seen, SessionInfo, Slot, Step,
+    TestResult, screens,
+};
 
 /// A running test's view of its rack. There is one per run; the test's function gets it.
 ///
@@ -131,6 +134,43 @@ impl Session {
     /// `bad_call`: the picture cannot be taken, or the analyser cannot work like that. `analyser`: the plugin failed.
     pub fn look_at(&self, picture: &str, look: &Look) -> Result<Seen> {
         look.analyse(picture)
+    }
+
+    /// The screen of a `.stscreen` file, absolute or beside the script.
+    ///
+    /// # Errors
+    /// `bad_call`: it cannot be read or understood, or is a navigator with more than one screen.
+    pub fn screen(&self, file: &str) -> Result<Screen> {
+        screens::only(file)
+    }
+
+    /// All screens of a navigator, in its order.
+    ///
+    /// # Errors
+    /// `bad_call`: it cannot be read or understood.
+    pub fn screens(&self, file: &str) -> Result<Vec<Screen>> {
+        screens::load(file)
+    }
+
+    /// Writes a screen into the run's output folder as a `.stscreen` file of this plain name, over one that is there. Its path.
+    ///
+    /// # Errors
+    /// `bad_call`: it is no screen. `device`, `limit`: there is no room.
+    pub fn save_screen(&self, screen: &Screen, name: &str) -> Result<String> {
+        screen.save(name)
+    }
+
+    /// A screen over a stored picture. Regions of movement and sound are not as wanted: they cannot be told of one.
+    ///
+    /// # Errors
+    /// `bad_call`: it is no screen, or the picture cannot be taken.
+    pub fn look_at_screen(&self, picture: &str, screen: &Screen) -> Result<ScreenSeen> {
+        screen.look_at(picture)
+    }
+
+    /// What tests share under names.
+    pub fn named(&self) -> Named {
+        Named::of(None)
     }
 
     /// Keeps a number with the run's results.

@@ -1,11 +1,12 @@
 //! A reserved slot.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::bindings::headend::script::senses::{self, Until};
 use super::bindings::headend::script::session as host;
 use super::look::one;
-use super::{Captured, Error, Look, Rect, Result, Seen, SerialNews, SignalState};
+use super::{Captured, Error, Look, Named, Rect, Result, Screen, ScreenSeen, Seen, SerialNews, SignalState};
 
 /// A slot that the session holds, by the test's own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,20 @@ impl Slot {
     /// As [`keep_frames`](Self::keep_frames); `device`: the file cannot be written.
     pub fn kept_frame(&self, index: u32) -> Result<Option<Captured>> {
         Ok(senses::kept_frame(index, Some(self.number))?.into_iter().next())
+    }
+
+    /// Waits until all regions of a screen that count are as wanted, in one picture, or the time is over; zero: one look. That it did not come is an
+    /// answer: [`ScreenSeen::met`].
+    ///
+    /// # Errors
+    /// `bad_call`: it is no screen; the text names the region. `no_slot`: the slot is not held any more.
+    pub fn wait_for_screen(&self, screen: &Screen, within: Duration) -> Result<ScreenSeen> {
+        screen.wait(within, self.number)
+    }
+
+    /// What tests share under names, with the values for this slot where there are any.
+    pub fn named(&self) -> Named {
+        Named::of(Some(self.number))
     }
 
     /// Sends bytes to the serial port.

@@ -32,6 +32,7 @@ mod results;
 mod retro;
 mod run_there;
 mod schedules;
+mod screens;
 mod scripts;
 mod simulate;
 mod transcript;

@@ -11,6 +11,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
+use super::screens;
+
 /// A rack is heard of although the machine is loaded: people are told at once of one that is not.
 const CALM: &[(&str, &str)] = &[("HEADEND_LEASE_MS", "12000"), ("HEADEND_HEARTBEAT_MS", "1000")];
 
@@ -148,6 +150,70 @@ async fn scripts_in_rhai_and_wasm_press_keys_look_and_pass_on_a_reserved_slot() 
         (left == 0).then_some(left)
     });
     assert_eq!(left.await, 0);
+    witness::judge(&witness::read(&lab.witness()));
+}
+
+/// Makes a screen of a picture that was made there, and looks for it there; all files are of this machine.
+const OWN_SCREEN: &str = r#"
+    connect("", "own screen");
+    reserve_slot(1);
+    press("Guide");
+    wait(2);
+    let picture = capture("guide")[0].path;
+    let title = #{ Type: "ImageTest", Name: "title", Rect: #{ rect: named_region("/UI/guide title") }, ReferenceImage: picture };
+    let page = #{ Type: "ScreenDef", Name: "own", Regions: [title] };
+    let kept = save_screen(page, "own");
+    if !look_for_screen(kept).met { throw "the saved screen is not there"; }
+    if !look_at_screen(picture, kept).met { throw "it is not what it was made of"; }
+    press("Exit");
+    wait(2);
+    if look_for_screen(page).met { throw "it is still there"; }
+    for wrong in [|| screen("none.stscreen"), || named_string("/UI/none"), || look_for_screen(#{ Regions: 7 })] {
+        try { wrong.call(); } catch (error) { print(`${error.code}: ${error.message}`); }
+    }
+    result(PASS);
+"#;
+
+#[tokio::test]
+async fn screens_of_ones_own_machine_are_looked_for_on_a_reserved_slot() {
+    let lab = Lab::start_with(1, CALM).await;
+    let anna = user(&lab, "anna").await;
+    reserve(&anna, 600).await;
+    let desk = Desk::new(&lab, &anna);
+    let tree = ["guide.stscreen", "menus.json", "screens.rhai", "screens.wasm"];
+    for name in tree {
+        desk.copy(&screens::example().join(name));
+    }
+    std::fs::create_dir(desk.folder.join("resources")).unwrap();
+    let shared = "resources/UI.json";
+    std::fs::copy(screens::example().join(shared), desk.folder.join(shared)).unwrap();
+
+    desk.write("own.rhai", OWN_SCREEN);
+    let (code, said) = desk.run(&["--slot", "rack1/1", "--out", "own", "own.rhai"]).await;
+    assert_eq!(code, Some(0), "{said}\n{}", lab.logs());
+    let folder = desk.folder.display();
+    for told in [
+        "bad_call: cannot load the screen \"none.stscreen\"",
+        &format!("bad_call: there is no string named \"/UI/none\": none of {folder}/resources has"),
+        "bad_call: the screen \"\" has the Regions 7; they are a list",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    // What was looked at is kept here, and what is saved can be moved with its picture.
+    let own: Value = serde_json::from_slice(&std::fs::read(desk.folder.join("own/own.stscreen")).unwrap()).unwrap();
+    let image = own["Regions"][0]["ReferenceImage"].as_str().unwrap();
+    assert!(desk.folder.join("own").join(image).is_file() && Path::new(image).is_relative(), "{own}");
+    let wanted = [("own", true), ("own", true), ("own", false)].map(|(name, met)| (name.to_owned(), met));
+    assert_eq!(screens::screens_of(&desk.folder.join("own")), wanted);
+
+    if screens::texts_are_read() {
+        for language in ["rhai", "wasm"] {
+            let script = format!("screens.{language}");
+            let (code, said) = desk.run(&["--slot", "rack1/1", "--out", language, &script]).await;
+            assert!(code == Some(0) && said.contains("PASS: 2 of 2 screens"), "{said}\n{}", lab.logs());
+            assert_eq!(screens::screens_of(&desk.folder.join(language)), screens::as_the_example_says());
+        }
+    }
     witness::judge(&witness::read(&lab.witness()));
 }
 

@@ -11,7 +11,7 @@ use rhai::{
 
 use super::super::desk::{Answer, CallFailure, Desk, milliseconds, refused};
 use super::errors::Stop;
-use super::senses;
+use super::{screens, senses};
 
 pub(super) type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -27,6 +27,7 @@ pub(super) fn register(engine: &mut Engine, desk: &Arc<Desk>) {
     register_regions(engine, desk);
     register_steps(engine, desk);
     senses::register(engine, desk);
+    screens::register(engine, desk);
 }
 
 /// Codes of `result` and `end_step`.

@@ -3,6 +3,7 @@
 mod calls;
 mod engine;
 mod errors;
+mod screens;
 mod senses;
 mod text;
 

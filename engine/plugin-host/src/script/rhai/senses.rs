@@ -105,7 +105,7 @@ fn pictures(given: Dynamic) -> Outcome<Vec<ReferenceFile>> {
     files.into_iter().map(file).collect()
 }
 
-fn seconds(time: &Dynamic) -> Outcome<FLOAT> {
+pub(super) fn seconds(time: &Dynamic) -> Outcome<FLOAT> {
     let whole = time.as_int().map(|whole| whole as FLOAT);
     whole
         .or_else(|_| time.as_float())
@@ -121,7 +121,7 @@ fn seen(answers: &[SlotAnswer<Watched>]) -> Map {
     seen
 }
 
-fn one(SlotAnswer { slot, value }: &SlotAnswer<Watched>) -> Map {
+pub(super) fn one(SlotAnswer { slot, value }: &SlotAnswer<Watched>) -> Map {
     let found = value.found.iter().map(|found| {
         let area: Array = found.area.iter().map(|&side| INT::from(side).into()).collect();
         let found =

@@ -93,10 +93,36 @@ fn a_test_in_wasm_keeps_one_picture_of_each_zap() {
     assert_eq!(count(&seen, logged), 2);
 }
 
-/// `wasm-watch` as it was compiled against 1.1.0 of the world, before measurements had limits, and against 1.2.0, before it kept pictures.
+#[test]
+fn tests_that_know_screens_open_both_menus() {
+    let scripts = [Some(Path::new(FOLDER).join("screens/screens.rhai")), built("wasm_screens.wasm")];
+    for script in scripts.into_iter().flatten() {
+        let seen = run(&script, &[]);
+        assert_eq!(seen.result, Some(111), "{}", script.display());
+        let keys = seen.calls.iter().filter_map(|call| match call {
+            // Keys have two spellings.
+            Call::Press { key, .. } => Some(key.trim_start_matches("TV_")),
+            _ => None,
+        });
+        assert_eq!(keys.collect::<Vec<_>>(), ["Guide", "Exit", "Menu", "Exit"]);
+        let waited = |name: &'static str, timeout_ms| {
+            move |call: &Call| {
+                matches!(call, Call::WaitScreen { screen, timeout_ms: most, gap_ms: 1_000, .. }
+                if screen["Name"] == name && *most == timeout_ms)
+            }
+        };
+        assert_eq!(count(&seen, waited("Guide", 10_000)), 1);
+        assert_eq!(count(&seen, waited("Main menu", 10_000)), 1);
+        assert_eq!(count(&seen, waited("Guide", 0)), 1);
+        assert_eq!(count(&seen, |call| matches!(call, Call::Measure { value: 2.5, .. })), 2);
+    }
+}
+
+/// `wasm-watch` as it was compiled against 1.1.0 of the world, before measurements had limits, 1.2.0, before it kept pictures, and 1.3.0, before
+/// screens.
 #[test]
 fn tests_of_the_releases_before_still_run() {
-    for (version, limit) in [("1.1.0", None), ("1.2.0", Some(5.0))] {
+    for (version, limit) in [("1.1.0", None), ("1.2.0", Some(5.0)), ("1.3.0", Some(5.0))] {
         let script = format!("{}/../../tests/guests/released/watch-{version}/watch.wasm", env!("CARGO_MANIFEST_DIR"));
         let seen = run(Path::new(&script), &["2"]);
         assert_eq!(seen.result, Some(111), "{version}");

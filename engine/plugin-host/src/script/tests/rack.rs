@@ -12,8 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use headend_wire::session::{
-    Allocations, Call, CallError, CalledFrom, Captured, Found, Frames, GuestLimits, LogLevel, Reply, ScriptEnd,
-    SerialLine, SerialRead, SessionInfo, Signal, SlotAnswer, ToHost, ToScript, Watched,
+    Allocations, Call, CallError, CalledFrom, Captured, Found, Frames, GuestLimits, LogLevel, RegionSeen, Reply,
+    Resource, Screened, Screens, ScriptEnd, SerialLine, SerialRead, SessionInfo, Signal, SlotAnswer, ToHost, ToScript,
+    Watched,
 };
 use serde_json::{Value, json};
 
@@ -210,18 +211,6 @@ impl Seen {
 
     /// Eyes that see what they are asked for, ears that hear it.
     fn judge_senses(&self, call: &Call) -> Result<Value, (&'static str, &'static str)> {
-        let seen = || Watched {
-            met: true,
-            passed: true,
-            score: 0.5,
-            sentence: "so it is".into(),
-            values: [("percent".to_owned(), 97.5)].into(),
-            found: vec![Found { area: [1, 2, 3, 4], tone: "good".into(), label: "BBC".into() }],
-            at_us: 1_000_000,
-            looks: 4,
-            seconds: 1.5,
-            picture: Some("/out/seen.png".into()),
-        };
         match call {
             Call::Watch { slot, question, .. } if question.analyser == "never" => {
                 self.each(*slot, |_| Watched { met: false, ..seen() })
@@ -252,6 +241,35 @@ impl Seen {
                 let within = low.is_none_or(|low| *value >= low) && high.is_none_or(|high| *value <= high);
                 Ok(within.into())
             }
+            other => self.judge_screens(other),
+        }
+    }
+
+    /// Whatever is waited for is there; what is looked at once is not.
+    fn judge_screens(&self, call: &Call) -> Result<Value, (&'static str, &'static str)> {
+        let region = |met| RegionSeen { name: "title".into(), kind: "OCRTest".into(), met, counts: true, seen: seen() };
+        let screened = |met| Screened {
+            met,
+            name: "Guide".into(),
+            regions: vec![region(met)],
+            seconds: 2.5,
+            looks: 3,
+            picture: Some("/out/screen.png".into()),
+        };
+        match call {
+            Call::Screens { file } => {
+                let of = |name: &str| json!({ "Type": "ScreenDef", "Name": name, "Regions": [] });
+                let names: &[&str] = if file == "menus.json" { &["Guide", "Main menu"] } else { &["Guide"] };
+                Ok(json!(Screens { name: "menus".into(), screens: names.iter().map(|name| of(name)).collect() }))
+            }
+            Call::WaitScreen { timeout_ms, slot, .. } => self.each(*slot, |_| screened(*timeout_ms > 0)),
+            Call::MatchScreen { .. } => Ok(json!(screened(true))),
+            Call::SaveScreen { name, .. } => Ok(json!(format!("/out/{name}.stscreen"))),
+            Call::Named { name, .. } if name == "/UI/none" => Err(("bad_call", "there is none of that name")),
+            Call::Named { kind: Resource::Image, .. } => Ok(json!("/srv/public/resources/UI/logo.png")),
+            Call::Named { kind: Resource::Region, .. } => Ok(json!([50, 40, 300, 44])),
+            Call::Named { kind: Resource::Colour, .. } => Ok(json!({ "value": [16, 20, 40], "flatness": 90 })),
+            Call::Named { kind: Resource::String, .. } => Ok(json!("Guten Tag")),
             _ => Err(("bad_call", "this rack does not know that")),
         }
     }
@@ -267,6 +285,22 @@ impl Seen {
         }
         let answers = slots.into_iter().map(|slot| SlotAnswer { slot, value: value(slot) });
         Ok(serde_json::to_value(answers.collect::<Vec<_>>()).unwrap())
+    }
+}
+
+/// What an analyser says that has seen what it was asked for.
+fn seen() -> Watched {
+    Watched {
+        met: true,
+        passed: true,
+        score: 0.5,
+        sentence: "so it is".into(),
+        values: [("percent".to_owned(), 97.5)].into(),
+        found: vec![Found { area: [1, 2, 3, 4], tone: "good".into(), label: "BBC".into() }],
+        at_us: 1_000_000,
+        looks: 4,
+        seconds: 1.5,
+        picture: Some("/out/seen.png".into()),
     }
 }
 

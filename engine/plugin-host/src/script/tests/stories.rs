@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use headend_wire::session::{Call, GuestLimits, LogLevel, Question, ReferenceFile, ScriptEnd, Until};
+use headend_wire::session::{Call, GuestLimits, LogLevel, Question, ReferenceFile, Resource, ScriptEnd, Until};
+use serde_json::json;
 
 use super::rack::{Guest, Outcome, Seen, session};
 
@@ -43,7 +44,7 @@ fn a_script_drives_its_slot_in_the_order_it_is_written() {
         "#,
     );
     let press = |key: &str, slot| Call::Press { key: key.into(), slot };
-    let params = [("keys", serde_json::json!("default")), ("serial", serde_json::json!([115_200, 8]))];
+    let params = [("keys", json!("default")), ("serial", json!([115_200, 8]))];
     let expected = [
         Call::Connect { server: "server".into(), description: "story".into() },
         Call::ReserveSlot { slot: 3, params: params.map(|(name, value)| (name.into(), value)).into() },
@@ -248,12 +249,12 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
     };
     let watch = |question, until, timeout_ms, gap_ms, slot| Call::Watch { question, until, timeout_ms, gap_ms, slot };
     let none = || serde_json::Value::Null;
-    let logo = question("image-match", serde_json::json!({ "percent": 95 }), &[("logo", "logo.png")]);
+    let logo = question("image-match", json!({ "percent": 95 }), &[("logo", "logo.png")]);
     let expected = [
         watch(logo, Until::Match, 10_000, 500, None),
         watch(question("never", none(), &[]), Until::Match, 1_000, 0, None),
         watch(question("never", none(), &[]), Until::NoMatch, 2_500, 0, Some(3)),
-        watch(question("freeze", serde_json::json!({ "seconds": 1 }), &[]), Until::End, 3_000, 0, None),
+        watch(question("freeze", json!({ "seconds": 1 }), &[]), Until::End, 3_000, 0, None),
         watch(question("black", none(), &[]), Until::Match, 0, 0, None),
         Call::Analyse { question: question("ocr", none(), &[("picture", "a.png")]), picture: "menu.png".into() },
         Call::Log { level: LogLevel::Info, text: "so it is".into() },
@@ -287,6 +288,64 @@ fn a_script_sees_and_hears_in_rhais_own_words() {
     assert_eq!(calls[2..], expected);
 }
 
+#[test]
+fn a_script_looks_for_screens_and_uses_what_tests_share() {
+    let calls = finished(
+        r#"
+        connect();
+        reserve_slot(3);
+        let guide = screen("menus.json", "Guide");
+        let seen = wait_for_screen(guide, 10);
+        if !seen.met || seen.seconds != 2.5 || seen.looks != 3 || seen.slots.len() != 1 { throw "wrong"; }
+        let title = seen.regions[0];
+        if title.name != "title" || title.kind != "OCRTest" || !title.met || !title.counts { throw "wrong"; }
+        if title.values.percent != 97.5 || title.sentence != "so it is" { throw "wrong"; }
+        // What a script makes itself, and a file's name, are screens too.
+        if look_for_screen(#{ Name: "own", Regions: [#{ Type: "MotionTest" }] }, 3).met { throw "wrong"; }
+        wait_for_screen("guide.stscreen", #{ within: 2.5, gap: 0 });
+        if !look_at_screen("menu.png", guide).met || screens("menus.json").len() != 2 { throw "wrong"; }
+        guide.Name = "kept";
+        print(save_screen(guide, "kept"));
+        if named_region("/UI/title", 3) != [50, 40, 300, 44] || named_string("/UI/hello") != "Guten Tag" { throw "wrong"; }
+        look_for("colour", named_colour("/UI/panel"));
+        look_for("image-match", #{ pictures: named_image("/UI/logo") });
+        try { named_string("/UI/none"); } catch (error) { print(error.code); }
+        "#,
+    );
+    let guide = |name: &str| json!({ "Type": "ScreenDef", "Name": name, "Regions": [] });
+    let load = |file: &str| Call::Screens { file: file.into() };
+    let wait = |screen, timeout_ms, gap_ms, slot| Call::WaitScreen { screen, timeout_ms, gap_ms, slot };
+    let named = |kind, name: &str, slot| Call::Named { kind, name: name.into(), slot };
+    let look = |analyser: &str, parameters, references| Call::Watch {
+        question: Question { analyser: analyser.into(), parameters, references },
+        until: Until::Match,
+        timeout_ms: 0,
+        gap_ms: 0,
+        slot: None,
+    };
+    let logo = ReferenceFile { name: "picture".into(), path: "/srv/public/resources/UI/logo.png".into() };
+    let expected = [
+        load("menus.json"),
+        wait(guide("Guide"), 10_000, 1_000, None),
+        wait(json!({ "Name": "own", "Regions": [{ "Type": "MotionTest" }] }), 0, 1_000, Some(3)),
+        load("guide.stscreen"),
+        wait(guide("Guide"), 2_500, 0, None),
+        Call::MatchScreen { screen: guide("Guide"), picture: "menu.png".into() },
+        load("menus.json"),
+        Call::SaveScreen { screen: guide("kept"), name: "kept".into() },
+        Call::Console { text: "/out/kept.stscreen".into() },
+        named(Resource::Region, "/UI/title", Some(3)),
+        named(Resource::String, "/UI/hello", None),
+        named(Resource::Colour, "/UI/panel", None),
+        look("colour", json!({ "value": [16, 20, 40], "flatness": 90 }), vec![]),
+        named(Resource::Image, "/UI/logo", None),
+        look("image-match", serde_json::Value::Null, vec![logo]),
+        named(Resource::String, "/UI/none", None),
+        Call::Console { text: "bad_call".into() },
+    ];
+    assert_eq!(calls[2..], expected);
+}
+
 fn measured(name: &str, value: f64, unit: Option<&str>, (low, high): (Option<f64>, Option<f64>)) -> Call {
     Call::Measure { name: name.into(), value, unit: unit.map(Into::into), low, high }
 }
@@ -300,6 +359,11 @@ fn what_cannot_be_asked_is_told_to_the_script() {
         ("measure(\"x\", 1, #{ high: \"two\" })", "not a finite number"),
         ("measure(\"x\", 1, #{ hihg: 2 })", "there is no `hihg`; known are unit, low, high"),
         ("wait_for(\"black\", #{ gap: -1 }, 1)", "cannot wait -1"),
+        ("screen(\"menus.json\")", "it has more than one; they are Guide, Main menu"),
+        ("screen(\"menus.json\", \"Gide\")", "it has no \"Gide\"; they are Guide, Main menu"),
+        ("wait_for_screen(#{}, #{ witin: 3 })", "the time has no `witin`"),
+        ("wait_for_screen(#{}, \"ten\")", "seconds are a number"),
+        ("named_region(\"/UI/title\", -1)", "slot"),
     ] {
         let text = crashed(&format!("connect(); reserve_slot(1);\n{line};"));
         assert!(text.contains(word), "{text}");

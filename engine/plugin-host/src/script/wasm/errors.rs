@@ -36,7 +36,7 @@ pub(super) fn end(name: &str, error: &wasmtime::Error, limits: &GuestLimits) -> 
 /// Why a component cannot be run here: an import that nobody offers, or no `run`.
 pub(super) fn link_text(error: &wasmtime::Error) -> String {
     format!(
-        "not a component of the world `headend:script/script@1.3.0`: {error:#}; build it with the SDK, without WASI"
+        "not a component of the world `headend:script/script@1.4.0`: {error:#}; build it with the SDK, without WASI"
     )
 }
 

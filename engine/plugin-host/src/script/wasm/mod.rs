@@ -5,6 +5,7 @@ mod engine;
 mod errors;
 mod host;
 mod limiter;
+mod screens;
 mod senses;
 
 use std::path::Path;

@@ -168,7 +168,7 @@ fn all_seen(answers: Vec<wire::SlotAnswer<Watched>>) -> Vec<Seen> {
     answers.into_iter().map(|answer| seen(answer.slot, answer.value)).collect()
 }
 
-fn seen(slot: u32, said: Watched) -> Seen {
+pub(super) fn seen(slot: u32, said: Watched) -> Seen {
     let finding = |wire::Found { area: [x, y, width, height], tone, label }| Finding {
         area: Rect { x, y, width, height },
         tone,

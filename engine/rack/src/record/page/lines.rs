@@ -80,6 +80,7 @@ fn words(event: &Value) -> Words {
         "wait" => client(format!("WaitSec({})", event["ms"].as_f64().unwrap_or_default() / 1e3)),
         "capture" => client(format!("CaptureImageEx: slot {}", event["slot"])),
         "watch" | "armed" | "analyse" => graver(client(seen(event, kind)), event["met"] == false),
+        "screen" => graver(client(screen(event)), event["met"] == false),
         "step" => Words { module: "STEP", class: "info step", text: format!("{} begins", text(event, "name")) },
         "step_end" => {
             let (words, class) = result(event);
@@ -142,6 +143,21 @@ fn seen(event: &Value, kind: &str) -> String {
         text(event, "sentence"),
         event["looks"],
     )
+}
+
+/// Which regions of a screen were as wanted.
+fn screen(event: &Value) -> String {
+    let slot = event["slot"].as_u64().map(|slot| format!(" slot {slot}")).unwrap_or_default();
+    let met = if event["met"] == true { "yes" } else { "no" };
+    let region = |region: &Value| {
+        let met = if region["met"] == true { "yes" } else { "no" };
+        let free = if region["counts"] == false { ", does not count" } else { "" };
+        format!("{}: {met}, {}{free}", text(region, "name"), text(region, "sentence"))
+    };
+    let regions: Vec<String> = event["regions"].as_array().into_iter().flatten().map(region).collect();
+    let seconds = event["seconds"].as_f64().unwrap_or_default();
+    let looks = &event["looks"];
+    format!("Screen{slot} {}: {met} ({looks} looks, {seconds:.3} s) {}", text(event, "name"), regions.join("; "))
 }
 
 /// Which pictures a timer has kept, with their times.
