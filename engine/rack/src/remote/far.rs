@@ -136,6 +136,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
         if let Some(answer) = answered_here(&call, files).await? {
             return Ok(Reply::Ok(answer));
         }
+        call = looked_up(call, self.places.clone()).await?;
         if let Call::Artifact { path, .. } = &mut call {
             relocate_path(path, &self.here, &self.there);
         }
@@ -271,11 +272,25 @@ async fn answered_here(call: &Call, (places, out): (Places, PathBuf)) -> Result<
         Call::Named { kind, name, slot } => named::find(&places, kind, &name, slot).map(Some),
         Call::SaveScreen { screen, name } => {
             let name = plain_name(&name).ok_or_else(|| format!("{name:?} is no name for the file of a screen"))?;
-            stored::save(&out, &name, &screen).map(|path| Some(path.display().to_string().into()))
+            stored::save(&places, &out, &name, screen).map(|path| Some(path.display().to_string().into()))
         }
         _ => Ok(None),
     });
     answer.await?.map_err(bad_call)
+}
+
+/// What a screen names is put into it: the rack does not have it.
+async fn looked_up(mut call: Call, places: Places) -> Result<Call, CallError> {
+    if !matches!(call, Call::WaitScreen { .. } | Call::MatchScreen { .. }) {
+        return Ok(call);
+    }
+    let found = blocking(move || {
+        if let Call::WaitScreen { screen, .. } | Call::MatchScreen { screen, .. } = &mut call {
+            stored::look_up(&places, screen)?;
+        }
+        Ok(call)
+    });
+    found.await?.map_err(bad_call)
 }
 
 /// What a call reports, if it does and the rack takes it.

@@ -85,20 +85,38 @@ fn parent(path: &Path) -> &Path {
 
 /// The screen with all that its file left to others; checked.
 fn settled(places: &Places, folder: &Path, mut screen: Value) -> Result<Value, String> {
-    settle(places, folder, &mut screen, DEEPEST)?;
+    settle(places, &|image| image_file(places, folder, image), &mut screen, DEEPEST)?;
     Screen::read(&screen).map(|_| screen)
 }
 
-fn settle(places: &Places, folder: &Path, screen: &mut Value, depth: usize) -> Result<(), String> {
+/// Puts in what a screen that a test has made names: regions, colours, images that are no files. Reads files.
+///
+/// # Errors
+/// Words for people: where a region or a colour was looked for. An image that is nowhere is told of its region when that is looked at.
+pub(crate) fn look_up(places: &Places, screen: &mut Value) -> Result<(), String> {
+    let image = |image: &str| {
+        let named = || named::find(places, Resource::Image, image, None).ok()?.as_str().map(str::to_owned);
+        let named = if places.path(image).is_file() { None } else { named() };
+        Ok(named.unwrap_or_else(|| image.to_owned()))
+    };
+    settle(places, &image, screen, DEEPEST)
+}
+
+fn settle(
+    places: &Places,
+    image_at: &dyn Fn(&str) -> Result<String, String>,
+    screen: &mut Value,
+    depth: usize,
+) -> Result<(), String> {
     // A deeper one is refused when it is read.
     let Some(depth) = depth.checked_sub(1) else { return Ok(()) };
     for region in screen.get_mut("Regions").and_then(Value::as_array_mut).into_iter().flatten() {
         if region.get("Regions").is_some() {
-            settle(places, folder, region, depth)?;
+            settle(places, image_at, region, depth)?;
             continue;
         }
         if let Some(image) = region["ReferenceImage"].as_str().filter(|image| !image.is_empty()) {
-            region["ReferenceImage"] = image_file(places, folder, image)?.into();
+            region["ReferenceImage"] = image_at(image)?.into();
         }
         let rect = &region["Rect"];
         if let Some(name) = rect.as_str().or_else(|| rect["Name"].as_str()).filter(|name| !name.is_empty()) {
@@ -136,13 +154,14 @@ fn image_file(places: &Places, folder: &Path, image: &str) -> Result<String, Str
 }
 
 /// Writes a screen into a folder as a `.stscreen` file of this name, over one that is there. Gives its path. Images that lie in the folder
-/// are named relatively, so that both can be moved together.
+/// are named relatively, so that both can be moved together; names of what tests share stay names.
 ///
 /// # Errors
 /// Words for people.
-pub(crate) fn save(folder: &Path, name: &str, screen: &Value) -> Result<PathBuf, String> {
-    let known = Screen::read(screen)?;
-    let mut screen = screen.clone();
+pub(crate) fn save(places: &Places, folder: &Path, name: &str, mut screen: Value) -> Result<PathBuf, String> {
+    let mut known = screen.clone();
+    look_up(places, &mut known)?;
+    let known = Screen::read(&known)?;
     screen["Type"] = "ScreenDef".into();
     screen["Name"] = known.name.into();
     relate(&mut screen, folder, DEEPEST);

@@ -138,11 +138,17 @@ fn screens_of_files_stand_for_themselves_and_go_back_into_files() {
     assert_eq!(screen["Odd"], 7, "what is not known is kept");
     assert_eq!(stored::load(&places, "parts/guide.stscreen").unwrap().name, "Guide");
 
-    let path = stored::save(&folder.path("parts"), "copy.stscreen", screen).unwrap();
+    let path = stored::save(&places, &folder.path("parts"), "copy.stscreen", screen.clone()).unwrap();
     assert_eq!(path, folder.path("parts/copy.stscreen"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains('\n') && text.contains("\"pictures/logo.png\""), "{text}");
     assert_eq!(&stored::load(&places, "parts/copy.stscreen").unwrap().screens[0], screen);
+    // What is shared stays a name.
+    let with_names: Value = serde_json::from_str(guide).unwrap();
+    let path = stored::save(&places, &folder.path("parts"), "named.stscreen", with_names).unwrap();
+    assert!(std::fs::read_to_string(path).unwrap().contains("\"/ui/Title\""));
+    let none = json!({ "Regions": [{ "Type": "OCRTest", "Rect": "/ui/none" }] });
+    assert!(stored::save(&places, &folder.path("parts"), "none", none).unwrap_err().contains("/ui/none"));
     let mut moved = screen.clone();
     for image in stored::images_of(&mut moved) {
         "given/1.png".clone_into(image);
@@ -176,7 +182,7 @@ fn what_is_no_file_of_screens_is_told_by_its_name() {
         let why = stored::load(&folder.places(""), file).unwrap_err();
         assert!(why.contains(file) && why.contains(words), "{why}");
     }
-    assert!(stored::save(folder.0.path(), "x", &json!([])).is_err());
+    assert!(stored::save(&folder.places(""), folder.0.path(), "x", json!([])).is_err());
 }
 
 fn colour(name: &str) -> Value {

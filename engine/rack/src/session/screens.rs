@@ -80,8 +80,8 @@ impl Session {
     pub(super) async fn save_screen(&mut self, screen: Value, name: &str) -> Result<Value, CallError> {
         let plain = capture::plain_name(name);
         let plain = plain.ok_or_else(|| bad(format!("{name:?} is no name for the file of a screen")))?;
-        let folder = self.folder_for_capture()?;
-        let path = blocking(move || stored::save(&folder, &plain, &screen)).await?.map_err(bad)?;
+        let (places, folder) = (self.places(), self.folder_for_capture()?);
+        let path = blocking(move || stored::save(&places, &folder, &plain, screen)).await?.map_err(bad)?;
         let path = path.display().to_string();
         self.recorder.event("save_screen", true, &json!({ "path": path }));
         Ok(path.into())
@@ -143,18 +143,18 @@ impl Session {
     }
 
     async fn wanted(&self, screen: &Value) -> Result<Wanted, CallError> {
-        let screen = Screen::read(screen).map_err(bad)?;
-        let files: Vec<String> =
-            screen.leaves().iter().filter_map(|leaf| leaf.region.image().map(str::to_owned)).collect();
-        let places = self.places();
-        let sizes = move || {
-            let size = |file: &String| {
-                let size = places.read(file).map(|image| [image.picture.width(), image.picture.height()]);
-                (file.clone(), size)
+        let (places, mut screen) = (self.places(), screen.clone());
+        let wanted = move || {
+            stored::look_up(&places, &mut screen)?;
+            let screen = Screen::read(&screen)?;
+            let files = screen.leaves().into_iter().filter_map(|leaf| leaf.region.image().map(str::to_owned));
+            let size = |file: String| {
+                let size = places.read(&file).map(|image| [image.picture.width(), image.picture.height()]);
+                (file, size)
             };
-            files.iter().map(size).collect::<Images>()
+            Ok(Wanted { images: files.map(size).collect(), screen })
         };
-        Ok(Wanted { images: blocking(sizes).await?, screen })
+        blocking(wanted).await?.map_err(bad)
     }
 
     /// One look at one slot, after its first still region was waited for.

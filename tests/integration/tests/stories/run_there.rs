@@ -160,7 +160,7 @@ const OWN_SCREEN: &str = r#"
     press("Guide");
     wait(2);
     let picture = capture("guide")[0].path;
-    let title = #{ Type: "ImageTest", Name: "title", Rect: #{ rect: named_region("/UI/guide title") }, ReferenceImage: picture };
+    let title = #{ Type: "ImageTest", Name: "title", Rect: "/UI/guide title", ReferenceImage: picture };
     let page = #{ Type: "ScreenDef", Name: "own", Regions: [title] };
     let kept = save_screen(page, "own");
     if !look_for_screen(kept).met { throw "the saved screen is not there"; }

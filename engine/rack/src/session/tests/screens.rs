@@ -149,6 +149,31 @@ async fn screens_and_names_are_of_the_scripts_own_files() {
 }
 
 #[tokio::test]
+async fn a_screen_that_a_script_makes_names_what_is_shared() {
+    if fake::built().is_none() {
+        return;
+    }
+    let mut bench = bench_of(&[1], vec![Fake::in_virtual_time()]);
+    bench.ready(&[1]).await;
+    let resources = bench.out.path().join("script/resources");
+    std::fs::create_dir_all(resources.join("UI")).unwrap();
+    let shared = json!({ "bar": { "region": [20, 20, 100, 40] }, "red": { "color": RED, "tolerances": [3, 3, 3] } });
+    std::fs::write(resources.join("UI.json"), shared.to_string()).unwrap();
+    let red = Picture::colour(320, 180, RED.repeat(320 * 180)).unwrap();
+    pictures::write(&resources.join("UI"), "all.png", &red).unwrap();
+    let bar =
+        json!({ "Type": "ColorTest", "Name": "bar", "Rect": "/UI/bar", "ReferenceColor": { "Color": "/UI/red" } });
+    let all = json!({ "Type": "ImageTest", "Name": "all", "ReferenceImage": "/UI/all" });
+    let lost = json!({ "Type": "ImageTest", "Name": "lost", "ReferenceImage": "/UI/none" });
+    let seen = only(&bench.ok(wait(&screen(&[bar, all, lost]), 0, 0)).await);
+    assert_eq!(met(&seen), [("bar", true), ("all", true), ("lost", false)], "{seen:?}");
+    assert_eq!(seen.regions[0].seen.found[0].area, [10, 10, 50, 20]);
+    assert!(seen.regions[2].seen.sentence.contains("/UI/none"), "{seen:?}");
+    let none = json!({ "Type": "MotionTest", "Rect": "/UI/none" });
+    assert_eq!(bench.error(wait(&screen(&[none]), 0, 0)).await, "bad_call");
+}
+
+#[tokio::test]
 async fn a_screen_is_waited_for_no_longer_than_the_slot_is_ones_own() {
     if fake::built().is_none() {
         return;
