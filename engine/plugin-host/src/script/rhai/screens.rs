@@ -14,6 +14,7 @@ use std::sync::Arc;
 use headend_wire::session::{Call, RegionSeen, Resource, Screened, Screens, SlotAnswer};
 use rhai::serde::to_dynamic;
 use rhai::{Array, Dynamic, Engine, INT, Map};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::desk::{Desk, milliseconds, refused};
@@ -31,11 +32,11 @@ pub(super) fn register(engine: &mut Engine, desk: &Arc<Desk>) {
 }
 
 fn register_files(engine: &mut Engine, desk: &Arc<Desk>) {
-    call!(engine, desk, "screens", |d, file: &str| -> Array { load(d, file)?.screens.iter().map(dynamic).collect() });
-    call!(engine, desk, "screen", |d, file: &str| -> Dynamic { dynamic(&the_screen(d, file, None)?) });
-    call!(engine, desk, "screen", |d, file: &str, name: &str| -> Dynamic {
-        dynamic(&the_screen(d, file, Some(name))?)
+    call!(engine, desk, "screens", |d, file: &str| -> Array {
+        load(d, file)?.screens.iter().map(|screen| Ok(of_json(screen)?.into())).collect()
     });
+    call!(engine, desk, "screen", |d, file: &str| -> Map { of_json(&the_screen(d, file, None)?) });
+    call!(engine, desk, "screen", |d, file: &str, name: &str| -> Map { of_json(&the_screen(d, file, Some(name))?) });
     call!(engine, desk, "save_screen", |d, screen: Map, name: &str| -> String {
         ok(d.call(Call::SaveScreen { screen: json(screen)?, name: name.to_owned() }))
     });
@@ -144,21 +145,26 @@ fn region(slot: u32, region: &RegionSeen) -> Dynamic {
 }
 
 fn register_named(engine: &mut Engine, desk: &Arc<Desk>) {
-    for (name, kind) in [
-        ("named_image", Resource::Image),
-        ("named_region", Resource::Region),
-        ("named_colour", Resource::Colour),
-        ("named_string", Resource::String),
-    ] {
-        call!(engine, desk, name, |d, path: &str| -> Dynamic { named(d, kind, path, None) });
-        call!(engine, desk, name, |d, path: &str, slot: INT| -> Dynamic { named(d, kind, path, Some(slot)) });
+    for (name, kind) in [("named_image", Resource::Image), ("named_string", Resource::String)] {
+        call!(engine, desk, name, |d, path: &str| -> String { named(d, kind, path, None) });
+        call!(engine, desk, name, |d, path: &str, slot: INT| -> String { named(d, kind, path, Some(slot)) });
     }
+    call!(engine, desk, "named_region", |d, path: &str| -> Array { area(d, path, None) });
+    call!(engine, desk, "named_region", |d, path: &str, slot: INT| -> Array { area(d, path, Some(slot)) });
+    call!(engine, desk, "named_colour", |d, path: &str| -> Map { of_json(&named(d, Resource::Colour, path, None)?) });
+    call!(engine, desk, "named_colour", |d, path: &str, slot: INT| -> Map {
+        of_json(&named(d, Resource::Colour, path, Some(slot))?)
+    });
 }
 
-fn named(desk: &Desk, kind: Resource, name: &str, slot: Option<INT>) -> Outcome<Dynamic> {
+fn named<T: DeserializeOwned>(desk: &Desk, kind: Resource, name: &str, slot: Option<INT>) -> Outcome<T> {
     let slot = slot_option(slot)?;
-    let found: Value = ok(desk.call(Call::Named { kind, name: name.to_owned(), slot }))?;
-    dynamic(&found)
+    ok(desk.call(Call::Named { kind, name: name.to_owned(), slot }))
+}
+
+fn area(desk: &Desk, name: &str, slot: Option<INT>) -> Outcome<Array> {
+    let sides: [u32; 4] = named(desk, Resource::Region, name, slot)?;
+    Ok(sides.map(|side| INT::from(side).into()).into())
 }
 
 fn json(screen: Map) -> Outcome<Value> {
@@ -166,8 +172,8 @@ fn json(screen: Map) -> Outcome<Value> {
         .map_err(|error| bad(format!("the screen cannot be written as JSON: {error}")))
 }
 
-fn dynamic(value: &Value) -> Outcome<Dynamic> {
-    to_dynamic(value)
+fn of_json(value: &Value) -> Outcome<Map> {
+    to_dynamic(value)?.try_cast().ok_or_else(|| bad(format!("the rack's answer is no object: {value}")))
 }
 
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed everywhere")]
