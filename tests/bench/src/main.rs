@@ -10,6 +10,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
     reason = "a program that measures: it stops at the first fault"
 )]
 
@@ -40,7 +42,10 @@ async fn main() {
             "uploads" => uploads::run(&mut budgets).await,
             "reload" => reload::run(&mut budgets).await,
             "hostile" => hostile::run(&mut budgets).await,
-            other => panic!("there is no part {other:?}; name one of uploads, reload, hostile, or nothing for all"),
+            other => {
+                eprintln!("there is no part {other:?}; name one of uploads, reload, hostile, or nothing for all");
+                std::process::exit(2);
+            }
         }
         return budgets.print();
     }

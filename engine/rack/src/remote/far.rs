@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::frames::Output;
 use crate::screen::{named, stored};
 use crate::session::capture::plain_name;
-use crate::session::{Heard, Host, Places, Reported, Watcher, blocking};
+use crate::session::{Heard, Host, Places, Reported, Watcher, blocking, fitting};
 
 /// How long a call that did not get through waits for the reason.
 const TOLD: Duration = Duration::from_secs(15);
@@ -247,6 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Send> Host for Far<'_, S> {
         let reply = match self.ask(call, source).await {
             // Nobody keeps it any more, and the person hears it all the same.
             Err(error) if talks && error.code == LEASE_LOST => Reply::Ok(Value::Null),
+            Ok(Reply::Ok(answer)) => fitting(answer).map_or_else(Reply::Error, Reply::Ok),
             answered => answered.unwrap_or_else(Reply::Error),
         };
         if let Reply::Ok(answer) = &reply {

@@ -20,8 +20,8 @@ use super::named::{self, parsed};
 use super::{DEEPEST, Screen, kind};
 use crate::session::Places;
 
-/// Largest file, in bytes.
-const LARGEST: u64 = 1 << 20;
+/// Largest file, and all screens of a navigator together, in bytes: an answer to a script is one line of the wire.
+const LARGEST: u64 = 512 << 10;
 /// Screens of a navigator.
 const MOST_SCREENS: usize = 512;
 /// The ending of files with one screen.
@@ -46,9 +46,20 @@ pub(crate) fn load(places: &Places, file: &str) -> Result<Screens, String> {
     if list.len() > MOST_SCREENS {
         return Err(of_file(format!("it has {} screens; at most {MOST_SCREENS} are taken", list.len())));
     }
-    let screens =
-        list.iter().map(|screen| one_of(places, folder, screen)).collect::<Result<_, _>>().map_err(of_file)?;
+    let screens = all_of(places, folder, list).map_err(of_file)?;
     Ok(Screens { name, screens })
+}
+
+fn all_of(places: &Places, folder: &Path, list: &[Value]) -> Result<Vec<Value>, String> {
+    let mut left = LARGEST;
+    let mut screens = Vec::with_capacity(list.len());
+    for screen in list {
+        let screen = one_of(places, folder, screen)?;
+        let fits = left.checked_sub(screen.to_string().len() as u64);
+        left = fits.ok_or_else(|| format!("its screens take more than {LARGEST} bytes together"))?;
+        screens.push(screen);
+    }
+    Ok(screens)
 }
 
 /// A screen of a navigator: in place, or in a file beside.
@@ -153,7 +164,7 @@ fn image_file(places: &Places, folder: &Path, image: &str) -> Result<String, Str
     Ok(named.as_str().unwrap_or_default().to_owned())
 }
 
-/// Writes a screen into a folder as a `.stscreen` file of this name, over one that is there. Gives its path. Images that lie in the folder
+/// Writes a screen into a folder as a file of this name, with the ending `.stscreen`, over one that is there. Gives its path. Images that lie in the folder
 /// are named relatively, so that both can be moved together; names of what tests share stay names.
 ///
 /// # Errors
@@ -165,7 +176,8 @@ pub(crate) fn save(places: &Places, folder: &Path, name: &str, mut screen: Value
     screen["Type"] = "ScreenDef".into();
     screen["Name"] = known.name.into();
     relate(&mut screen, folder, DEEPEST);
-    let path = folder.join(name).with_extension(ENDING);
+    let has_ending = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING));
+    let path = folder.join(if has_ending { name.to_owned() } else { format!("{name}.{ENDING}") });
     let write = || {
         std::fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

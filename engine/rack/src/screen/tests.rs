@@ -145,7 +145,8 @@ fn screens_of_files_stand_for_themselves_and_go_back_into_files() {
     assert_eq!(&stored::load(&places, "parts/copy.stscreen").unwrap().screens[0], screen);
     // What is shared stays a name.
     let with_names: Value = serde_json::from_str(guide).unwrap();
-    let path = stored::save(&places, &folder.path("parts"), "named.stscreen", with_names).unwrap();
+    let path = stored::save(&places, &folder.path("parts"), "named.2", with_names).unwrap();
+    assert_eq!(path, folder.path("parts/named.2.stscreen"));
     assert!(std::fs::read_to_string(path).unwrap().contains("\"/ui/Title\""));
     let none = json!({ "Regions": [{ "Type": "OCRTest", "Rect": "/ui/none" }] });
     assert!(stored::save(&places, &folder.path("parts"), "none", none).unwrap_err().contains("/ui/none"));
@@ -166,12 +167,18 @@ fn what_is_no_file_of_screens_is_told_by_its_name() {
         ("named.stscreen", r#"{"Regions": [{"Type": "OCRTest", "Rect": "/ui/none"}]}"#),
         ("menu.stnav", r#"{"Type": "Navigator", "Screens": {}}"#),
         ("theirs.stnav_runtime", "\u{1}"),
+        ("large.stscreen", &format!(r#"{{"Comment": "{}"}}"#, "x".repeat(100_000))),
+        (
+            "many.stnav",
+            &format!(r#"{{"Type": "Navigator", "Screens": [{}]}}"#, [r#"{"File": "large.stscreen"}"#; 6].join(",")),
+        ),
         ("itself.stnav", r#"{"Type": "Navigator", "Screens": [{"File": "itself.stnav"}]}"#),
     ]);
     for (file, words) in [
         ("none.stscreen", "No such file"),
         ("text.stscreen", "no JSON"),
         ("list.stscreen", "no JSON object"),
+        ("many.stnav", "its screens take more than 524288 bytes together"),
         ("theirs.stnav_runtime", "describe the screens as JSON"),
         ("other.stscreen", "\"Recipe\""),
         ("lost.stscreen", "none.png"),

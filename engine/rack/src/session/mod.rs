@@ -9,6 +9,7 @@ mod calls;
 pub mod capture;
 pub mod ends;
 mod files;
+mod fitting;
 mod frames;
 mod heard;
 mod host;
@@ -41,6 +42,7 @@ use crate::options::LogLimits;
 use crate::record::page;
 use crate::witness::Witness;
 pub(crate) use files::Places;
+pub(crate) use fitting::fitting;
 pub(crate) use heard::Heard;
 pub use host::Host;
 pub(crate) use look::blocking;
@@ -194,7 +196,7 @@ impl Session {
     /// Carries out one call. Refusals are answers too: the session goes on.
     pub async fn call(&mut self, call: Call) -> Reply {
         let heard = Heard::of(&call);
-        match self.dispatch(call).await {
+        match self.dispatch(call).await.and_then(fitting) {
             Ok(value) => {
                 if let Some(heard) = heard {
                     heard.tell(&value, self.setup.lease.run, &*self.setup.watcher);
