@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use headend_wire::session::Resource;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -239,5 +240,92 @@ fn what_is_no_screen_is_refused_by_name() {
     for (value, words) in cases {
         let why = Screen::read(&value).unwrap_err();
         assert!(why.contains(words), "{why}");
+    }
+}
+
+/// Whatever a key may be given.
+fn anything() -> impl Strategy<Value = Value> {
+    let plain = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        (0_u32..2_000).prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        "[a-zA-Z/.]{0,8}".prop_map(Value::from),
+        prop::collection::vec(0_u32..2_000, 2..5).prop_map(Value::from),
+        prop::collection::vec(any::<u32>(), 4).prop_map(Value::from),
+    ];
+    plain.prop_recursive(2, 8, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::from))
+}
+
+/// A region, or something like one; and a screen of some, as deep as it goes.
+fn screens() -> impl Strategy<Value = Value> {
+    const KINDS: [&str; 7] = ["ColorTest", "ImageTest", "OCRTest", "MotionTest", "AudioTest", "ScreenDef", "SmellTest"];
+    const KEYS: [&str; 14] = [
+        "Name",
+        "Rect",
+        "Verify",
+        "PassOnNoMatch",
+        "ReferenceColor",
+        "ReferenceImage",
+        "Threshold",
+        "ExpectedText",
+        "Language",
+        "MotionThreshold",
+        "AudioThreshold",
+        "Timeout",
+        "DesignSize",
+        "Color",
+    ];
+    let key = || prop::sample::select(&KEYS[..]);
+    let given = prop::collection::btree_map(key(), anything(), 0..5);
+    let region = (prop::sample::select(&KINDS[..]), given).prop_map(|(kind, given)| {
+        let mut region = json!({ "Type": kind, "ReferenceColor": { "Color": [1, 2, 3] }, "ReferenceImage": "a.png" });
+        for (key, value) in given {
+            region[key] = value;
+        }
+        region
+    });
+    region.prop_recursive(4, 40, 6, |inner| {
+        (anything(), prop::collection::vec(inner, 0..6)).prop_map(
+            |(size, regions)| json!({ "Type": "ScreenDef", "Name": "any", "DesignSize": size, "Regions": regions }),
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_script_calls_a_screen_is_read_or_refused(
+        value in screens(),
+        size in prop::option::of(any::<Size>()),
+        image in prop::option::of(any::<Size>()),
+    ) {
+        if let Ok(screen) = Screen::read(&value) {
+            let leaves = screen.leaves();
+            for leaf in &leaves {
+                let asked = leaf.region.asked(leaf.design, size, image);
+                if let Ok(Asked::Picture(question) | Asked::Stream { question, .. }) = asked {
+                    prop_assert!(question.parameters.is_object());
+                }
+            }
+            // Each leaf counts for its own place.
+            prop_assert_eq!(screen.is_there(&vec![true; leaves.len()]), screen.parts_are_there());
+            for (place, leaf) in leaves.iter().enumerate().filter(|(_, leaf)| leaf.counts) {
+                let mut as_wanted = vec![true; leaves.len()];
+                as_wanted[place] = false;
+                prop_assert!(!screen.is_there(&as_wanted), "{}", leaf.name);
+            }
+        }
+    }
+}
+
+impl Screen {
+    /// No screen that counts is without regions.
+    fn parts_are_there(&self) -> bool {
+        let there = |part: &Part| match part {
+            Part::Region(_) => true,
+            Part::Screen(inner) => inner.parts_are_there() || !inner.counts,
+        };
+        !self.parts.is_empty() && self.parts.iter().all(there)
     }
 }
