@@ -44,8 +44,13 @@ pub async fn make(folder: &Path) {
 pub async fn make_for_a_person(folder: &Path) {
     if tokio::time::timeout(LAST, make(folder)).await.is_err() {
         tracing::info!(folder = %folder.display(), "MP4s of long films were not waited for; the films are there");
-        show(folder.to_owned(), films(folder.to_owned()).await).await;
+        show_those_there(folder).await;
     }
+}
+
+/// Shows films on a page that was written again.
+pub async fn show_those_there(folder: &Path) {
+    show(folder.to_owned(), films(folder.to_owned()).await).await;
 }
 
 async fn show(folder: PathBuf, films: Vec<PathBuf>) {

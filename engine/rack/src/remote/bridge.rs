@@ -88,33 +88,38 @@ pub(super) async fn cross<S: AsyncRead + AsyncWrite + Send, T>(
     let (answered, replies) = mpsc::channel(1);
     let (cutting, cut) = Cut::new();
     let mut far = Far::new(info, (&out, beside), &output, (replies, cut.clone()));
-    let mut listening = std::pin::pin!(listen(&mut input, answered, &out));
-    let mut working = std::pin::pin!(work(&mut far, cut));
-    let first = tokio::select! {
-        ended = &mut listening => Err(ended),
-        error = ping(&output) => Err(Err(error)),
-        done = &mut working => Ok(done),
-    };
-    let (result, how) = match first {
-        Ok(done) => done,
-        Err(ended) => {
-            let why = tokio::time::timeout(WHY, why).await.ok().flatten().unwrap_or_else(|| words(ended));
-            cutting.send_replace(Some(why.clone()));
-            let (result, _) = working.await;
-            return Ok((result, Bridged::CutOff(why)));
+    let carried = async {
+        let mut listening = std::pin::pin!(listen(&mut input, answered, &out));
+        let mut working = std::pin::pin!(work(&mut far, cut));
+        let first = tokio::select! {
+            ended = &mut listening => Err(ended),
+            error = ping(&output) => Err(Err(error)),
+            done = &mut working => Ok(done),
+        };
+        let (result, how) = match first {
+            Ok(done) => done,
+            Err(ended) => {
+                let why = tokio::time::timeout(WHY, why).await.ok().flatten().unwrap_or_else(|| words(ended));
+                cutting.send_replace(Some(why.clone()));
+                let (result, _) = working.await;
+                return (result, Bridged::CutOff(why));
+            }
+        };
+        // Nobody reads answers any more.
+        let done = output.lock().await.send(&FromPerson::Done { how }).await;
+        if let Err(error) = done {
+            return (result, Bridged::CutOff(words(Err(error))));
         }
+        let bridged = match tokio::time::timeout(LAST_FILES, listening).await {
+            Ok(Ok(how)) => Bridged::Over(how),
+            Ok(Err(error)) => Bridged::CutOff(words(Err(error))),
+            Err(_) => Bridged::CutOff("its last files did not come in time".to_owned()),
+        };
+        (result, bridged)
     };
-    // Nobody reads answers any more.
-    let done = output.lock().await.send(&FromPerson::Done { how }).await;
-    if let Err(error) = done {
-        return Ok((result, Bridged::CutOff(words(Err(error)))));
-    }
-    let bridged = match tokio::time::timeout(LAST_FILES, listening).await {
-        Ok(Ok(how)) => Bridged::Over(how),
-        Ok(Err(error)) => Bridged::CutOff(words(Err(error))),
-        Err(_) => Bridged::CutOff("its last files did not come in time".to_owned()),
-    };
-    Ok((result, bridged))
+    let carried = carried.await;
+    far.home().settle().await;
+    Ok(carried)
 }
 
 async fn welcome<R: AsyncRead + Unpin>(input: &mut Input<R>) -> Result<SessionInfo, LocalError> {

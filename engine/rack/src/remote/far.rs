@@ -15,9 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::frames::Output;
+use super::home::Home;
 use crate::screen::{named, stored};
 use crate::session::capture::plain_name;
-use crate::session::{Heard, Host, Places, Reported, Watcher, blocking, fitting};
+use crate::session::{Heard, Host, Places, Reported, Sources, Watcher, blocking, fitting};
 
 /// How long a call that did not get through waits for the reason.
 const TOLD: Duration = Duration::from_secs(15);
@@ -79,6 +80,7 @@ pub(super) struct Far<'a, S> {
     gifts: u64,
     /// Where pictures are that calls name.
     places: Places,
+    sources: Sources,
     /// Hears what the script says.
     ear: Option<Arc<dyn Watcher>>,
     reported: Option<Reported>,
@@ -94,6 +96,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
         (replies, cut): (mpsc::Receiver<(u64, Reply)>, Cut),
     ) -> Self {
         let (here, there) = (out.display().to_string(), info.out.clone());
+        let mut sources = Sources::default();
+        sources.begin();
         Self {
             info: SessionInfo { out: here.clone(), script: String::new(), ..info },
             here,
@@ -105,6 +109,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
             given: BTreeMap::new(),
             gifts: 0,
             places: Places::by_hand(beside),
+            sources,
             ear: None,
             reported: None,
             refused: false,
@@ -116,6 +121,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Send> Far<'a, S> {
         self.info.script = script.display().to_string();
         self.info.args = args.to_vec();
         self.ear = Some(ear);
+    }
+
+    /// What is left to do here when the session is over and its files have come.
+    pub(super) fn home(self) -> Home {
+        Home { info: self.info, there: self.there, sources: self.sources }
     }
 
     /// The result that counts.
@@ -241,7 +251,14 @@ impl<S: AsyncRead + AsyncWrite + Send> Host for Far<'_, S> {
         self.info.clone()
     }
 
+    fn set_script(&mut self, script: &Path) {
+        if self.info.script.is_empty() && script.is_absolute() {
+            self.info.script = script.display().to_string();
+        }
+    }
+
     async fn call(&mut self, call: Call, source: CalledFrom) -> Reply {
+        let source = self.sources.note(source);
         let heard = self.ear.as_ref().and_then(|_| Heard::of(&call));
         let (result, talks) = (result_of(&call), is_talk(&call));
         let reply = match self.ask(call, source).await {
@@ -338,7 +355,7 @@ fn pictures_of(call: &mut Call) -> Vec<&mut String> {
     }
 }
 
-fn relocate(value: &mut Value, from: &str, to: &str) {
+pub(super) fn relocate(value: &mut Value, from: &str, to: &str) {
     match value {
         Value::String(text) => relocate_path(text, from, to),
         Value::Array(items) => items.iter_mut().for_each(|item| relocate(item, from, to)),

@@ -7,11 +7,13 @@
 //!
 //! The seat is the rack's: it takes the lease like that of a run and ends with it, whatever the stream does. The bridge answers the calls of
 //! a script as a session on boxes of its own does, so scripts do not see the difference: over a socket those of a process that somebody else has
-//! started ([`bridge_session`]), and those of a guest that it hosts itself ([`run_there`]).
+//! started ([`bridge_session`]), and those of a guest that it hosts itself ([`run_there`]). Sources stay on the person's machine: `home` puts them beside the
+//! log that has come.
 
 mod bridge;
 mod far;
 mod frames;
+mod home;
 mod seat;
 mod there;
 

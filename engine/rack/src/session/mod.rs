@@ -49,6 +49,7 @@ pub(crate) use look::blocking;
 pub use recorder::Recorder;
 use scene::Scene;
 use slots::Slots;
+pub(crate) use sources::{Kept, Sources};
 
 /// A chosen slot: the script's number, its position in the lease, its device.
 type Chosen = (u32, usize, Arc<dyn Driver>);

@@ -295,8 +295,10 @@ async fn the_servers_name_in_a_script_chooses_it_if_there_is_a_token_and_is_told
     assert!(content && !said.contains("WARNING"), "{said}");
     assert!(!said.contains(anna.token()), "a token is shown to nobody: {said}");
     let folder = said.split("log and captures of the session are in ").nth(1).and_then(|rest| rest.split(';').next());
-    let log = std::fs::read_to_string(std::path::Path::new(folder.unwrap()).join("log.jsonl")).unwrap();
+    let folder = std::path::Path::new(folder.unwrap());
+    let log = std::fs::read_to_string(folder.join("log.jsonl")).unwrap();
     assert!(log.contains("Menu") && !log.contains(anna.token()), "{log}");
+    assert!(folder.join("src/script.py").is_file(), "its source is kept here");
 
     let server = format!("http://{address}");
     let usual = [("HEADEND_SERVER", server.as_str()), ("HEADEND_TOKEN", anna.token())];

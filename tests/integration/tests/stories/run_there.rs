@@ -128,7 +128,15 @@ async fn scripts_in_rhai_and_wasm_press_keys_look_and_pass_on_a_reserved_slot() 
     assert!(log.iter().any(|event| event["kind"] == "watch" && event["analyser"] == "motion"), "{log:#?}");
     // The picture was made there, brought here, named by the script, and looked at there.
     assert!(log.iter().any(|event| event["kind"] == "analyse" && event["analyser"] == "black"), "{log:#?}");
-    assert!(out.join("last.png").is_file() && out.join("logfile.html").is_file());
+    assert!(out.join("last.png").is_file());
+    // Sources stay on this machine, and are on the page all the same; the log has paths of this machine.
+    let script = |folder: &Path| std::fs::read(folder.join("watch.rhai")).unwrap();
+    assert_eq!(script(&out.join("src")), script(&desk.folder));
+    let page = std::fs::read_to_string(out.join("logfile.html")).unwrap();
+    assert!(page.contains("<h2>Sources</h2>") && page.contains("href=\"#s0-18\""), "{page}");
+    let capture = log.iter().find(|event| event["kind"] == "capture").unwrap();
+    assert_eq!(capture["path"], out.join("last.png").display().to_string());
+    assert!(log.iter().any(|event| event["kind"] == "script" && event["name"] == "watch.rhai"), "{log:#?}");
 
     desk.copy(&guests().join("examples/wasm-watch/watch.wasm"));
     let mut command = desk.command(&["--json", "--out", "wasm", "watch.wasm", "1"]);
