@@ -50,7 +50,7 @@ class Cases(WithFolder):
             keys = [args["key"] for name, args in host.calls if name == "press"]
             return {"passed": bool(keys) and question["parameters"]["expect"] == titles.get(keys[-1])}
 
-        host.verdicts = {"ocr": title, "colour": {"passed": True}}
+        host.verdicts = dict({name: {"passed": True} for name in ("colour", "motion", "audio-level")}, ocr=title)
         self.play("screens", "screens.py", host=host)
         self.assertIn(("result", {"code": 111, "comment": "2 of 2 screens"}), host.calls)
         self.assertEqual([args["key"] for name, args in host.calls if name == "press"],
@@ -59,6 +59,7 @@ class Cases(WithFolder):
         colours = [one["parameters"]["value"] for one in asked if one["analyser"] == "colour"]
         titles = [one["parameters"]["region"] for one in asked if one["analyser"] == "ocr"]
         # As resources/UI.json says, for the guide's file and for the navigator.
-        self.assertEqual((set(map(tuple, colours)), set(map(tuple, titles))), ({(16, 20, 40)}, {(25, 20, 150, 22)}))
+        self.assertEqual((set(map(tuple, colours)), set(map(tuple, titles))),
+                         ({(16, 20, 40)}, {(25, 20, 150, 22), (40, 33, 150, 22)}))
         self.assertIn("Guide, title: True", host.logs())
         self.assertIn("Main menu, panel: True", host.logs())
